@@ -1,0 +1,43 @@
+using Strangler.Backfill;
+using Strangler.Cutover;
+using Strangler.IdMap;
+using Strangler.Journal;
+using Strangler.Reconciliation;
+
+namespace Strangler.DualWrite;
+
+/// <summary>All seams of one context, as its two stores give them out.</summary>
+public sealed class ContextSides
+{
+    /// <summary>The context's name.</summary>
+    public required string Context { get; init; }
+
+    public required SideSeams Legacy { get; init; }
+
+    public required SideSeams New { get; init; }
+
+    public required IIdMap IdMap { get; init; }
+
+    public required IPublicIds PublicIds { get; init; }
+
+    public required IBackfillTarget BackfillTarget { get; init; }
+
+    public required IQuarantine Quarantine { get; init; }
+
+    public required IReconciliationHistory Reconciliations { get; init; }
+
+    public required IShadowLog ShadowLog { get; init; }
+
+    public required IReplicas Replicas { get; init; }
+
+    public SideSeams Of(SideName side) => side == SideName.Legacy ? Legacy : New;
+}
+
+/// <summary>What both sides have alike.</summary>
+public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal, IAudit Audit);
+
+/// <summary>One kind of entity with its repositories on both sides.</summary>
+public sealed record EntityKind(string Name, ISideRepository Legacy, ISideRepository New)
+{
+    public ISideRepository Of(SideName side) => side == SideName.Legacy ? Legacy : New;
+}

@@ -1,0 +1,72 @@
+namespace Strangler.DualWrite;
+
+/// <summary>A caller saved an instance that is not the present one. Load again, decide again.</summary>
+public sealed class ConflictException(EntityKey key, string loaded, string present)
+    : Exception($"{key} was loaded at version {loaded}, but its present version is {present}; load it again and repeat the change.")
+{
+    public EntityKey Key { get; } = key;
+
+    public string Loaded { get; } = loaded;
+
+    public string Present { get; } = present;
+}
+
+/// <summary>The context is being switched and the pause budget is used up. Retryable.</summary>
+public sealed class SwitchingException(string context, TimeSpan waited)
+    : Exception($"Context {context} is being switched; waited {waited.TotalSeconds:0.#} s. Nothing was written; try again.")
+{
+    public string Context { get; } = context;
+}
+
+/// <summary>The side's side tables or fence row are missing.</summary>
+public sealed class NotMigratedException(string context, SideName side, Exception? cause = null)
+    : Exception($"Context {context} is not migrated on its {side.ToString().ToLowerInvariant()} side; run: strangler migrate --context {context}", cause)
+{
+    public string Context { get; } = context;
+
+    public SideName Side { get; } = side;
+}
+
+/// <summary>The fence row could not be locked in time: a long transaction holds it. Nothing changed.</summary>
+public sealed class FenceBusyException(SideName side, TimeSpan waited, Exception? cause = null)
+    : Exception($"The fence of the {side.ToString().ToLowerInvariant()} side was not free within {waited.TotalSeconds:0.#} s: a writer's transaction is still open.", cause)
+{
+    public SideName Side { get; } = side;
+}
+
+/// <summary>An insert met an existing row. Which row is known only to the database.</summary>
+public sealed class DuplicateKeyException(EntityKey key, Exception cause) : Exception($"{key} exists already.", cause)
+{
+    public EntityKey Key { get; } = key;
+}
+
+/// <summary>The connection was lost while the COMMIT's reply was awaited: the write may or may not have happened. Look up the request key before any retry.</summary>
+public sealed class CommitOutcomeUnknownException(SideName side, Exception cause)
+    : Exception($"The connection to the {side.ToString().ToLowerInvariant()} side was lost during COMMIT; whether it happened is unknown.", cause)
+{
+    public SideName Side { get; } = side;
+}
+
+/// <summary>A side's database does not answer, or refuses; whether a retry can help is <see cref="IsTransient"/>.</summary>
+public sealed class SideUnavailableException(SideName side, string reason, bool isTransient, Exception cause)
+    : Exception($"The {side.ToString().ToLowerInvariant()} side: {reason}", cause)
+{
+    public SideName Side { get; } = side;
+
+    public bool IsTransient { get; } = isTransient;
+}
+
+/// <summary>New ids are used up; creates only. Retryable once a block has been reserved.</summary>
+public sealed class IdsExhaustedException(string context, string kind)
+    : Exception($"No reserved ids left for {context}/{kind}; run: strangler cutover reserve-ids {context}. Nothing was written.")
+{
+    public string Context { get; } = context;
+}
+
+/// <summary>The entity exists, but its legacy row cannot be read; it is in quarantine. Never to be taken for "not found".</summary>
+public sealed class QuarantinedException(EntityKey key, string reason) : Exception($"{key} cannot be read: {reason}")
+{
+    public EntityKey Key { get; } = key;
+
+    public string Reason { get; } = reason;
+}

@@ -1,0 +1,101 @@
+using Strangler.Journal;
+using Strangler.Mapping;
+
+namespace Strangler.DualWrite;
+
+/// <summary>What one side holds for one key, read in one snapshot.</summary>
+/// <param name="Fence">The side's fence row in the same snapshot.</param>
+/// <param name="Row">The aggregate's rows; null when the entity is not there.</param>
+/// <param name="Entity">The side's entity row; null when nothing was ever written or accepted in a dual stage.</param>
+public sealed record SideState(FenceRow Fence, AggregateRow? Row, EntityState? Entity)
+{
+    /// <summary>The version of what the side holds; a key without an entity row has (dual epoch, 0).</summary>
+    public EntityVersion Version(long dualEpoch) => Entity?.Version ?? new EntityVersion(dualEpoch, 0);
+}
+
+/// <summary>One entity of a range read. Its row may be null: an entity row (tombstone) or a map row without data.</summary>
+/// <param name="Id">Public id.</param>
+/// <param name="Row">Raw rows, null when the side has none.</param>
+/// <param name="Entity">Entity row, null when there is none.</param>
+/// <param name="NewId">New side only: the mapped new id, null on the legacy side.</param>
+public sealed record RangeItem(long Id, AggregateRow? Row, EntityState? Entity, long? NewId);
+
+/// <summary>A range of one side in one snapshot.</summary>
+/// <param name="Fence">The fence in that snapshot.</param>
+/// <param name="Items">In ascending order of public id, one an id that has rows, an entity row or (new side) a map row.</param>
+/// <param name="Journal">Open and parked journal rows of the range in that snapshot: id → oldest row's creation time (UTC) and whether any is parked.</param>
+public sealed record RangeSnapshot(FenceRow Fence, IReadOnlyList<RangeItem> Items, IReadOnlyDictionary<long, JournalMark> Journal);
+
+/// <summary>That a key has journal rows.</summary>
+public sealed record JournalMark(DateTime OldestUtc, bool Parked);
+
+/// <summary>What a write transaction locks in its first round trip.</summary>
+/// <param name="Key">The key whose rows are locked for update; id 0 locks only the fence.</param>
+/// <param name="RequestKey">The caller's request key, looked up in the same round trip; null when it gave none.</param>
+public sealed record WriteIntent(EntityKey Key, string? RequestKey = null);
+
+/// <summary>The stored result of a request that was carried out before.</summary>
+public sealed record RequestResult(long Id, EntityVersion Version);
+
+/// <summary>
+/// One side of one context: its aggregates with their entity rows, addressed by public id. Two engines behind it (and a test double).
+/// Whatever fails, a transaction that was not committed has changed nothing.
+/// </summary>
+public interface ISideStore
+{
+    SideName Side { get; }
+
+    /// <summary>Data, entity row and fence of one key in one snapshot and one round trip, on the side's primary node.</summary>
+    Task<SideState> ReadAsync(EntityKey key, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Begins a write transaction: shared lock on the fence row, then the key's entity row and aggregate FOR UPDATE, in one round trip.
+    /// </summary>
+    Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken);
+
+    /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
+    Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The id at which a chunk of about <paramref name="rows"/> entities starting at <paramref name="from"/> ends (inclusive); null when nothing lies at or beyond it.
+    /// </summary>
+    Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken);
+
+    /// <summary>Smallest and largest public id known to this side (rows, entity rows, map rows) and the number of root rows (an estimate is enough for progress).</summary>
+    Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken);
+
+    /// <summary>New side: new ids of root rows that no map row points to, at most <paramref name="limit"/>. Legacy side: always empty.</summary>
+    Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken);
+}
+
+/// <summary>Bounds of one side; From > To when it is empty.</summary>
+public sealed record KeyBounds(long From, long To, long Rows);
+
+/// <summary>
+/// An open write transaction on one side. The store may buffer writes and send them with the commit; errors may therefore surface there.
+/// Disposing without a commit rolls back.
+/// </summary>
+public interface ISideTransaction : IAsyncDisposable
+{
+    /// <summary>What was read under lock by <see cref="ISideStore.BeginAsync"/>.</summary>
+    SideState State { get; }
+
+    /// <summary>The result stored for the intent's request key, if any.</summary>
+    RequestResult? Request { get; }
+
+    /// <summary>
+    /// Writes the difference between <paramref name="was"/> and <paramref name="now"/>; null = not there. On the new side it also allots the new id and writes
+    /// the map row. Id 0 on the legacy side: the id is born here. Returns the public id. Throws <see cref="DuplicateKeyException"/> when an insert meets an existing row.
+    /// </summary>
+    Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken);
+
+    Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken);
+
+    /// <summary>Adds a journal row for a committed version that the other side may lack.</summary>
+    Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken);
+
+    Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken);
+
+    /// <summary>Commits. Throws <see cref="CommitOutcomeUnknownException"/> when the connection was lost while the reply was awaited.</summary>
+    Task CommitAsync(CancellationToken cancellationToken);
+}

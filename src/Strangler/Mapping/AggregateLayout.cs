@@ -1,0 +1,153 @@
+namespace Strangler.Mapping;
+
+/// <summary>How a column's raw value is carried in an <see cref="AggregateRow"/>.</summary>
+public enum ColumnType
+{
+    /// <summary><see cref="long"/> or null. All integer widths, and flags (0/1, but legacy flags may hold anything).</summary>
+    Integer,
+
+    /// <summary><see cref="string"/> or null, exactly as stored, trailing blanks included.</summary>
+    Text,
+
+    /// <summary>A DATE or DATETIME as its text (<c>2016-05-17 11:42:02</c>, <c>0000-00-00 00:00:00</c>) or null; whole seconds. Read by a cast, so that zero and impossible dates survive.</summary>
+    DateTime,
+
+    /// <summary>A byte array or null.</summary>
+    Binary,
+}
+
+/// <summary>One column that the mapping knows. Columns that it does not name are never read nor written.</summary>
+/// <param name="Name">As in the database; quoted by the store.</param>
+/// <param name="Type">How its value is carried.</param>
+/// <param name="Nullable">Whether NULL can be stored.</param>
+/// <param name="MaxLength">Characters for text, bytes for binary; 0 = no limit of its own.</param>
+/// <param name="MaxBytes">Limit in bytes of the stored text (TEXT: 65,535); 0 = none.</param>
+/// <param name="MinValue">Smallest integer that fits.</param>
+/// <param name="MaxValue">Largest integer that fits.</param>
+/// <param name="BasicPlaneOnly">Whether the column's character set cannot hold characters beyond U+FFFF (MySQL's 3-byte utf8).</param>
+public sealed record ColumnLayout(
+    string Name,
+    ColumnType Type,
+    bool Nullable,
+    int MaxLength = 0,
+    int MaxBytes = 0,
+    long MinValue = long.MinValue,
+    long MaxValue = long.MaxValue,
+    bool BasicPlaneOnly = false);
+
+/// <summary>How a table of an aggregate hangs on the root.</summary>
+public enum TableRole
+{
+    Root,
+
+    /// <summary>At most one row: its key column equals the root's key.</summary>
+    One,
+
+    /// <summary>At most one row: its key column equals <see cref="TableLayout.ReferencedBy"/> of the parent table, whose key the database allots.</summary>
+    Referenced,
+
+    /// <summary>Any number of rows, ordered by the <c>ordinal</c> column; key column + ordinal is the primary key.</summary>
+    Many,
+}
+
+/// <summary>One table of an aggregate.</summary>
+/// <param name="Name">The table.</param>
+/// <param name="Role">How it hangs on the root.</param>
+/// <param name="KeyColumn">The column that holds the root's key (for <see cref="TableRole.Referenced"/>: its own allotted key). Not among <paramref name="Columns"/>.</param>
+/// <param name="Columns">The columns that are read and written, in order. For Many tables without the ordinal, which is the row's place.</param>
+/// <param name="ReferencedBy">For Referenced: the root column that holds this table's key (also among the root's columns).</param>
+/// <param name="Parent">For tables below a Referenced table (class-table inheritance): that table's name; they share its key. Null otherwise.</param>
+public sealed record TableLayout(
+    string Name,
+    TableRole Role,
+    string KeyColumn,
+    IReadOnlyList<ColumnLayout> Columns,
+    string? ReferencedBy = null,
+    string? Parent = null)
+{
+    /// <summary>The place of a column, or -1.</summary>
+    public int IndexOf(string column)
+    {
+        for (var i = 0; i < Columns.Count; i++)
+        {
+            if (string.Equals(Columns[i].Name, column, StringComparison.Ordinal))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}
+
+/// <summary>
+/// The tables that hold one kind of entity on one side. <see cref="Tables"/>[0] is the root. A store reads and writes
+/// aggregates by this description; it knows nothing of records.
+/// </summary>
+public sealed class AggregateLayout
+{
+    public AggregateLayout(IReadOnlyList<TableLayout> tables)
+    {
+        if (tables.Count == 0 || tables[0].Role != TableRole.Root || tables.Skip(1).Any(table => table.Role == TableRole.Root))
+        {
+            throw new ArgumentException("An aggregate has exactly one root table, and it comes first.", nameof(tables));
+        }
+
+        Tables = tables;
+    }
+
+    public IReadOnlyList<TableLayout> Tables { get; }
+
+    public TableLayout Root => Tables[0];
+
+    public int IndexOf(string table)
+    {
+        for (var i = 0; i < Tables.Count; i++)
+        {
+            if (string.Equals(Tables[i].Name, table, StringComparison.Ordinal))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}
+
+/// <summary>
+/// The raw column values of one aggregate, table by table. <c>Tables[i]</c> holds the rows of <c>Layout.Tables[i]</c>: exactly one for
+/// the root, none or one for One and Referenced, any number (in ordinal order) for Many; each row has one value a column.
+/// Keys are not in it. Treated as immutable: <see cref="Clone"/> before changing.
+/// </summary>
+public sealed class AggregateRow
+{
+    public AggregateRow(AggregateLayout layout, IReadOnlyList<object?[]>[] tables)
+    {
+        Layout = layout;
+        Tables = tables;
+    }
+
+    public AggregateLayout Layout { get; }
+
+    public IReadOnlyList<object?[]>[] Tables { get; }
+
+    public object?[] Root => Tables[0][0];
+
+    /// <summary>A deep copy of the row arrays (values are shared: they are immutable or never written to).</summary>
+    public AggregateRow Clone() =>
+        new(Layout, Array.ConvertAll(Tables, rows => (IReadOnlyList<object?[]>)rows.Select(row => (object?[])row.Clone()).ToList()));
+
+    /// <summary>Whether every raw value is the same, NULL distinct from "", text compared by code unit.</summary>
+    public bool SameAs(AggregateRow other)
+    {
+        for (var table = 0; table < Tables.Length; table++)
+        {
+            if (!new RecordList(Tables[table]).Equals(new RecordList(other.Tables[table])))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}
