@@ -28,7 +28,7 @@ internal sealed class DonationMaker(Dice dice, DateTime when, Func<int> nextId, 
 
     public int NextPaymentId() => nextPaymentId();
 
-    /// <summary>Neither the hour that spring skips nor the one that autumn repeats: only the scenes that are about them have those.</summary>
+    /// <summary>Neither the hour that spring skips nor the one that autumn repeats: those are left to the scenes about them.</summary>
     public static DateTime Settle(DateTime time) => time.Hour == 2 ? time.AddHours(2) : time;
 
     public DateTime Between(int firstYear, int lastYear)
@@ -276,12 +276,14 @@ internal sealed class DonationMaker(Dice dice, DateTime when, Func<int> nextId, 
             .Put("vorname", isNamed ? person.FirstName : "").Put("nachname", isNamed ? person.LastName : "")
             .Put("plz", hasAddress ? person.PostCode : "").Put("ort", hasAddress ? person.City : "")
             .Put("country", hasAddress ? person.Country : "").Put("strasse", hasAddress ? person.Street : "")
-            .Put("email", donorType == "anonym" ? "" : person.Email).Put("eintrag", (string)draft["eintrag"]!).Put("kommentar", PhpNull.Instance)
+            .Put("email", donorType == "anonym" ? "" : person.Email).Put("eintrag", (string)draft["eintrag"]!)
+            .Put("kommentar", PhpNull.Instance)
             .Put("info", (int)draft["info"]!).Put("adresstyp", donorType).Put("dob", PhpNull.Instance).Put("phone", PhpNull.Instance)
             .Put("source", "").Put("tracking", Dice.Pick(_tracking)).Put("confirmationPage", "10h16 Bestätigung-" + draft["zahlweise"])
             .Put("utoken", Dice.Hex(40)).Put("uexpiry", Draft.Time(draft.Created.AddHours(4))).Put("layout", "")
             .Put("user_agent", "Mozilla/5.0 (Windows NT 6.1; WOW64; rv:37.0) Gecko/20100101 Firefox/37.0")
-            .Put("name", draft["name"] as string ?? "").Put("skin", "").Put("color", "").Put("firma", donorType == "firma" ? CompanyOf(person) : "")
+            .Put("name", draft["name"] as string ?? "").Put("skin", "").Put("color", "")
+            .Put("firma", donorType == "firma" ? CompanyOf(person) : "")
             .Put("impCount", Dice.Next(40).ToString(CultureInfo.InvariantCulture))
             .Put("bImpCount", Dice.Next(9).ToString(CultureInfo.InvariantCulture))
             .Put("token", Dice.Digits(7) + "$" + Dice.Hex(40));

@@ -65,7 +65,8 @@ internal static class FixtureScenes
 
     private static Draft PayPalChild(DonationMaker maker)
     {
-        var draft = Row(maker, new DateTime(2016, 5, 17, 14, 10, 35), "PPL", "B", "10.00", 0, "Max Muster", "Smalltown", "max.muster@mydomain.com");
+        var draft = Row(maker, new DateTime(2016, 5, 17, 14, 10, 35), "PPL", "B", "10.00", 0, "Max Muster", "Smalltown",
+            "max.muster@mydomain.com");
         Old(draft, PhpNull.Instance, "10.00", 0, "", 0, null, "10h16 Bestätigung-PPL", "0e54c50d821f72684ee0f40c6cf4597a07971e02",
             "2016-05-17 18:10:35");
         PayPal(draft, "72171T32A6H345906", "I-DYP3HRBE7WUA", "QEEMF34KV3ECL", "05:10:30 May 17, 2016 PDT", "10.00", "0.47");
@@ -76,7 +77,8 @@ internal static class FixtureScenes
 
     private static Draft[] PayPalParent(DonationMaker maker)
     {
-        var draft = Row(maker, new DateTime(2016, 5, 16, 19, 23, 9), "PPL", "B", "24.00", 12, "Max Muster", "Smalltown", "max.muster@mydomain.com");
+        var draft = Row(maker, new DateTime(2016, 5, 16, 19, 23, 9), "PPL", "B", "24.00", 12, "Max Muster", "Smalltown",
+            "max.muster@mydomain.com");
         Old(draft, PhpString.Of("1839597"), "24.00", 12, "Herr", 0, "de.wikipedia.org/sidebar", "10h16 Bestätigung-PPL",
             "0e54c50d821f72684ee0f40c6cf4597a07971e02", "2016-05-16 23:23:09");
         PayPal(draft, "V84052263707282L2", "I-RU6JNJC1UV0E", "AVSBBESGSB8H8", "10:23:09 May 16, 2016 PDT", "24.00", "0.64");
@@ -98,7 +100,8 @@ internal static class FixtureScenes
 
     private static Draft AnonymousPayPal(DonationMaker maker)
     {
-        var draft = Modern(maker, "PPL", "B", "anonym").With("name", "nyan Erika Muster").With("ort", "Berlin").With("email", "foo@bar.baz");
+        var draft = Modern(maker, "PPL", "B", "anonym").With("name", "nyan Erika Muster").With("ort", "Berlin")
+            .With("email", "foo@bar.baz");
         return ModernPayPal(draft);
     }
 
@@ -111,7 +114,8 @@ internal static class FixtureScenes
 
     private static Draft Company(DonationMaker maker)
     {
-        var draft = Modern(maker, "BEZ", "N", "firma").With("name", "Fluffy Beings Ltd.").With("ort", "Berlin").With("email", "foo@bar.baz");
+        var draft = Modern(maker, "BEZ", "N", "firma").With("name", "Fluffy Beings Ltd.").With("ort", "Berlin")
+            .With("email", "foo@bar.baz");
         Addressed(draft.Put("firma", "Fluffy Beings Ltd."));
         return draft.Put("iban", "DE12500105170648489890").Put("bic", "INGDDEFFXXX").Put("konto", "0648489890").Put("blz", "50010517")
             .Put("bankname", "ING-DiBa");
@@ -119,7 +123,8 @@ internal static class FixtureScenes
 
     private static Draft Purged(DonationMaker maker)
     {
-        var draft = Modern(maker, "PPL", "B", "person").With("name", "").With("ort", "").With("email", "").With("dt_backup", "2016-02-01 03:00:00");
+        var draft = Modern(maker, "PPL", "B", "person").With("name", "").With("ort", "").With("email", "")
+            .With("dt_backup", "2016-02-01 03:00:00");
         return ModernPayPal(draft).Drop("paypal_first_name", "paypal_last_name");
     }
 
@@ -158,8 +163,10 @@ internal static class FixtureScenes
             "karla@kennichnich.de").With("bescheinigung", 1).With("info", 1);
         draft.DonorType = "person";
         draft.Salutation = "Frau";
-        draft.Put("adresstyp", "person").Put("anrede", "Frau").Put("titel", "Prof. Dr.").Put("vorname", "Karla").Put("nachname", "Kennichnich")
-            .Put("strasse", "Lehmgasse 12").Put("plz", "12345").Put("ort", "Einort").Put("country", "DE").Put("email", "karla@kennichnich.de");
+        draft.Put("adresstyp", "person").Put("anrede", "Frau").Put("titel", "Prof. Dr.").Put("vorname", "Karla")
+            .Put("nachname", "Kennichnich")
+            .Put("strasse", "Lehmgasse 12").Put("plz", "12345").Put("ort", "Einort").Put("country", "DE")
+            .Put("email", "karla@kennichnich.de");
         Tracked(draft);
         if (payment == "UEB")
         {
@@ -188,14 +195,16 @@ internal static class FixtureScenes
     }
 
     private static Draft Row(
-        DonationMaker maker, DateTime created, string payment, string status, string amount, int interval, string? name, string? city, string? email) =>
+        DonationMaker maker, DateTime created, string payment, string status, string amount, int interval, string? name, string? city,
+            string? email) =>
         new Draft { Created = created }.With("id", maker.NextId()).With("status", status).With("name", name).With("ort", city)
             .With("email", email).With("info", 0).With("eintrag", "anonym").With("betrag", amount).With("periode", interval)
             .With("zahlweise", payment).With("kommentar", "").With("ueb_code", "").With("remote_addr", "").With("is_public", 0)
             .With("dt_new", Draft.Time(created));
 
     private static void Old(
-        Draft draft, PhpValue id, string amount, int interval, string salutation, int info, string? tracking, string page, string token, string expiry)
+        Draft draft, PhpValue id, string amount, int interval, string salutation, int info, string? tracking, string page, string token,
+            string expiry)
     {
         draft.DonorType = "person";
         draft.Salutation = salutation;
@@ -213,7 +222,8 @@ internal static class FixtureScenes
     }
 
     private static Draft OldTail(Draft draft, string token) =>
-        draft.Put("name", "Max Muster").Put("skin", "").Put("color", "").Put("firma", "").Put("impCount", 0).Put("bImpCount", 0).Put("token", token);
+        draft.Put("name", "Max Muster").Put("skin", "").Put("color", "").Put("firma", "").Put("impCount", 0).Put("bImpCount", 0)
+            .Put("token", token);
 
     private static void PayPal(Draft draft, string id, string subscription, string payer, string time, string gross, string fee) =>
         draft.Put("ext_payment_id", id).Put("ext_subscr_id", subscription).Put("ext_payment_status", "Completed/subscr_payment")
@@ -247,5 +257,6 @@ internal static class FixtureScenes
         draft.Put("strasse", "Nyan Street").Put("plz", "12345").Put("ort", "Berlin").Put("country", "DE").Put("email", "foo@bar.baz");
 
     private static void Tracked(Draft draft) =>
-        draft.Put("layout", "").Put("impCount", 0).Put("bImpCount", 0).Put("tracking", "").Put("skin", "").Put("color", "").Put("source", "");
+        draft.Put("layout", "").Put("impCount", 0).Put("bImpCount", 0).Put("tracking", "").Put("skin", "").Put("color", "")
+            .Put("source", "");
 }

@@ -95,7 +95,8 @@ public sealed class LegacyDonationGenerator(LegacyDonationOptions options)
 
     private static List<Scene> SpecialScenes(bool withUnreadable)
     {
-        List<Scene> scenes = [.. StateScenes.Common.Select(entry => entry.Scene), .. StateScenes.Rare, .. FixtureScenes.All, .. QuirkScenes.All];
+        List<Scene> scenes = [.. StateScenes.Common.Select(entry => entry.Scene), .. StateScenes.Rare, .. FixtureScenes.All,
+            .. QuirkScenes.All];
         if (withUnreadable)
         {
             scenes.AddRange(UnreadableScenes.All);

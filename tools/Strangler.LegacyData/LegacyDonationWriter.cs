@@ -34,7 +34,8 @@ internal static class LegacyDonationWriter
         var sent = batch.Where(row => row.IsConfirmationSent).ToArray();
         using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await InsertAsync("donation_payment", ["id", "payment_type"], payments, row => [row.Id, "SUB"]).ConfigureAwait(false);
-        await InsertAsync("donation_payment_sofort", ["id", "confirmed_at"], payments, row => [row.Id, row.ConfirmedAt]).ConfigureAwait(false);
+        await InsertAsync("donation_payment_sofort", ["id", "confirmed_at"], payments, row => [row.Id, row.ConfirmedAt])
+            .ConfigureAwait(false);
         await InsertAsync("spenden", LegacyDonation.ColumnNames, batch, row => row.Values).ConfigureAwait(false);
         await InsertAsync("donation_notification_log", ["donation_id"], sent, row => [row.Id]).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);

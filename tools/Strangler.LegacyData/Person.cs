@@ -2,7 +2,8 @@ namespace Strangler.LegacyData;
 
 /// <summary>A made-up donor.</summary>
 internal sealed record Person(
-    string Salutation, string Title, string FirstName, string LastName, string Street, string PostCode, string City, string Country, string Email)
+    string Salutation, string Title, string FirstName, string LastName, string Street, string PostCode, string City, string Country,
+        string Email)
 {
     private static readonly string[] _women =
         ["Anna", "Beate", "Claudia", "Dörte", "Erika", "Frauke", "Gül", "Hannelore", "Inés", "Jördis", "Käthe", "Zoë", "Łucja", "Ελένη"];
@@ -17,12 +18,15 @@ internal sealed record Person(
     ];
 
     private static readonly string[] _streets =
-        ["Erlenkamp", "Lehmgasse", "Nyan Street", "Schöne Wiese", "Hauptstraße", "Bahnhofstr.", "Straße des 17. Juni", "Am Weiher", "Ringstr."];
+        ["Erlenkamp", "Lehmgasse", "Nyan Street", "Schöne Wiese", "Hauptstraße", "Bahnhofstr.", "Straße des 17. Juni", "Am Weiher",
+            "Ringstr."];
 
     private static readonly (string PostCode, string City, string Country)[] _cities =
     [
-        ("12345", "Smalltown", "DE"), ("10963", "Berlin", "DE"), ("26789", "Leer", "DE"), ("01067", "Dresden", "DE"), ("80331", "München", "DE"),
-        ("50667", "Köln", "DE"), ("99817", "Eisenach", "DE"), ("1010", "Wien", "AT"), ("8001", "Zürich", "CH"), ("1234 AB", "Amsterdam", "NL"),
+        ("12345", "Smalltown", "DE"), ("10963", "Berlin", "DE"), ("26789", "Leer", "DE"), ("01067", "Dresden", "DE"),
+        ("80331", "München", "DE"),
+        ("50667", "Köln", "DE"), ("99817", "Eisenach", "DE"), ("1010", "Wien", "AT"), ("8001", "Zürich", "CH"),
+        ("1234 AB", "Amsterdam", "NL"),
         ("75001", "Unlieu", "FR"), ("04109", "Einort", "DE"),
     ];
 

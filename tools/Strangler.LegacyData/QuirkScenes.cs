@@ -47,7 +47,8 @@ internal static class QuirkScenes
         Scene.One("disagree-comment", m => m.Comment(m.DirectDebit(at: m.Between(2014, 2015)), "Spalte", true).Put("kommentar", "Blob")),
         Scene.One("disagree-id", m => m.DirectDebit(at: m.Between(2014, 2015)).Put("id", 1839605)),
         Scene.One("disagree-card-amount", m => m.CreditCard(true).Put("mcp_amount", "99.00")),
-        Scene.One("disagree-card-amount-in-cents", m => m.CreditCard(true, at: m.Between(2021, 2021)).With("betrag", "13.37").Put("mcp_amount", "1337")),
+        Scene.One("disagree-card-amount-in-cents", m => m.CreditCard(true, at: m.Between(2021, 2021)).With("betrag", "13.37")
+            .Put("mcp_amount", "1337")),
         Scene.One("disagree-paypal-accounts", m => m.PayPal(true).Put("ext_payment_account", "QEEMF34KV3ECL")),
     ];
 
@@ -64,7 +65,8 @@ internal static class QuirkScenes
         Scene.One("postcode-int", m => m.DirectDebit().Put("plz", 12345)),
         Scene.One("postcode-leading-zero", m => m.DirectDebit().Put("plz", "01067").Put("ort", "Dresden").With("ort", "Dresden")),
         Scene.One("street-null", m => m.DirectDebit().Put("strasse", PhpNull.Instance)),
-        Scene.One("tinyint-odd", m => m.Comment(m.DirectDebit(), "Zwei", true).With("info", 2).With("is_public", -1).With("bescheinigung", 3)),
+        Scene.One("tinyint-odd", m => m.Comment(m.DirectDebit(), "Zwei", true).With("info", 2).With("is_public", -1)
+            .With("bescheinigung", 3)),
         Scene.One("newsletter-of-anonymous", m => m.BankTransfer("anonym").With("info", 1)),
     ];
 
@@ -75,7 +77,8 @@ internal static class QuirkScenes
         Scene.One("unknown-key-float", m => m.DirectDebit().Put("ratio", PhpFloat.Of(0.1)).Put("limit", PhpFloat.Of(1e25))
             .Put("old_ratio", PhpSerializer.Parse("d:0.10000000000000001;"u8))),
         Scene.One("unknown-key-bool", m => m.DirectDebit().Put("is_test", PhpBool.False).Put("is_checked", PhpBool.True)),
-        Scene.One("unknown-key-bytes", m => m.DirectDebit().Put("latin1", PhpString.Of((byte[])[0x4D, 0xFC, 0x6C, 0x6C, 0x65, 0x72, 0x00, 0xFF]))),
+        Scene.One("unknown-key-bytes", m => m.DirectDebit()
+            .Put("latin1", PhpString.Of((byte[])[0x4D, 0xFC, 0x6C, 0x6C, 0x65, 0x72, 0x00, 0xFF]))),
         Scene.One("unknown-key-name-bytes", m => ByteNamed(m.DirectDebit())),
         Scene.One("unknown-key-numeric", m => m.DirectDebit().Put("4711", "war ein Text").Put("0815", "bleibt ein Text")),
         Scene.One("unknown-key-empty-name", m => m.DirectDebit().Put("", "ohne Namen")),
@@ -93,7 +96,8 @@ internal static class QuirkScenes
         Scene.One("missing-address", m => m.DirectDebit().Drop("strasse", "plz", "ort", "country")),
         Scene.One("missing-tokens", m => m.DirectDebit().Drop("token", "utoken", "uexpiry")),
         Scene.One("missing-log", m => m.PayPal(true).Drop("log")),
-        Scene.One("null-columns", m => m.BankTransfer("anonym", at: m.Between(2011, 2013)).With("name", null).With("ort", null).With("email", null)),
+        Scene.One("null-columns", m => m.BankTransfer("anonym", at: m.Between(2011, 2013)).With("name", null).With("ort", null)
+            .With("email", null)),
     ];
 
     private static Scene[] Amounts() =>
@@ -113,7 +117,8 @@ internal static class QuirkScenes
         Scene.One("epoch-dt-gruen", m => m.DirectDebit(at: m.Between(2012, 2013)).With("dt_gruen", "1970-01-01 01:00:00")),
         Scene.One("clock-change-gap", m => m.DirectDebit(at: new DateTime(2021, 3, 28, 2, 30, 0))),
         Scene.One("clock-change-fold", m => m.DirectDebit(at: new DateTime(2020, 10, 25, 2, 30, 0))),
-        Scene.One("clock-change-export", m => m.DirectDebit(at: new DateTime(2019, 3, 30, 12, 0, 0)).With("dt_gruen", "2019-03-31 02:15:00")),
+        Scene.One("clock-change-export", m => m.DirectDebit(at: new DateTime(2019, 3, 30, 12, 0, 0))
+            .With("dt_gruen", "2019-03-31 02:15:00")),
         Scene.One("clock-change-log", m => m.DirectDebit(at: new DateTime(2020, 10, 24, 12, 0, 0))
             .Log(new DateTime(2020, 10, 25, 2, 59, 59), "marked for moderation by user: admin")),
         Scene.One("exported-before-created", m => m.DirectDebit(at: m.Between(2015, 2016)).With("dt_gruen", "2014-12-31 23:59:59")),
@@ -125,12 +130,17 @@ internal static class QuirkScenes
         Scene.One("stale-person-to-anonymous", m => Become(m.PayPal(true, at: m.Between(2018, 2020)), "anonym")),
         Scene.One("stale-person-to-email", m => Become(m.PayPal(true, at: m.Between(2018, 2020)), "email")),
         Scene.One("stale-person-to-company", m => Become(m.BankTransfer(at: m.Between(2021, 2022)).Put("firma", "Widgets GmbH"), "firma")),
-        Scene.One("stale-company-to-person", m => Become(m.BankTransfer("firma", at: m.Between(2018, 2020)).Put("vorname", "Karla"), "person")),
+        Scene.One("stale-company-to-person", m =>
+            Become(m.BankTransfer("firma", at: m.Between(2018, 2020)).Put("vorname", "Karla"), "person")),
         Scene.One("stale-bank-keys", m => StaleBank(m)),
-        Scene.One("stale-page-variants", m => m.DirectDebit(at: m.Between(2021, 2022)).Put("skin", "10h16").Put("layout", "old").Put("color", "red")),
-        Scene.One("old-token-in-new-row", m => m.DirectDebit(at: m.Between(2017, 2018)).Put("token", m.Dice.Digits(7) + "$" + m.Dice.Hex(40))),
-        Scene.One("old-hash-column", m => m.DirectDebit(at: m.Between(2011, 2013)).With("hash", m.Dice.Hex(32)).With("source", "https://example.org/?a=1")),
-        Scene.One("old-user-agent", m => m.PayPal(true, at: m.Between(2014, 2016)).Put("user_agent", "PayPal IPN ( https://www.paypal.com/ipn )")),
+        Scene.One("stale-page-variants", m => m.DirectDebit(at: m.Between(2021, 2022)).Put("skin", "10h16").Put("layout", "old")
+            .Put("color", "red")),
+        Scene.One("old-token-in-new-row", m => m.DirectDebit(at: m.Between(2017, 2018))
+            .Put("token", m.Dice.Digits(7) + "$" + m.Dice.Hex(40))),
+        Scene.One("old-hash-column", m => m.DirectDebit(at: m.Between(2011, 2013)).With("hash", m.Dice.Hex(32))
+            .With("source", "https://example.org/?a=1")),
+        Scene.One("old-user-agent", m => m.PayPal(true, at: m.Between(2014, 2016))
+            .Put("user_agent", "PayPal IPN ( https://www.paypal.com/ipn )")),
     ];
 
     private static Scene[] Text() =>
@@ -162,7 +172,8 @@ internal static class QuirkScenes
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static Draft OldDirectDebit(DonationMaker maker, Func<Draft, Draft> change) => change(maker.DirectDebit(at: maker.Between(2013, 2016)));
+    private static Draft OldDirectDebit(DonationMaker maker, Func<Draft, Draft> change) =>
+        change(maker.DirectDebit(at: maker.Between(2013, 2016)));
 
     private static Draft Emptied(Draft draft)
     {

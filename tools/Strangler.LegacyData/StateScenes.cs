@@ -75,7 +75,8 @@ internal static class StateScenes
         Scene.One("paypal-booked-without-payer", m => m.PayPal(true, at: new DateTime(2015, 9, 30, 12, 0, 1))
             .Put("paypal_payer_id", "").Put("ext_payment_account", "")),
         Scene.One("paypal-booked-without-time", m => m.PayPal(true, at: m.Between(2014, 2016)).Put("ext_payment_timestamp", "")),
-        Scene.One("paypal-booked-with-odd-time", m => m.PayPal(true, at: m.Between(2014, 2016)).Put("ext_payment_timestamp", "17.5.2016 5:10")),
+        Scene.One("paypal-booked-with-odd-time", m => m.PayPal(true, at: m.Between(2014, 2016))
+            .Put("ext_payment_timestamp", "17.5.2016 5:10")),
         Scene.One("paypal-booked-without-transaction", m => m.PayPal(true, at: m.Between(2012, 2014)).Put("ext_payment_id", "")),
         Scene.One("paypal-recurring-interval-0", m => m.PayPal(true, interval: 1, at: m.Between(2016, 2016)).With("periode", 0)),
         Scene.One("paypal-winter-time", m => m.PayPal(true).Put("ext_payment_timestamp", "10:54:49 Dec 02, 2012 PST")),
@@ -106,10 +107,12 @@ internal static class StateScenes
         Scene.One("comment-shown", m => m.Comment(m.DirectDebit(), "For great justice!", true, "Such a tomato")),
         Scene.One("comment-hidden", m => m.Comment(m.PayPal(true), "Nur für euch", false)),
         Scene.One("comment-without-name", m => m.Comment(m.BankTransfer("anonym"), "Ungenannt", true, "Anonym")),
-        Scene.One("comment-with-city", m => m.Comment(m.DirectDebit(at: m.Between(2011, 2014)), "Aus alten Tagen", true, "Max Muster, Leer")),
+        Scene.One("comment-with-city", m =>
+            m.Comment(m.DirectDebit(at: m.Between(2011, 2014)), "Aus alten Tagen", true, "Max Muster, Leer")),
         Scene.One("comment-longest", m => m.Comment(m.DirectDebit(), new string('ß', 1024), true)),
         Scene.One("comment-lines", m => m.Comment(m.DirectDebit(), "Zeile 1\r\nZeile 2\n\t'\"\\ <b>%_</b> € 中文 \u0301", true)),
-        Scene.One("comment-reset-leftovers", m => m.DirectDebit(at: m.Between(2013, 2015)).With("is_public", 1).With("eintrag", "Max Muster")),
+        Scene.One("comment-reset-leftovers", m => m.DirectDebit(at: m.Between(2013, 2015)).With("is_public", 1)
+            .With("eintrag", "Max Muster")),
     ];
 
     private static Scene[] Scrubbed() =>
@@ -217,11 +220,13 @@ internal static class StateScenes
         List<Draft> family = [parent];
         for (var month = 1; month <= 3; month++)
         {
-            var child = maker.PayPal(true, interval: 1, at: DonationMaker.Settle(started.AddMonths(month)), person: person).Tag("paypal-child");
+            var child = maker.PayPal(true, interval: 1, at: DonationMaker.Settle(started.AddMonths(month)), person: person)
+                .Tag("paypal-child");
             var transaction = month == 2 ? "1" + maker.Dice.Digits(8) : maker.Dice.CapitalsAndDigits(17);
             var to = month == 3 ? "" : "to ";
             child.Put("ext_payment_id", transaction).Put("paypal_subscr_id", Text(parent, "paypal_subscr_id"))
-                .Put("ext_subscr_id", Text(parent, "ext_subscr_id")).With("betrag", parent["betrag"]).Put("paypal_mc_gross", (string)parent["betrag"]!)
+                .Put("ext_subscr_id", Text(parent, "ext_subscr_id")).With("betrag", parent["betrag"])
+                .Put("paypal_mc_gross", (string)parent["betrag"]!)
                 .Log(child.Created.AddSeconds(2), $"paypal_handler: new transaction id {to}corresponding parent donation: {parent.Id}");
             parent.Log(child.Created.AddSeconds(2), $"paypal_handler: new transaction id {to}corresponding child donation: {child.Id}");
             transactions.Set(transaction, PhpInt.Of(child.Id));
@@ -232,5 +237,6 @@ internal static class StateScenes
         return [.. family];
     }
 
-    private static string Text(Draft draft, string key) => draft.Blob.TryGet(key, out var value) && value is PhpString text ? text.Text : "";
+    private static string Text(Draft draft, string key) =>
+        draft.Blob.TryGet(key, out var value) && value is PhpString text ? text.Text : "";
 }

@@ -95,7 +95,8 @@ public sealed partial class LegacyDonationGeneratorTests
                 };
                 var text = Convert.ToString(row.Values[at], CultureInfo.InvariantCulture)!;
                 Assert.That(limit == 65_535 ? Encoding.UTF8.GetByteCount(text) : text.Length, Is.LessThanOrEqualTo(limit));
-                Assert.That(text.EnumerateRunes().All(rune => rune.Utf8SequenceLength <= 3), Is.True, "utf8 of the legacy tables has three bytes");
+                Assert.That(text.EnumerateRunes().All(rune => rune.Utf8SequenceLength <= 3), Is.True,
+                    "utf8 of the legacy tables has three bytes");
             }
         }
     }
@@ -136,5 +137,6 @@ public sealed partial class LegacyDonationGeneratorTests
         [.. new LegacyDonationGenerator(new LegacyDonationOptions { Rows = count, Seed = seed, FirstId = firstId }).Generate()];
 
     private static string Describe(IEnumerable<LegacyDonation> rows) =>
-        string.Join('\n', rows.Select(row => string.Join('|', row.Values) + string.Join(' ', row.Kinds) + row.Payment + row.IsConfirmationSent));
+        string.Join('\n', rows.Select(row =>
+            string.Join('|', row.Values) + string.Join(' ', row.Kinds) + row.Payment + row.IsConfirmationSent));
 }
