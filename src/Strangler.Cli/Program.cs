@@ -1,1 +1,3 @@
-return 0;
+using Strangler.Cli;
+
+return await StranglerCommandLine.RunAsync(args, Console.Out, Console.Error, CancellationToken.None).ConfigureAwait(false);

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using Microsoft.Extensions.Logging;
+using Serilog;
+using Serilog.Events;
+using Serilog.Extensions.Logging;
+using Strangler.Cli.Terminal;
+using Strangler.Cutover;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+using Strangler.Service;
+using Strangler.Service.Configuration;
+
+namespace Strangler.Cli;
+
+/// <summary>One run of a verb: its output, configuration and logging, and what becomes of its errors.</summary>
+internal sealed class CommandRun : IDisposable
+{
+    private readonly SerilogLoggerFactory _loggers;
+
+    private CommandRun(ParseResult parsed, StandardOptions standard)
+    {
+        Parsed = parsed;
+        Verbose = parsed.GetValue(standard.Verbose);
+        Output = new Output(
+            parsed.GetValue(standard.Json), parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, interactive: !Console.IsOutputRedirected
+                && ReferenceEquals(parsed.InvocationConfiguration.Output, Console.Out));
+        ConfigFile = parsed.GetValue(standard.Config);
+        _loggers = new SerilogLoggerFactory(
+            new LoggerConfiguration()
+                .MinimumLevel.Is(Verbose ? LogEventLevel.Debug : LogEventLevel.Warning)
+                .WriteTo.Console(
+                    standardErrorFromLevel: LogEventLevel.Verbose,
+                    formatProvider: System.Globalization.CultureInfo.InvariantCulture,
+                    outputTemplate: "{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}")
+                .CreateLogger(),
+            dispose: true);
+    }
+
+    public ParseResult Parsed { get; }
+
+    public Output Output { get; }
+
+    public bool Verbose { get; }
+
+    public string? ConfigFile { get; }
+
+    public ILoggerFactory Loggers => _loggers;
+
+    public TimeProvider Time => TimeProvider.System;
+
+    /// <summary>Gives a verb its action: the body's exit code, or that of the error it ended with.</summary>
+    public static void SetAction(Command command, StandardOptions standard, Func<CommandRun, CancellationToken, Task<int>> body) =>
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var run = new CommandRun(parsed, standard);
+            try
+            {
+                return await body(run, cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                await run.Output.Error.WriteLineAsync("Interrupted. Run the same command again to go on.").ConfigureAwait(false);
+                return ExitCodes.Interrupted;
+            }
+#pragma warning disable CA1031 // The outermost place: every error becomes one line and an exit code; --verbose shows it whole.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                return await run.FailAsync(exception).ConfigureAwait(false);
+            }
+        });
+
+    public StranglerConfiguration LoadConfiguration() => StranglerConfiguration.Load(ConfigFile, ContextCatalog.Names);
+
+    /// <summary>Opens a context with both sides; errors name what is missing.</summary>
+    public ContextHost Open(string context) => ContextHost.Open(LoadConfiguration(), context, Loggers, Time);
+
+    /// <summary>Who runs this: for the audit trail.</summary>
+    public static string Actor => $"{Environment.UserName}@{Environment.MachineName}";
+
+    public void Dispose() => _loggers.Dispose();
+
+    private async Task<int> FailAsync(Exception exception)
+    {
+        var error = Output.Error;
+        if (Verbose)
+        {
+            await error.WriteLineAsync(exception.ToString()).ConfigureAwait(false);
+        }
+
+        switch (exception)
+        {
+            case MappingException mapping:
+                foreach (var problem in mapping.Problems)
+                {
+                    await error.WriteLineAsync(problem.ToString()).ConfigureAwait(false);
+                }
+
+                return ExitCodes.CouldNotRun;
+            case GateException gates:
+                await error.WriteLineAsync(gates.Message).ConfigureAwait(false);
+                foreach (var gate in gates.Failed)
+                {
+                    await error.WriteLineAsync($"  {gate.Name}: {gate.Value}; required: {gate.Required}. Cure: {gate.Cure}").ConfigureAwait(false);
+                }
+
+                return ExitCodes.Refused;
+            default:
+                await error.WriteLineAsync($"error: {OneLine(exception)}").ConfigureAwait(false);
+                return ExitCodes.CouldNotRun;
+        }
+    }
+
+    private static string OneLine(Exception exception) =>
+        exception is ConfigurationException ? exception.Message : exception.Message.ReplaceLineEndings(" ");
+}

@@ -1,0 +1,61 @@
+using System.CommandLine;
+
+namespace Strangler.Cli.Commands;
+
+/// <summary><c>strangler idmap</c>: which new id belongs to a public id, and back.</summary>
+internal static class IdMapCommand
+{
+    public static Command Create(StandardOptions standard)
+    {
+        var command = new Command(
+            "idmap",
+            """
+            Look up the pairs of public (legacy) ids and new ids.
+
+            Examples:
+              strangler idmap lookup donations 4711
+              strangler idmap lookup donations --new 1000000042
+            """);
+        command.Subcommands.Add(Lookup(standard));
+        return command;
+    }
+
+    private static Command Lookup(StandardOptions standard)
+    {
+        var context = StandardOptions.Context();
+        var id = new Argument<long?>("id") { Description = "A public id", DefaultValueFactory = _ => null };
+        var newId = new Option<long?>("--new") { Description = "A new id instead" };
+        var kind = new Option<string?>("--kind") { Description = "The kind of entity [default: the context's only one]" };
+        var command = new Command("lookup", "Find the other id of a pair; exit code 1 when there is none") { context, id, newId, kind };
+        CommandRun.SetAction(command, standard, async (run, token) =>
+        {
+            var (publicId, wantedNew) = (run.Parsed.GetValue(id), run.Parsed.GetValue(newId));
+            if (publicId is null == wantedNew is null)
+            {
+                throw new ArgumentException("Give a public id, or --new with a new id.");
+            }
+
+            if ((publicId ?? wantedNew) is <= 0 and var bad)
+            {
+                throw new ArgumentException($"The id is {bad}; ids begin at 1.");
+            }
+
+            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
+            var name = host.KindOf(run.Parsed.GetValue(kind));
+            var other = publicId is not null
+                ? await host.Sides.IdMap.FindNewIdAsync(name, publicId.Value, token).ConfigureAwait(false)
+                : await host.Sides.IdMap.FindPublicIdAsync(name, wantedNew!.Value, token).ConfigureAwait(false);
+            if (run.Output.IsJson)
+            {
+                run.Output.Json(new { context = host.Name, kind = name, public_id = publicId ?? other, new_id = wantedNew ?? other, found = other is not null });
+            }
+            else
+            {
+                run.Output.Line(other is null ? $"{name}: no pair" : $"{name}: public id {publicId ?? other} ↔ new id {wantedNew ?? other}");
+            }
+
+            return other is null ? ExitCodes.Found : ExitCodes.Ok;
+        });
+        return command;
+    }
+}

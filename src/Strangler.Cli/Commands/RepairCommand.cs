@@ -1,0 +1,78 @@
+using System.CommandLine;
+using System.Globalization;
+using Strangler.Reconciliation;
+
+namespace Strangler.Cli.Commands;
+
+/// <summary><c>strangler repair</c>: bring the follower to the lead's state where a report found them apart.</summary>
+internal static class RepairCommand
+{
+    public static Command Create(StandardOptions standard)
+    {
+        var context = StandardOptions.Context();
+        var report = new Option<long?>("--from-report") { Description = "The findings of this stored run (its id stands in the report)" };
+        var keys = new Option<long[]>("--keys") { Description = "These public ids", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var apply = new Option<bool>("--apply") { Description = "Repair; without it only the differences are shown" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Show the differences and change nothing; the default" };
+        var reason = new Option<string>("--reason") { Description = "Why; goes into the audit trail", DefaultValueFactory = _ => "" };
+        var command = new Command(
+            "repair",
+            """
+            Copies the lead's state over the follower's, key by key, through the path that every write takes; never over a newer write.
+            Shows what it would do unless --apply is given. A full clean reconciliation must follow before any stage changes.
+
+            Examples:
+              strangler repair donations --from-report 12
+              strangler repair donations --from-report 12 --apply --reason "manual edit on 19 Nov"
+              strangler repair donations --keys 4711 4712 --apply
+            """) { context, report, keys, apply, dryRun, reason };
+        CommandRun.SetAction(command, standard, async (run, token) =>
+        {
+            var (runId, ids, apply_) = (run.Parsed.GetValue(report), run.Parsed.GetValue(keys) ?? [], run.Parsed.GetValue(apply));
+            if (runId is null == (ids.Length == 0))
+            {
+                throw new ArgumentException("Give --from-report or --keys.");
+            }
+
+            if (apply_ && run.Parsed.GetValue(dryRun))
+            {
+                throw new ArgumentException("--apply and --dry-run exclude each other.");
+            }
+
+            if (ids.Where(id => id <= 0).Take(1).ToList() is [var bad])
+            {
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--keys holds {bad}; ids begin at 1."));
+            }
+
+            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
+            var kind = host.KindOf(null);
+            var targets = runId is null ? ids : await host.RepairableIdsAsync(runId.Value, token).ConfigureAwait(false);
+            if (targets.Count == 0)
+            {
+                run.Output.Line("The report holds nothing to repair.");
+                return ExitCodes.Ok;
+            }
+
+            var steps = run.Output.IsJson ? null : new Steps(run);
+            var result = await new RepairJob(host.Runtime).RunAsync(
+                kind, targets, dryRun: !apply_, CommandRun.Actor, run.Parsed.GetValue(reason) ?? "", steps, token).ConfigureAwait(false);
+            if (run.Output.IsJson)
+            {
+                run.Output.Json(result);
+            }
+            else
+            {
+                run.Output.Line(result.Summary);
+                run.Output.Line(apply_ ? $"Next: strangler reconcile {host.Name}" : "Nothing was changed; add --apply to repair.");
+            }
+
+            return result.Failed > 0 ? ExitCodes.Found : ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private sealed class Steps(CommandRun run) : IProgress<RepairStep>
+    {
+        public void Report(RepairStep value) => run.Output.Step($"  {value.Describe()}");
+    }
+}

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using System.Globalization;
+using Strangler.Service;
+
+namespace Strangler.Cli.Commands;
+
+/// <summary><c>strangler status</c>: all contexts on one page.</summary>
+internal static class StatusCommand
+{
+    public static Command Create(StandardOptions standard)
+    {
+        var command = new Command("status", "All contexts: stage, lead, journal, backfill, last reconciliation");
+        CommandRun.SetAction(command, standard, async (run, token) =>
+        {
+            var rows = new List<ContextStatus>();
+            foreach (var name in ContextCatalog.Names)
+            {
+                await using var host = run.Open(name);
+                rows.Add(await ContextStatus.ReadAsync(host, token).ConfigureAwait(false));
+            }
+
+            if (run.Output.IsJson)
+            {
+                run.Output.Json(rows);
+                return ExitCodes.Ok;
+            }
+
+            run.Output.Table(
+                ["context", "stage", "leads", "epoch", "journal", "lag", "parked", "backfill", "quarantine", "last full reconciliation", "ids left"],
+                rows.Select(row => (IReadOnlyList<string>)
+                [
+                    row.Context, $"{row.Stage}{(row.Switching ? " (switching)" : "")}", row.Lead.ToString().ToLowerInvariant(), $"{row.Epoch}", $"{row.JournalOpen:N0}",
+                    string.Create(CultureInfo.InvariantCulture, $"{row.LagSeconds:0.0} s"), $"{row.Parked:N0}", row.Backfill,
+                    $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}",
+                ]));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,134 @@
+using System.Security.Cryptography;
+using Dapper;
+using Strangler.Contexts.Donations;
+using Strangler.DualWrite;
+using Strangler.LocalServers;
+using Strangler.MySql;
+using Strangler.Service;
+using Strangler.Service.Configuration;
+
+namespace Strangler.Cli.Demo;
+
+/// <summary>The demo's server with its two databases, and a folder for files; all gone at the end.</summary>
+internal sealed class DemoServers : IAsyncDisposable
+{
+    private readonly MySqlServer _server;
+    private readonly MySqlDataSource _legacy;
+    private readonly MySqlDataSource _new;
+    private readonly string _suffix;
+
+    private DemoServers(MySqlServer server, string suffix, DirectoryInfo folder)
+    {
+        _server = server;
+        _suffix = suffix;
+        Folder = folder;
+        LegacyConnection = server.ConnectionString(LegacyDatabase);
+        NewConnection = server.ConnectionString(NewDatabase);
+        _legacy = MySqlDriver.CreateDataSource(LegacyConnection, new MySqlDataSourceOptions { MaxPoolSize = 5 });
+        _new = MySqlDriver.CreateDataSource(NewConnection, new MySqlDataSourceOptions { MaxPoolSize = 5 });
+        HashKey = Convert.ToHexString(RandomNumberGenerator.GetBytes(32));
+    }
+
+    public string LegacyDatabase => $"strangler_demo_legacy_{_suffix}";
+
+    public string NewDatabase => $"strangler_demo_new_{_suffix}";
+
+    public string LegacyConnection { get; }
+
+    public string NewConnection { get; }
+
+    public string HashKey { get; }
+
+    public DirectoryInfo Folder { get; }
+
+    public string Description => _server.Local is { } local
+        ? $"a private MariaDB on port {local.Port}, folder {local.Folder}"
+        : $"the server in {MySqlServer.Variable}";
+
+    /// <summary>Connections behind the wrapper's back.</summary>
+    public MySqlDataSource Legacy => _legacy;
+
+    public MySqlDataSource New => _new;
+
+    public static async Task<DemoServers> StartAsync(CommandRun run, CancellationToken cancellationToken)
+    {
+        var server = await MySqlServer.AcquireAsync(new LocalServerOptions { BufferPoolMegabytes = 512 }, cancellationToken).ConfigureAwait(false);
+        var suffix = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+        var servers = new DemoServers(server, suffix, Directory.CreateTempSubdirectory("strangler-demo-"));
+        try
+        {
+            await using var source = MySqlDriver.CreateDataSource(server.ConnectionString(), new MySqlDataSourceOptions { MaxPoolSize = 2 });
+            await using var connection = await source.OpenAsync(cancellationToken).ConfigureAwait(false);
+            foreach (var database in new[] { servers.LegacyDatabase, servers.NewDatabase })
+            {
+                await connection.ExecuteAsync(new CommandDefinition($"CREATE DATABASE `{database}`", cancellationToken: cancellationToken)).ConfigureAwait(false);
+            }
+
+            return servers;
+        }
+        catch
+        {
+            await servers.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The settings under which the demo and its frontend open the context.</summary>
+    public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
+    {
+        [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = LegacyConnection,
+        [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = NewConnection,
+        ["STRANGLER_HASH_KEY"] = HashKey,
+    };
+
+    /// <summary>The configuration file that both processes read: every read is shadowed, so that the demo needs no day of traffic.</summary>
+    public string WriteConfiguration()
+    {
+        var path = Path.Combine(Folder.FullName, "strangler.json");
+        File.WriteAllText(
+            path,
+            """
+            {
+              "contexts": {
+                "donations": {
+                  "options": { "shadowReadSample": 1, "shadowReadMinimum": 200, "relayPoll": "200ms", "pauseBudget": "10s" }
+                }
+              }
+            }
+            """);
+        return path;
+    }
+
+    public ContextHost Open(CommandRun run)
+    {
+        var settings = Environment;
+        var configuration = StranglerConfiguration.Load(
+            WriteConfiguration(),
+            ContextCatalog.Names,
+            name => settings.TryGetValue(name, out var value) ? value : System.Environment.GetEnvironmentVariable(name));
+        return ContextHost.Open(configuration, DonationsContext.Name, run.Loggers, run.Time);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _legacy.DisposeAsync().ConfigureAwait(false);
+        await _new.DisposeAsync().ConfigureAwait(false);
+        if (_server.Local is null)
+        {
+            await DropAsync().ConfigureAwait(false);
+        }
+
+        await _server.DisposeAsync().ConfigureAwait(false);
+        Folder.Delete(recursive: true);
+    }
+
+    private async Task DropAsync()
+    {
+        await using var source = MySqlDriver.CreateDataSource(_server.ConnectionString(), new MySqlDataSourceOptions { MaxPoolSize = 1 });
+        await using var connection = await source.OpenAsync(CancellationToken.None).ConfigureAwait(false);
+        foreach (var database in new[] { LegacyDatabase, NewDatabase })
+        {
+            await connection.ExecuteAsync($"DROP DATABASE IF EXISTS `{database}`").ConfigureAwait(false);
+        }
+    }
+}

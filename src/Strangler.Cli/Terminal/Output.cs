@@ -1,0 +1,81 @@
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Strangler.Cli.Terminal;
+
+/// <summary>Where a command's results go: a terminal with colours and bars, plain lines when piped, or one JSON document.</summary>
+internal sealed class Output
+{
+    private static readonly JsonSerializerOptions JsonOptions = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter() },
+    };
+
+    public Output(bool json, TextWriter standard, TextWriter error, bool interactive)
+    {
+        IsJson = json;
+        Standard = standard;
+        Error = error;
+        IsInteractive = interactive && !json;
+        Console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(standard),
+            Ansi = IsInteractive ? AnsiSupport.Detect : AnsiSupport.No,
+            Interactive = IsInteractive ? InteractionSupport.Yes : InteractionSupport.No,
+        });
+        if (!IsInteractive)
+        {
+            Console.Profile.Width = 160;
+        }
+    }
+
+    public bool IsJson { get; }
+
+    /// <summary>Whether bars may be drawn and questions asked.</summary>
+    public bool IsInteractive { get; }
+
+    public TextWriter Standard { get; }
+
+    public TextWriter Error { get; }
+
+    public IAnsiConsole Console { get; }
+
+    /// <summary>A line for people; nothing under --json.</summary>
+    public void Line(string text)
+    {
+        if (!IsJson)
+        {
+            Standard.WriteLine(text);
+        }
+    }
+
+    /// <summary>A step of long work; goes to the error stream when the result is JSON or piped, so that results stay clean.</summary>
+    public void Step(string text) => (IsJson ? Error : Standard).WriteLine(text);
+
+    /// <summary>The result as JSON.</summary>
+    public void Json(object value) => Standard.WriteLine(JsonSerializer.Serialize(value, JsonOptions));
+
+    /// <summary>A table for people.</summary>
+    public void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        var table = new Table().Border(TableBorder.Rounded);
+        if (!IsInteractive)
+        {
+            table.Border(TableBorder.None);
+        }
+
+        foreach (var heading in headings)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(heading)).NoWrap());
+        }
+
+        foreach (var row in rows)
+        {
+            table.AddRow([.. row.Select(cell => (Spectre.Console.Rendering.IRenderable)new Text(cell))]);
+        }
+
+        Console.Write(table);
+    }
+}

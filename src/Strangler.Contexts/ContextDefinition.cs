@@ -1,0 +1,25 @@
+using Strangler.Contexts.Donations;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+
+namespace Strangler.Contexts;
+
+/// <summary>One line of the list of contexts: a name, and how its parts are put together.</summary>
+/// <param name="Name">As in the mapping file's <c>context</c>, the migrations folder and the command line.</param>
+/// <param name="Compose">From the stores' seams and the compiled mapping.</param>
+public sealed record ContextDefinition(string Name, Func<ContextSides, CompiledMapping, ContextParts> Compose);
+
+/// <summary>What a context gives to its host.</summary>
+/// <param name="Kinds">Its kinds of entities with their repositories.</param>
+/// <param name="Part">The context's own object, for those who use its repositories.</param>
+/// <param name="Attach">Called once the runtime and the writer are there: wrappers are made then.</param>
+public sealed record ContextParts(IReadOnlyList<EntityKind> Kinds, object Part, Action<ContextRuntime, DualWriter> Attach);
+
+/// <summary>The contexts of this installation.</summary>
+public static class ContextList
+{
+    public static IReadOnlyList<ContextDefinition> All { get; } =
+    [
+        DonationsContext.Definition,
+    ];
+}

@@ -1,0 +1,114 @@
+using System.Data.Common;
+using System.Globalization;
+using Dapper;
+using Strangler.DualWrite;
+
+namespace Strangler.Contexts.Donations;
+
+/// <summary>The public comment list as the legacy programs query it: not deleted, and only the two states that were ever shown.</summary>
+public static class LegacyComments
+{
+    private const string Sql =
+        """
+        SELECT id AS DonationId, COALESCE(betrag, '') AS Amount, eintrag AS Author, kommentar AS Text, CAST(dt_new AS CHAR) AS DonatedAt
+        FROM spenden
+        WHERE is_public = 1 AND dt_del IS NULL AND status IN ('N', 'B') AND kommentar <> ''
+        ORDER BY dt_new DESC, id DESC
+        LIMIT @limit OFFSET @offset
+        """;
+
+    public static async Task<IReadOnlyList<PublicComment>> FindAsync(
+        DbConnection connection, DbTransaction? transaction, int limit, int offset, CancellationToken cancellationToken)
+    {
+        var command = new CommandDefinition(Sql, new { limit, offset }, transaction, cancellationToken: cancellationToken);
+        var rows = await connection.QueryAsync<LegacyRow>(command).ConfigureAwait(false);
+        return
+        [
+            .. rows.Select(row => new PublicComment(row.DonationId, CentsOf(row.Amount), row.Author, row.Text, CivilTime.Parse(row.DonatedAt))),
+        ];
+    }
+
+    // The list shows what the amount's text says up to the first character that is no number; texts that the mapping cannot read count as 0.
+    private static long CentsOf(string amount) =>
+        decimal.TryParse(amount, NumberStyles.Float, CultureInfo.InvariantCulture, out var euros)
+            ? (long)decimal.Round(euros * 100, MidpointRounding.AwayFromZero)
+            : 0;
+
+    private sealed record LegacyRow
+    {
+        public long DonationId { get; init; }
+
+        public string Amount { get; init; } = "";
+
+        public string Author { get; init; } = "";
+
+        public string Text { get; init; } = "";
+
+        public string DonatedAt { get; init; } = "";
+    }
+}
+
+/// <summary>The same list from the new tables.</summary>
+public static class NewComments
+{
+    private const string Sql =
+        """
+        SELECT m.public_id AS DonationId, d.amount_in_cents AS AmountInCents, c.author AS Author, c.text AS Text,
+               CAST(d.created_at AS CHAR) AS DonatedAt
+        FROM donation_comment c
+        JOIN donation d ON d.id = c.donation_id
+        JOIN donation_payment p ON p.donation_id = d.id
+        JOIN strangler_id_map m ON m.context = 'donations' AND m.kind = 'donation' AND m.new_id = d.id
+        WHERE c.is_public = 1 AND d.is_deleted = 0 AND d.is_cancelled = 0 AND d.is_moderated = 0
+          AND p.payment_state IN ('new', 'booked') AND c.text <> ''
+        ORDER BY d.created_at DESC, m.public_id DESC
+        LIMIT @limit OFFSET @offset
+        """;
+
+    public static async Task<IReadOnlyList<PublicComment>> FindAsync(
+        DbConnection connection, DbTransaction? transaction, int limit, int offset, CancellationToken cancellationToken)
+    {
+        var command = new CommandDefinition(Sql, new { limit, offset }, transaction, cancellationToken: cancellationToken);
+        var rows = await connection.QueryAsync<NewRow>(command).ConfigureAwait(false);
+        return
+        [
+            .. rows.Select(row => new PublicComment(row.DonationId, row.AmountInCents, row.Author, row.Text, CivilTime.Parse(row.DonatedAt))),
+        ];
+    }
+
+    private sealed record NewRow
+    {
+        public long DonationId { get; init; }
+
+        public long AmountInCents { get; init; }
+
+        public string Author { get; init; } = "";
+
+        public string Text { get; init; } = "";
+
+        public string DonatedAt { get; init; } = "";
+    }
+}
+
+/// <summary>The comment list in every stage: asked of the side that leads, in one snapshot with its fence.</summary>
+public sealed class CommentFinder(LeadQueries queries) : ICommentFinder
+{
+    public Task<IReadOnlyList<PublicComment>> FindPublicAsync(int limit, int offset, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1000);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return queries.AskAsync(
+            (connection, transaction, token) => LegacyComments.FindAsync(connection, transaction, limit, offset, token),
+            (connection, transaction, token) => NewComments.FindAsync(connection, transaction, limit, offset, token),
+            cancellationToken);
+    }
+}
+
+/// <summary>Times as the databases cast them to text.</summary>
+internal static class CivilTime
+{
+    /// <summary>Zero and impossible dates become <see cref="DateTime.MinValue"/>: the list shows them last.</summary>
+    public static DateTime Parse(string text) =>
+        DateTime.TryParseExact(text, "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : default;
+}

@@ -1,0 +1,76 @@
+using Strangler.DualWrite;
+using Strangler.Mapping;
+
+namespace Strangler.Contexts.Donations;
+
+/// <summary>The context <c>donations</c>, put together for one process: its repositories on both sides, the wrapper over them, its read models.</summary>
+public sealed class DonationsContext
+{
+    public const string Name = "donations";
+
+    /// <summary>Its only kind of entity.</summary>
+    public const string DonationKind = "donation";
+
+    private readonly DonationRecords _records;
+
+    private DonationsContext(DonationRecords records, LegacyDonationRepository legacy, DonationRepository @new)
+    {
+        _records = records;
+        Legacy = legacy;
+        New = @new;
+    }
+
+    /// <summary>Its line in the list of contexts.</summary>
+    public static ContextDefinition Definition { get; } = new(Name, Compose);
+
+    /// <summary>The bare legacy repository.</summary>
+    public LegacyDonationRepository Legacy { get; }
+
+    /// <summary>The bare new repository.</summary>
+    public DonationRepository New { get; }
+
+    /// <summary>What frontends use.</summary>
+    public DonationRepositoryWrapper Donations { get; private set; } = null!;
+
+    /// <summary>The public comment list.</summary>
+    public CommentFinder Comments { get; private set; } = null!;
+
+    /// <summary>Whether a donation can be read and both sides could hold an ordinary change of it; false also when it is not there.</summary>
+    public async Task<bool> CanBeChangedAsync(long id, CancellationToken cancellationToken)
+    {
+        var state = await Legacy.Store.ReadAsync(new EntityKey(DonationKind, id), cancellationToken).ConfigureAwait(false);
+        if (state.Row is null)
+        {
+            return false;
+        }
+
+        try
+        {
+            var record = Legacy.Lens.Get(state.Row);
+            var donation = _records.ToEntity(id, record);
+            donation.AddLog(donation.CreatedAt, "-");
+            Legacy.Lens.Put(_records.Apply(donation, record), state.Row);
+            return true;
+        }
+        catch (Exception exception) when (exception is UnreadableException or CannotHoldException)
+        {
+            return false;
+        }
+    }
+
+    private static ContextParts Compose(ContextSides sides, CompiledMapping mapping)
+    {
+        var records = new DonationRecords(mapping.Schema);
+        var context = new DonationsContext(
+            records,
+            new LegacyDonationRepository(sides.Legacy.Store, mapping.Legacy, records),
+            new DonationRepository(sides.New.Store, mapping.New, records));
+        return new ContextParts([new EntityKind(DonationKind, context.Legacy, context.New)], context, context.Attach);
+    }
+
+    private void Attach(ContextRuntime runtime, DualWriter writer)
+    {
+        Donations = new DonationRepositoryWrapper(writer, Legacy, New, _records);
+        Comments = new CommentFinder(new LeadQueries(runtime));
+    }
+}

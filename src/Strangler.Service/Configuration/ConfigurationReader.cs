@@ -1,0 +1,198 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using Strangler.DualWrite;
+
+namespace Strangler.Service.Configuration;
+
+/// <summary>Reads the JSON file into settings and collects every error with the setting's path and its present value.</summary>
+internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
+{
+    private readonly List<string> _errors = [];
+
+    public (string? Mappings, string? Migrations, string? HashKey, IReadOnlyDictionary<string, ContextConfiguration> Contexts) Read(
+        JsonElement? root, Func<string, string?> environment)
+    {
+        string? mappings = null, migrations = null, hashKey = null;
+        var contexts = new Dictionary<string, ContextConfiguration>(StringComparer.Ordinal);
+        if (root is { } element && Object("the file", element))
+        {
+            foreach (var property in element.EnumerateObject())
+            {
+                switch (property.Name)
+                {
+                    case "$schema":
+                        break;
+                    case "mappings":
+                        mappings = ExistingFolder(property);
+                        break;
+                    case "migrations":
+                        migrations = ExistingFolder(property);
+                        break;
+                    case "hashKey":
+                        hashKey = Text("hashKey", property.Value);
+                        break;
+                    case "contexts" when Object("contexts", property.Value):
+                        ReadContexts(property.Value, contexts);
+                        break;
+                    case "contexts":
+                        break;
+                    default:
+                        Unknown(property.Name, "mappings, migrations, hashKey, contexts");
+                        break;
+                }
+            }
+        }
+
+        foreach (var name in contextNames)
+        {
+            contexts.TryAdd(name, new ContextConfiguration(null, null, new ContextOptions()));
+        }
+
+        return (mappings, migrations, hashKey, contexts);
+    }
+
+    public void ThrowIfErrors(string? path)
+    {
+        if (_errors.Count > 0)
+        {
+            throw new ConfigurationException([.. _errors.Select(error => path is null ? error : $"{path}: {error}")]);
+        }
+    }
+
+    private void ReadContexts(JsonElement element, Dictionary<string, ContextConfiguration> contexts)
+    {
+        foreach (var property in element.EnumerateObject())
+        {
+            var path = $"contexts.{property.Name}";
+            if (!contextNames.Contains(property.Name))
+            {
+                _errors.Add($"{path}: there is no context '{property.Name}'; known are: {string.Join(", ", contextNames)}.");
+            }
+            else if (Object(path, property.Value))
+            {
+                contexts[property.Name] = ReadContext(path, property.Value);
+            }
+        }
+    }
+
+    private ContextConfiguration ReadContext(string path, JsonElement element)
+    {
+        string? legacy = null, @new = null;
+        var options = new ContextOptions();
+        foreach (var property in element.EnumerateObject())
+        {
+            switch (property.Name)
+            {
+                case "legacy":
+                    legacy = Text($"{path}.legacy", property.Value);
+                    break;
+                case "new":
+                    @new = Text($"{path}.new", property.Value);
+                    break;
+                case "options" when Object($"{path}.options", property.Value):
+                    ReadOptions($"{path}.options", property.Value, options);
+                    break;
+                case "options":
+                    break;
+                default:
+                    Unknown($"{path}.{property.Name}", "legacy, new, options");
+                    break;
+            }
+        }
+
+        try
+        {
+            options.Validate();
+        }
+        catch (ArgumentException exception)
+        {
+            _errors.Add($"{path}.options: {exception.Message}");
+        }
+
+        return new ContextConfiguration(legacy, @new, options);
+    }
+
+    // Reflection over the options' own properties: a setting exists exactly if the option does.
+    private void ReadOptions(string path, JsonElement element, ContextOptions options)
+    {
+        var properties = typeof(ContextOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property => property.CanWrite)
+            .ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.Ordinal);
+        foreach (var setting in element.EnumerateObject())
+        {
+            if (!properties.TryGetValue(setting.Name, out var property))
+            {
+                Unknown($"{path}.{setting.Name}", string.Join(", ", properties.Keys));
+            }
+            else if (ValueOf(property.PropertyType, setting.Value) is { } value)
+            {
+                property.SetValue(options, value);
+            }
+            else
+            {
+                _errors.Add($"{path}.{setting.Name} is {setting.Value.GetRawText()}; expected {Expected(property.PropertyType)}.");
+            }
+        }
+    }
+
+    private static object? ValueOf(Type type, JsonElement value)
+    {
+        if (type == typeof(TimeSpan))
+        {
+            return value.ValueKind == JsonValueKind.String && Duration.TryParse(value.GetString()!, out var duration) ? duration : null;
+        }
+
+        if (type == typeof(bool))
+        {
+            return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : null;
+        }
+
+        return value.ValueKind == JsonValueKind.Number
+            && decimal.TryParse(value.GetRawText(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && (type == typeof(double) || decimal.Truncate(number) == number)
+            ? Convert.ChangeType(number, type, CultureInfo.InvariantCulture)
+            : null;
+    }
+
+    private static string Expected(Type type) =>
+        type == typeof(TimeSpan) ? "a duration such as \"250ms\", \"5s\", \"2m\", \"24h\""
+        : type == typeof(bool) ? "true or false"
+        : type == typeof(double) ? "a number"
+        : "a whole number";
+
+    private string? ExistingFolder(JsonProperty property)
+    {
+        var folder = Text(property.Name, property.Value);
+        if (folder is not null && !Directory.Exists(folder))
+        {
+            _errors.Add($"{property.Name} is \"{folder}\"; there is no such folder.");
+        }
+
+        return folder is null ? null : Path.GetFullPath(folder);
+    }
+
+    private string? Text(string path, JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text)
+        {
+            return text;
+        }
+
+        _errors.Add($"{path} is no text.");
+        return null;
+    }
+
+    private bool Object(string path, JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            return true;
+        }
+
+        _errors.Add($"{path} is no JSON object.");
+        return false;
+    }
+
+    private void Unknown(string path, string known) => _errors.Add($"{path}: there is no such setting; known are: {known}.");
+}

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Strangler.DualWrite;
+
+namespace Strangler.Service.Configuration;
+
+/// <summary>
+/// Settings of one installation: one JSON file and the environment. Without a file, each context takes <c>STRANGLER_&lt;CONTEXT&gt;_LEGACY</c> and
+/// <c>STRANGLER_&lt;CONTEXT&gt;_NEW</c> as its connection strings and <c>STRANGLER_HASH_KEY</c> as the hash key.
+/// </summary>
+public sealed class StranglerConfiguration
+{
+    /// <summary>The environment variable that names the configuration file.</summary>
+    public const string FileVariable = "STRANGLER_CONFIG";
+
+    /// <summary>The file that is taken when neither option nor environment names one, if it exists in the working folder.</summary>
+    public const string DefaultFile = "strangler.json";
+
+    private const string HashKeyVariable = "STRANGLER_HASH_KEY";
+
+    /// <summary>Folder of the mapping files. Default: <c>legacy-mappings</c> in the working folder, else beside the program.</summary>
+    public required string Mappings { get; init; }
+
+    /// <summary>Folder of the migrations. Default as above: <c>migrations</c>.</summary>
+    public required string Migrations { get; init; }
+
+    /// <summary>By context name. A context of the catalogue that is not configured is known, but cannot be opened.</summary>
+    public required IReadOnlyDictionary<string, ContextConfiguration> Contexts { get; init; }
+
+    /// <summary>Source of the key of all keyed hashes: at least 16 bytes in hexadecimal.</summary>
+    public required string HashKeySource { get; init; }
+
+    private Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
+
+    /// <summary>Reads the file (or none) and the environment; throws <see cref="ConfigurationException"/> with every error.</summary>
+    /// <param name="file">From the command line; null takes the environment's or the default.</param>
+    /// <param name="contextNames">Names of the catalogue; others in the file are errors.</param>
+    /// <param name="environment">Null: the process's.</param>
+    public static StranglerConfiguration Load(string? file, IReadOnlyList<string> contextNames, Func<string, string?>? environment = null)
+    {
+        var variables = environment ?? System.Environment.GetEnvironmentVariable;
+        var path = file ?? variables(FileVariable) ?? (File.Exists(DefaultFile) ? DefaultFile : null);
+        var reader = new ConfigurationReader(contextNames);
+        using var document = path is null ? null : Parse(path);
+        var (mappings, migrations, hashKey, contexts) = reader.Read(document?.RootElement, variables);
+        reader.ThrowIfErrors(path);
+        return new StranglerConfiguration
+        {
+            Mappings = Folder(mappings, "legacy-mappings"),
+            Migrations = Folder(migrations, "migrations"),
+            Contexts = contexts,
+            HashKeySource = hashKey ?? $"env:{HashKeyVariable}",
+            Environment = variables,
+        };
+    }
+
+    /// <summary>The connection string of one side; throws <see cref="ConfigurationException"/> naming setting and variable when it is missing.</summary>
+    public string ConnectionString(string context, SideName side)
+    {
+        var sideName = side.ToString().ToLowerInvariant();
+        if (!Contexts.TryGetValue(context, out var settings))
+        {
+            throw new ConfigurationException([$"The context {context} is not configured."]);
+        }
+
+        var source = (side == SideName.Legacy ? settings.Legacy : settings.New) ?? $"env:{VariableOf(context, side)}";
+        var (value, error) = SecretSource.Read($"contexts.{context}.{sideName}", source, Environment);
+        return value ?? throw new ConfigurationException(
+            [$"{error} Set it to a connection string: Server=…;Port=3306;User ID=…;Password=…;Database=…"]);
+    }
+
+    /// <summary>The key of keyed hashes; throws <see cref="ConfigurationException"/> when it is missing or too short.</summary>
+    public byte[] HashKey()
+    {
+        var (value, error) = SecretSource.Read("hashKey", HashKeySource, Environment);
+        const string cure = "Make one with: openssl rand -hex 32";
+        if (value is null)
+        {
+            throw new ConfigurationException([$"{error} {cure}"]);
+        }
+
+        try
+        {
+            var key = Convert.FromHexString(value);
+            return key.Length >= 16 ? key : throw new ConfigurationException([$"hashKey has {key.Length} bytes; at least 16 are needed. {cure}"]);
+        }
+        catch (FormatException)
+        {
+            throw new ConfigurationException([$"hashKey is not hexadecimal. {cure}"]);
+        }
+    }
+
+    /// <summary>The variable that is asked when a side has no setting.</summary>
+    public static string VariableOf(string context, SideName side) =>
+        $"STRANGLER_{context.ToUpperInvariant().Replace('-', '_')}_{side.ToString().ToUpperInvariant()}";
+
+    private static JsonDocument Parse(string path)
+    {
+        try
+        {
+            return JsonDocument.Parse(
+                File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        }
+        catch (JsonException exception)
+        {
+            throw new ConfigurationException([$"{path}:{exception.LineNumber + 1}: no valid JSON: {exception.Message}"]);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException([$"The configuration file {path} cannot be read: {exception.Message}"]);
+        }
+    }
+
+    private static string Folder(string? configured, string name) =>
+        configured ?? (Directory.Exists(name) ? Path.GetFullPath(name) : Path.Combine(AppContext.BaseDirectory, name));
+}
+
+/// <summary>Settings of one context.</summary>
+/// <param name="Legacy">Source of the legacy side's connection string; null: the environment variable named after the context.</param>
+/// <param name="New">Likewise of the new side's.</param>
+/// <param name="Options">Limits and times.</param>
+public sealed record ContextConfiguration(string? Legacy, string? New, ContextOptions Options);

@@ -1,0 +1,62 @@
+using Strangler.Backfill;
+using Strangler.DualWrite;
+
+namespace Strangler.Service;
+
+/// <summary>One context on one line: derived from the fences and the side tables, never from caches.</summary>
+public sealed record ContextStatus(
+    string Context,
+    Stage Stage,
+    SideName Lead,
+    long Epoch,
+    bool Switching,
+    long JournalOpen,
+    double LagSeconds,
+    long Parked,
+    string Backfill,
+    long Quarantined,
+    long QuarantineOpen,
+    string LastReconciliation,
+    long IdsLeft)
+{
+    public static async Task<ContextStatus> ReadAsync(ContextHost host, CancellationToken cancellationToken)
+    {
+        var view = await host.Cutover.StatusAsync(cancellationToken).ConfigureAwait(false);
+        var depth = await host.Sides.Of(view.Lead).Journal.DepthAsync(cancellationToken).ConfigureAwait(false);
+        var backfill = new List<string>();
+        long quarantined = 0, open = 0, left = 0;
+        foreach (var kind in host.Runtime.Kinds.Keys)
+        {
+            var checkpoint = await host.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken).ConfigureAwait(false);
+            backfill.Add(Describe(checkpoint, view.Legacy.DualEpoch));
+            var counts = await host.Sides.Quarantine.CountAsync(kind, cancellationToken).ConfigureAwait(false);
+            (quarantined, open) = (quarantined + counts.All, open + counts.Open);
+            left += await host.Sides.PublicIds.LeftAsync(kind, cancellationToken).ConfigureAwait(false);
+        }
+
+        var runs = await host.Sides.Reconciliations.ListAsync(50, cancellationToken).ConfigureAwait(false);
+        var last = runs.FirstOrDefault(run => run is { Full: true, EndedUtc: not null });
+        return new ContextStatus(
+            host.Name,
+            view.Stage,
+            view.Lead,
+            view.Epoch,
+            view.Switching,
+            depth.Open,
+            depth.Lag.TotalSeconds,
+            depth.Parked,
+            string.Join(", ", backfill),
+            quarantined,
+            open,
+            last is null ? "never" : $"{last.Outcome}, {last.EndedUtc:yyyy-MM-dd HH:mm} UTC",
+            left);
+    }
+
+    private static string Describe(BackfillCheckpoint? checkpoint, long dualEpoch) => checkpoint switch
+    {
+        null => "not begun",
+        _ when checkpoint.DualEpoch != dualEpoch => "must begin anew",
+        { Phase: BackfillPhase.Done } => "complete",
+        _ => $"pass {checkpoint.Pass}, at id {checkpoint.NextId}",
+    };
+}

@@ -1,0 +1,109 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace Strangler.Tests.Architecture;
+
+/// <summary>Arrows point one way, contexts know nothing of each other, and the domain knows nothing of any database.</summary>
+public sealed partial class LayeringTests
+{
+    private static readonly Dictionary<string, string[]> AllowedReferences = new(StringComparer.Ordinal)
+    {
+        ["Strangler"] = [],
+        ["Strangler.MySql"] = ["Strangler"],
+        ["Strangler.Contexts"] = ["Strangler"],
+        ["Strangler.Service"] = ["Strangler", "Strangler.MySql", "Strangler.Contexts"],
+        ["Strangler.Cli"] = ["Strangler.Service", "Strangler.LegacyData", "Strangler.LocalServers"],
+    };
+
+    [TestCaseSource(nameof(Projects))]
+    public void A_project_refers_only_to_what_lies_below_it(string project)
+    {
+        var file = XDocument.Load(Path.Combine(Root, "src", project, $"{project}.csproj"));
+        var references = file.Descendants("ProjectReference")
+            .Select(reference => Path.GetFileNameWithoutExtension((string)reference.Attribute("Include")!));
+        Assert.That(references, Is.SubsetOf(AllowedReferences[project]));
+    }
+
+    [Test]
+    public void Every_project_under_src_is_covered() =>
+        Assert.That(Directory.GetDirectories(Path.Combine(Root, "src")).Select(Path.GetFileName), Is.EquivalentTo(AllowedReferences.Keys));
+
+    [Test]
+    public void The_engine_and_the_contexts_know_no_driver()
+    {
+        var offenders = Sources("Strangler").Concat(Sources("Strangler.Contexts")).Concat(Sources("Strangler.Service")).Concat(Sources("Strangler.Cli"))
+            .Where(file => DriverName().IsMatch(File.ReadAllText(file)))
+            .Select(Path.GetFileName);
+        Assert.That(offenders, Is.Empty);
+    }
+
+    [Test]
+    public void Only_one_file_knows_the_mysql_driver()
+    {
+        var files = Sources("Strangler.MySql").Where(file => DriverName().IsMatch(File.ReadAllText(file))).Select(Path.GetFileName);
+        Assert.That(files, Is.EqualTo(new[] { "MySqlDriver.cs" }));
+    }
+
+    [Test]
+    public void A_context_never_names_another()
+    {
+        var contexts = Directory.GetDirectories(Path.Combine(Root, "src", "Strangler.Contexts"))
+            .Select(folder => Path.GetFileName(folder)!)
+            .Where(name => name is not ("bin" or "obj"))
+            .ToList();
+        foreach (var context in contexts)
+        {
+            var others = contexts.Where(other => other != context).Select(other => $"Strangler.Contexts.{other}").ToList();
+            var offenders = Directory.EnumerateFiles(Path.Combine(Root, "src", "Strangler.Contexts", context), "*.cs", SearchOption.AllDirectories)
+                .Where(file => others.Exists(File.ReadAllText(file).Contains));
+            Assert.That(offenders, Is.Empty);
+        }
+    }
+
+    [Test]
+    public void The_domain_has_no_database_word_and_no_attribute()
+    {
+        var folders = Directory.GetDirectories(Path.Combine(Root, "src", "Strangler.Contexts"), "Domain", SearchOption.AllDirectories);
+        Assert.That(folders, Is.Not.Empty);
+        foreach (var file in folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*.cs")))
+        {
+            var text = File.ReadAllText(file);
+            Assert.Multiple(() =>
+            {
+                Assert.That(DatabaseWord().Match(text).Value, Is.Empty, file);
+                Assert.That(text, Does.Not.Contain("\n["), $"{file}: no attributes in the domain");
+                Assert.That(text, Does.Not.Contain("using Strangler"), $"{file}: the domain stands alone");
+            });
+        }
+    }
+
+    [Test]
+    public void Domain_ids_can_be_given_but_never_taken_back() => Assert.That(
+        typeof(Strangler.Contexts.Donations.Donation).GetProperty("Id")!.GetSetMethod(nonPublic: true), Is.Null, "ids change through AssignId alone");
+
+    private static IEnumerable<string> Projects() => AllowedReferences.Keys;
+
+    private static IEnumerable<string> Sources(string project) => Directory
+        .EnumerateFiles(Path.Combine(Root, "src", project), "*.cs", SearchOption.AllDirectories)
+        .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
+
+    private static string Root { get; } = FindRoot();
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Strangler.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return folder?.FullName ?? throw new InvalidOperationException("The tests run outside the source tree.");
+    }
+
+    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector")]
+    private static partial Regex DriverName();
+
+    [GeneratedRegex(@"\b(sql|table|column|database|sqlstate|transaction scope|orm|foreign key|primary key|varchar|mysql|legacy)\b", RegexOptions.IgnoreCase)]
+    private static partial Regex DatabaseWord();
+}
