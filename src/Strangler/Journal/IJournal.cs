@@ -37,13 +37,6 @@ public interface IJournal
     /// </summary>
     Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken);
 
-    /// <summary>
-    /// As above, but keeps rows of other programs' writes that came after <paramref name="foreignSeq"/>: they share the version that was accepted, and the
-    /// follower has not seen them yet.
-    /// </summary>
-    Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken) =>
-        SettleAsync(key, accepted, cancellationToken);
-
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>
     Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken);
 
