@@ -1,0 +1,19 @@
+using Strangler.LocalServers;
+
+namespace Strangler.IntegrationTests;
+
+/// <summary>What runs when the test assembly is started as a program: a process that owns a server until it is killed.</summary>
+internal static class ServerOwner
+{
+    public const string Verb = "own-a-server";
+
+    public static async Task<int> Main(string[] args)
+    {
+        if (args is not [Verb, var root])
+            return 64;
+        await using var server = await LocalMariaDb.StartAsync(new() { RootFolder = root, InstallPackages = false }, CancellationToken.None);
+        Console.WriteLine($"{server.ProcessId} {server.Folder}");
+        await Console.In.ReadLineAsync();
+        return 0;
+    }
+}

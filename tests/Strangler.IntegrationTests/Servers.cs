@@ -1,0 +1,110 @@
+using System.Data.Common;
+using System.Security.Cryptography;
+using Strangler.LocalServers;
+using Strangler.MySql;
+
+namespace Strangler.IntegrationTests;
+
+/// <summary>The servers that all integration tests share. Started when the first test asks, ended after the last.</summary>
+[SetUpFixture]
+public sealed class TestServers
+{
+    private static readonly SemaphoreSlim OneAtATime = new(1);
+    private static MySqlServer? _mySql;
+    private static LocalServerException? _failure;
+
+    /// <summary>The shared MySQL or MariaDB. Without one the test is skipped with the reason, and fails under CI=true.</summary>
+    public static async Task<MySqlServer> MySqlAsync()
+    {
+        await OneAtATime.WaitAsync();
+        try
+        {
+            if (_failure is null)
+                return _mySql ??= await MySqlServer.AcquireAsync(Options(), CancellationToken.None);
+        }
+        catch (LocalServerException e)
+        {
+            _failure = e;
+        }
+        finally
+        {
+            OneAtATime.Release();
+        }
+        throw Unavailable(_failure!);
+    }
+
+    /// <summary>A server of the test's own, to be killed and frozen.</summary>
+    public static async Task<LocalMariaDb> StartPrivateMySqlAsync(LocalServerOptions? options = null)
+    {
+        try
+        {
+            return await LocalMariaDb.StartAsync(options ?? Options(), CancellationToken.None);
+        }
+        catch (LocalServerException e)
+        {
+            throw Unavailable(e);
+        }
+    }
+
+    /// <summary>A fresh, empty database of the shared server; disposing drops it.</summary>
+    public static async Task<TestDatabase> CreateDatabaseAsync(string prefix)
+    {
+        var server = await MySqlAsync();
+        var database = new TestDatabase(server, $"{prefix}_{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
+        await database.CreateAsync();
+        return database;
+    }
+
+    [OneTimeTearDown]
+    public async Task End()
+    {
+        if (_mySql is not null)
+            await _mySql.DisposeAsync();
+    }
+
+    // Tests commit often and their data dies with them: only the disk of the operating system's cache is asked.
+    private static LocalServerOptions Options() => new() { FlushLogAtCommit = 2 };
+
+    private static ResultStateException Unavailable(LocalServerException reason) => Environment.GetEnvironmentVariable("CI") == "true"
+        ? new AssertionException($"No MySQL server: {reason.Message}", reason)
+        : new IgnoreException($"No MySQL server: {reason.Message}", reason);
+}
+
+/// <summary>A database for one test or fixture.</summary>
+public sealed class TestDatabase : IAsyncDisposable
+{
+    private readonly MySqlServer _server;
+
+    internal TestDatabase(MySqlServer server, string name)
+    {
+        (_server, Name) = (server, name);
+        ConnectionString = server.ConnectionString(name);
+        Source = MySqlDriver.CreateDataSource(ConnectionString, new());
+    }
+
+    public string Name { get; }
+
+    public string ConnectionString { get; }
+
+    /// <summary>A data source with default options.</summary>
+    public MySqlDataSource Source { get; }
+
+    public Task<DbConnection> OpenAsync() => Source.OpenAsync(CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Source.DisposeAsync();
+        await RunAsync($"DROP DATABASE IF EXISTS `{Name}`");
+    }
+
+    internal Task CreateAsync() => RunAsync($"CREATE DATABASE `{Name}` CHARACTER SET utf8mb4");
+
+    private async Task RunAsync(string text)
+    {
+        await using var admin = MySqlDriver.CreateDataSource(_server.ConnectionString(), new());
+        await using var connection = await admin.OpenAsync(CancellationToken.None);
+        await using var command = connection.CreateCommand();
+        command.CommandText = text;
+        await command.ExecuteNonQueryAsync();
+    }
+}
