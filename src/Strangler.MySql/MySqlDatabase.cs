@@ -26,6 +26,9 @@ internal sealed class MySqlDatabase
 
     public static MySqlDatabase Of(MySqlSideOptions options) => Shared.GetValue(options, static key => new MySqlDatabase(key));
 
+    /// <summary><c>server:port/database</c>.</summary>
+    public string Address => Display[(Display.IndexOf('@', StringComparison.Ordinal) + 1)..];
+
     public Task<DbConnection> OpenAsync(bool background, CancellationToken cancellationToken) =>
         (background ? _background : _foreground).OpenAsync(cancellationToken);
 
