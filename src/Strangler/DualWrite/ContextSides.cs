@@ -34,7 +34,11 @@ public sealed class ContextSides
 }
 
 /// <summary>What both sides have alike.</summary>
-public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal, IAudit Audit);
+public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal, IAudit Audit)
+{
+    /// <summary>The side's database for a context's own read models; null where the side is not an SQL store.</summary>
+    public ISqlQueries? Queries { get; init; }
+}
 
 /// <summary>One kind of entity with its repositories on both sides.</summary>
 public sealed record EntityKind(string Name, ISideRepository Legacy, ISideRepository New)

@@ -9,8 +9,12 @@ namespace Strangler.DualWrite;
 /// <param name="Entity">The side's entity row; null when nothing was ever written or accepted in a dual stage.</param>
 public sealed record SideState(FenceRow Fence, AggregateRow? Row, EntityState? Entity)
 {
-    /// <summary>The version of what the side holds; a key without an entity row has (dual epoch, 0).</summary>
-    public EntityVersion Version(long dualEpoch) => Entity?.Version ?? new EntityVersion(dualEpoch, 0);
+    /// <summary>
+    /// The version of what a <em>leading</em> side holds: a key without an entity row, or with one from before DualWrite was last entered, has (dual epoch, 0);
+    /// what LegacyOnly wrote in between raised no counter and must outrank it. Of a following side take <see cref="Entity"/> itself: its mark is what it accepted.
+    /// </summary>
+    public EntityVersion Version(long dualEpoch) =>
+        Entity is { } entity && entity.Version.Epoch >= dualEpoch ? entity.Version : new EntityVersion(dualEpoch, 0);
 }
 
 /// <summary>One entity of a range read. Its row may be null: an entity row (tombstone) or a map row without data.</summary>
@@ -37,6 +41,9 @@ public sealed record WriteIntent(EntityKey Key, string? RequestKey = null);
 /// <summary>The stored result of a request that was carried out before.</summary>
 public sealed record RequestResult(long Id, EntityVersion Version);
 
+/// <summary>A request key that was stored with an entity's write; it travels with the state, so that a retry after a flip still finds it.</summary>
+public sealed record StoredRequest(string RequestKey, EntityVersion Version);
+
 /// <summary>
 /// One side of one context: its aggregates with their entity rows, addressed by public id. Two engines behind it (and a test double).
 /// Whatever fails, a transaction that was not committed has changed nothing.
@@ -52,6 +59,9 @@ public interface ISideStore
     /// Begins a write transaction: shared lock on the fence row, then the key's entity row and aggregate FOR UPDATE, in one round trip.
     /// </summary>
     Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken);
+
+    /// <summary>The request keys stored for one entity with a version above <paramref name="after"/>; all of them when it is null.</summary>
+    Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken);
 
     /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);

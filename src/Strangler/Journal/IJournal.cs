@@ -30,8 +30,12 @@ public interface IJournal
     /// <summary>Claims up to <paramref name="max"/> due keys (short transaction, SKIP LOCKED): writes owner, generation and lease, commits.</summary>
     Task<IReadOnlyList<JournalClaim>> ClaimAsync(string owner, int max, TimeSpan lease, CancellationToken cancellationToken);
 
-    /// <summary>Deletes the key's rows with version ≤ <paramref name="accepted"/>, whoever claimed them: the follower has accepted that much.</summary>
-    Task SettleAsync(EntityKey key, EntityVersion accepted, CancellationToken cancellationToken);
+    /// <summary>
+    /// Deletes the key's rows that the follower has accepted, whoever claimed them and parked ones too: own rows with version ≤ <paramref name="accepted"/>,
+    /// foreign rows with version ≤ <paramref name="accepted"/> and foreign_seq ≤ <paramref name="foreignSeq"/>. By version alone a foreign write that came
+    /// after the apply's snapshot would be forgotten: it does not raise the version.
+    /// </summary>
+    Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken);
 
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>
     Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken);

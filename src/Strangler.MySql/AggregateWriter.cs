@@ -1,0 +1,291 @@
+using System.Globalization;
+using Strangler.Mapping;
+
+namespace Strangler.MySql;
+
+/// <summary>
+/// Puts the statements that bring one aggregate from one state to another into a batch: only changed columns, only changed rows. The order satisfies foreign
+/// keys: referenced tables before the root and the others after it, the reverse for deletes.
+/// </summary>
+internal sealed class AggregateWriter(AggregateSql sql)
+{
+    /// <summary>The session variable that holds a root key allotted by the database.</summary>
+    public static readonly Sql NewKey = new("@strangler_id");
+
+    private AggregateLayout Layout => sql.Layout;
+
+    /// <summary>All rows of a new aggregate. A null key is allotted by the database and stands in <see cref="NewKey"/> afterwards.</summary>
+    public void Insert(Batch batch, object? key, AggregateRow now)
+    {
+        var root = now.Root;
+        for (var table = 1; table < Layout.Tables.Count; table++)
+        {
+            if (IsReferenced(table) && now.Tables[table].Count > 0)
+            {
+                root = WithReference(root, table, InsertReferenced(batch, table, now));
+            }
+        }
+
+        if (key is null)
+        {
+            batch.Part($"{sql.Inserts[0].WithoutKey}");
+            Values(batch, null, null, root);
+            batch.End();
+            batch.Add($"SET {NewKey} = LAST_INSERT_ID()");
+            key = NewKey;
+        }
+        else
+        {
+            batch.Part($"{sql.Inserts[0].WithKey}");
+            Values(batch, key, null, root);
+            batch.End();
+        }
+
+        InsertDependents(batch, key, now);
+    }
+
+    /// <summary>The One and Many rows of a root that is there.</summary>
+    public void InsertDependents(Batch batch, object key, AggregateRow now)
+    {
+        for (var table = 1; table < Layout.Tables.Count; table++)
+        {
+            if (Layout.Tables[table] is { Parent: null, Role: not TableRole.Referenced })
+            {
+                InsertRows(batch, table, key, now.Tables[table], 0);
+            }
+        }
+    }
+
+    public void Update(Batch batch, object key, AggregateRow was, AggregateRow now, IReadOnlySet<int>? sparse)
+    {
+        var root = now.Root;
+        List<(int Table, object? Key)>? orphans = null;
+        for (var table = 1; table < Layout.Tables.Count; table++)
+        {
+            if (!IsReferenced(table))
+            {
+                continue;
+            }
+
+            var (before, after) = (was.Tables[table].Count, now.Tables[table].Count);
+            if (before == 0 && after > 0)
+            {
+                root = WithReference(root, table, InsertReferenced(batch, table, now));
+            }
+            else if (before > 0 && after == 0)
+            {
+                (orphans ??= []).Add((table, was.Root[ReferenceOf(table)]));
+                root = WithReference(root, table, Layout.Root.Columns[ReferenceOf(table)].Nullable ? null : 0L);
+            }
+            else if (before > 0)
+            {
+                UpdateReferenced(batch, table, was, now);
+            }
+        }
+
+        UpdateRow(batch, 0, key, null, was.Root, root);
+        for (var table = 1; table < Layout.Tables.Count; table++)
+        {
+            if (Layout.Tables[table] is { Parent: null, Role: not TableRole.Referenced })
+            {
+                UpdateRows(batch, table, key, was.Tables[table], now.Tables[table], sparse?.Contains(table) == true);
+            }
+        }
+
+        foreach (var (table, reference) in orphans ?? [])
+        {
+            DeleteReferenced(batch, table, reference, was);
+        }
+    }
+
+    public void Delete(Batch batch, object key, AggregateRow was)
+    {
+        for (var table = Layout.Tables.Count - 1; table > 0; table--)
+        {
+            if (Layout.Tables[table] is { Parent: null, Role: not TableRole.Referenced } && was.Tables[table].Count > 0)
+            {
+                batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+            }
+        }
+
+        batch.Add($"DELETE FROM {sql.Root} WHERE {sql.RootKey} = {key}");
+        for (var table = Layout.Tables.Count - 1; table > 0; table--)
+        {
+            if (IsReferenced(table) && was.Tables[table].Count > 0)
+            {
+                DeleteReferenced(batch, table, was.Root[ReferenceOf(table)], was);
+            }
+        }
+    }
+
+    /// <summary>One row of a multi-row insert: <c>(key, ordinal, values…)</c>, each part where given.</summary>
+    public static void Values(Batch batch, object? key, int? ordinal, object?[] row)
+    {
+        var separator = "(";
+        if (key is not null)
+        {
+            batch.Part($"({key}");
+            separator = ", ";
+        }
+
+        if (ordinal is { } place)
+        {
+            batch.Raw(separator);
+            batch.Value(place);
+            separator = ", ";
+        }
+
+        foreach (var value in row)
+        {
+            batch.Raw(separator);
+            separator = ", ";
+            if (value is Sql raw)
+            {
+                batch.Raw(raw.Text);
+            }
+            else
+            {
+                batch.Value(value);
+            }
+        }
+
+        batch.Raw(separator == "(" ? "()" : ")");
+    }
+
+    public bool IsReferenced(int table) => Layout.Tables[table] is { Role: TableRole.Referenced, Parent: null };
+
+    /// <summary>The place of the root column that holds the referenced table's key.</summary>
+    public int ReferenceOf(int table) => Layout.Root.IndexOf(Layout.Tables[table].ReferencedBy!);
+
+    /// <summary>Tables that hang on a referenced table and share its key.</summary>
+    public IEnumerable<int> Children(int table) =>
+        Enumerable.Range(1, Layout.Tables.Count - 1).Where(child => Layout.Tables[child].Parent == Layout.Tables[table].Name);
+
+    private object?[] WithReference(object?[] root, int table, object? reference)
+    {
+        var copy = (object?[])root.Clone();
+        copy[ReferenceOf(table)] = reference;
+        return copy;
+    }
+
+    private Sql InsertReferenced(Batch batch, int table, AggregateRow now)
+    {
+        var variable = new Sql(string.Create(CultureInfo.InvariantCulture, $"@strangler_ref{table}"));
+        batch.Part($"{sql.Inserts[table].WithoutKey}");
+        Values(batch, null, null, now.Tables[table][0]);
+        batch.End();
+        batch.Add($"SET {variable} = LAST_INSERT_ID()");
+        foreach (var child in Children(table))
+        {
+            InsertRows(batch, child, variable, now.Tables[child], 0);
+        }
+
+        return variable;
+    }
+
+    private void UpdateReferenced(Batch batch, int table, AggregateRow was, AggregateRow now)
+    {
+        var reference = was.Root[ReferenceOf(table)]!;
+        UpdateRow(batch, table, reference, null, was.Tables[table][0], now.Tables[table][0]);
+        foreach (var child in Children(table))
+        {
+            UpdateRows(batch, child, reference, was.Tables[child], now.Tables[child], sparse: false);
+        }
+    }
+
+    private void DeleteReferenced(Batch batch, int table, object? reference, AggregateRow was)
+    {
+        foreach (var child in Children(table).Where(child => was.Tables[child].Count > 0))
+        {
+            batch.Add($"DELETE FROM {sql.Names[child]} WHERE {sql.Keys[child]} = {reference}");
+        }
+
+        batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {reference}");
+    }
+
+    private void InsertRows(Batch batch, int table, object key, IReadOnlyList<object?[]> rows, int from)
+    {
+        if (rows.Count <= from)
+        {
+            return;
+        }
+
+        var many = Layout.Tables[table].Role == TableRole.Many;
+        batch.Part($"{sql.Inserts[table].WithKey}");
+        for (var i = from; i < rows.Count; i++)
+        {
+            batch.Raw(i == from ? "" : ", ");
+            Values(batch, key, many ? i : null, rows[i]);
+        }
+
+        batch.End();
+    }
+
+    // Places of Many rows that are not 0, 1, 2 … (another program's work) are put in order by writing all rows anew.
+    private void UpdateRows(Batch batch, int table, object key, IReadOnlyList<object?[]> was, IReadOnlyList<object?[]> now, bool sparse)
+    {
+        var many = Layout.Tables[table].Role == TableRole.Many;
+        if (sparse)
+        {
+            if (!new RecordList(was).Equals(new RecordList(now)))
+            {
+                batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+                InsertRows(batch, table, key, now, 0);
+            }
+
+            return;
+        }
+
+        for (var i = 0; i < Math.Min(was.Count, now.Count); i++)
+        {
+            UpdateRow(batch, table, key, many ? i : null, was[i], now[i]);
+        }
+
+        if (was.Count > now.Count)
+        {
+            batch.Part($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+            if (many && now.Count > 0)
+            {
+                batch.Part($" AND `ordinal` >= {now.Count}");
+            }
+
+            batch.End();
+        }
+
+        InsertRows(batch, table, key, now, was.Count);
+    }
+
+    private void UpdateRow(Batch batch, int table, object key, int? ordinal, object?[] was, object?[] now)
+    {
+        var separator = "";
+        for (var i = 0; i < now.Length; i++)
+        {
+            if (now[i] is not Sql && Record.ValuesEqual(was[i], now[i]))
+            {
+                continue;
+            }
+
+            if (separator.Length == 0)
+            {
+                batch.Part($"UPDATE {sql.Names[table]} SET ");
+            }
+
+            batch.Raw(separator);
+            batch.Part($"{sql.ColumnNames[table][i]} = {now[i]}");
+            separator = ", ";
+        }
+
+        if (separator.Length == 0)
+        {
+            return;
+        }
+
+        batch.Part($" WHERE {sql.Keys[table]} = {key}");
+        if (ordinal is { } place)
+        {
+            batch.Part($" AND `ordinal` = {place}");
+        }
+
+        batch.End();
+    }
+}

@@ -1,0 +1,58 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+
+namespace Strangler.MySql;
+
+/// <summary>The two connection pools of one side's database. One per options instance, however many contexts are made from it.</summary>
+internal sealed class MySqlDatabase
+{
+    private static readonly ConditionalWeakTable<MySqlSideOptions, MySqlDatabase> Shared = [];
+
+    private readonly MySqlDataSource _foreground;
+    private readonly MySqlDataSource _background;
+
+    private MySqlDatabase(MySqlSideOptions options)
+    {
+        options.Validate();
+        Options = options;
+        _foreground = Source(options, options.ForegroundConnections, options.CommandTimeout);
+        _background = Source(options, options.BackgroundConnections, options.BackgroundCommandTimeout);
+    }
+
+    public MySqlSideOptions Options { get; }
+
+    /// <summary>User, server, port and database; never the password.</summary>
+    public string Display => _foreground.Display;
+
+    public static MySqlDatabase Of(MySqlSideOptions options) => Shared.GetValue(options, static key => new MySqlDatabase(key));
+
+    /// <summary><c>server:port/database</c>.</summary>
+    public string Address => Display[(Display.IndexOf('@', StringComparison.Ordinal) + 1)..];
+
+    public Task<DbConnection> OpenAsync(bool background, CancellationToken cancellationToken) =>
+        (background ? _background : _foreground).OpenAsync(cancellationToken);
+
+    public TimeSpan CommandTimeout(bool background) => background ? Options.BackgroundCommandTimeout : Options.CommandTimeout;
+
+    public int LockSeconds(bool background) =>
+        (int)Math.Ceiling((background ? Options.BackgroundLockTimeout : Options.LockTimeout).TotalSeconds);
+
+    public static async ValueTask CloseAsync(MySqlSideOptions options)
+    {
+        if (Shared.TryGetValue(options, out var database))
+        {
+            Shared.Remove(options);
+            await database._foreground.DisposeAsync().ConfigureAwait(false);
+            await database._background.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static MySqlDataSource Source(MySqlSideOptions options, int connections, TimeSpan commandTimeout) =>
+        MySqlDriver.CreateDataSource(options.ConnectionString, new MySqlDataSourceOptions
+        {
+            ConnectTimeout = options.ConnectTimeout,
+            CommandTimeout = commandTimeout,
+            MaxPoolSize = connections,
+            Time = options.Time,
+        });
+}

@@ -1,0 +1,288 @@
+using System.Data.Common;
+using System.Globalization;
+using Strangler.DualWrite;
+using Strangler.Journal;
+
+namespace Strangler.MySql;
+
+/// <summary>
+/// One side's journal. A claim pushes <c>next_attempt_at</c> of the key's rows to the end of the lease: so an expired lease is due by itself, and one index
+/// serves both.
+/// </summary>
+internal sealed class MySqlJournal(MySqlSide side) : IJournal
+{
+    public SideName Side => side.Name;
+
+    /// <remarks>
+    /// A key is claimed only by whoever can lock <em>all</em> of its open rows at once, none of them under a running lease. Two relays that each hold some of a key's
+    /// rows both pass it over; it is due again at once. No statement here waits for a lock, so claims cannot deadlock.
+    /// <para>Candidates come by (context, state, due time), never by id beyond a cursor: a lower id may be committed later.</para>
+    /// </remarks>
+    public Task<IReadOnlyList<JournalClaim>> ClaimAsync(string owner, int max, TimeSpan lease, CancellationToken cancellationToken) =>
+        side.UseAsync(
+            background: true,
+            async (connection, token) =>
+            {
+                var due = await CandidatesAsync(connection, max, token).ConfigureAwait(false);
+                var claims = due.Count == 0 ? [] : await ClaimAsync(connection, due, owner, lease, token).ConfigureAwait(false);
+                await side.ExecuteAsync(connection, MySqlSide.EndWrite(new Batch()), true, token).ConfigureAwait(false);
+                return (IReadOnlyList<JournalClaim>)claims;
+            },
+            cancellationToken);
+
+    public Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken)
+    {
+        // What is left is newer than what was accepted, so it is due now, whoever had claimed it along with the rows that are gone.
+        var batch = side.BeginWrite(new Batch(), Lane.IsBackground);
+        batch.Add($"""
+            DELETE FROM strangler_journal WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}
+            AND (epoch < {accepted.Epoch} OR (epoch = {accepted.Epoch} AND counter <= {accepted.Counter}))
+            AND (origin = 'own' OR foreign_seq <= {foreignSeq})
+            """);
+        batch.Add($"""
+            UPDATE strangler_journal SET next_attempt_at = UTC_TIMESTAMP(6), lease_until = NULL, owner = ''
+            WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'open' AND lease_until IS NOT NULL
+            """);
+        return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken);
+    }
+
+    /// <summary>The whole key waits or is parked, rows that came after the claim as well: a key's back-off is the key's.</summary>
+    public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken)
+    {
+        var key = claim.Key;
+        var batch = side.BeginWrite(new Batch(), background: true);
+        batch.Add($"""
+            SELECT COALESCE(MAX(generation), 0) INTO @strangler_generation FROM strangler_journal
+            WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} FOR UPDATE
+            """);
+        batch.Part($"""
+            UPDATE strangler_journal SET attempts = attempts + 1, last_error = {Texts.Cut(error, 1000)}, lease_until = NULL, owner = '',
+            """);
+        if (delay is { } wait)
+        {
+            batch.Part($" next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL {Microseconds(wait)} MICROSECOND");
+        }
+        else
+        {
+            batch.Part($" state = 'parked'");
+        }
+
+        batch.Part($"""
+             WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'open' AND @strangler_generation = {claim.Generation}
+            """).End();
+        return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, background: true);
+    }
+
+    public Task<JournalDepth> DepthAsync(CancellationToken cancellationToken) =>
+        side.QueryAsync(
+            new Batch().Add($"""
+                SELECT (SELECT COUNT(*) FROM strangler_journal WHERE context = {side.Context} AND state = 'open'),
+                    (SELECT COUNT(*) FROM strangler_journal WHERE context = {side.Context} AND state = 'parked'),
+                    (SELECT MIN(created_at) FROM strangler_journal WHERE context = {side.Context} AND state = 'open'),
+                    UTC_TIMESTAMP(6)
+                """),
+            async (reader, token) =>
+            {
+                await reader.ReadAsync(token).ConfigureAwait(false);
+                DateTime? oldest = reader.IsDBNull(2) ? null : FenceSql.Utc(reader, 2);
+                return new JournalDepth(reader.GetInt64(0), reader.GetInt64(1), oldest, FenceSql.Utc(reader, 3));
+            },
+            cancellationToken,
+            background: true);
+
+    public async Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken)
+    {
+        // Grouped here: the rows of one key lie apart in the order of their age. The newest version of a key and its oldest creation count.
+        var rows = await side.ListAsync(
+            new Batch().Add($"""
+                SELECT kind, `key`, epoch, counter, attempts, last_error, created_at FROM strangler_journal
+                WHERE context = {side.Context} AND state = 'parked' ORDER BY created_at, id LIMIT {Math.Max(limit, 0) * 10L}
+                """),
+            reader => new ParkedKey(
+                new EntityKey(reader.GetString(0), reader.GetInt64(1)), new EntityVersion(reader.GetInt64(2), reader.GetInt64(3)),
+                reader.GetInt32(4), reader.GetString(5), FenceSql.Utc(reader, 6)),
+            cancellationToken,
+            background: true).ConfigureAwait(false);
+        return rows.GroupBy(row => row.Key).Take(limit).Select(key => key.MaxBy(row => row.Version)! with
+        {
+            CreatedUtc = key.Min(row => row.CreatedUtc),
+            Attempts = key.Max(row => row.Attempts),
+        }).ToList();
+    }
+
+    public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"UPDATE strangler_journal SET state = 'open', attempts = 0, next_attempt_at = UTC_TIMESTAMP(6) WHERE context = {side.Context} AND state = 'parked'");
+        if (key is { } one)
+        {
+            batch.Part($" AND kind = {one.Kind} AND `key` = {one.Id}");
+        }
+
+        return side.ExecuteAsync(batch.End(), cancellationToken);
+    }
+
+    private Task<List<EntityKey>> CandidatesAsync(DbConnection connection, int max, CancellationToken cancellationToken)
+    {
+        var batch = side.BeginWrite(new Batch(), background: true);
+        batch.Add($"""
+            SELECT kind, `key` FROM strangler_journal WHERE context = {side.Context} AND state = 'open' AND next_attempt_at <= UTC_TIMESTAMP(6)
+            ORDER BY next_attempt_at LIMIT {max} FOR UPDATE SKIP LOCKED
+            """);
+        return side.QueryAsync(
+            connection,
+            batch,
+            async (reader, token) =>
+            {
+                List<EntityKey> keys = [];
+                while (await reader.ReadAsync(token).ConfigureAwait(false))
+                {
+                    keys.Add(new EntityKey(reader.GetString(0), reader.GetInt64(1)));
+                }
+
+                return keys.Distinct().ToList();
+            },
+            true,
+            cancellationToken);
+    }
+
+    private async Task<List<JournalClaim>> ClaimAsync(
+        DbConnection connection, List<EntityKey> keys, string owner, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"SELECT kind, `key`, id FROM strangler_journal WHERE ");
+        OfKeys(batch, keys);
+        batch.End();
+        batch.Part($"""
+            SELECT kind, `key`, id, epoch, counter, generation, attempts, created_at, COALESCE(lease_until > UTC_TIMESTAMP(6), 0), lease_until, owner
+            FROM strangler_journal WHERE
+            """).Raw(" ");
+        OfKeys(batch, keys);
+        batch.Part($" FOR UPDATE SKIP LOCKED").End();
+        var (visible, locked) = await side.QueryAsync(connection, batch, ReadRowsAsync, true, cancellationToken).ConfigureAwait(false);
+
+        var claims = new List<JournalClaim>();
+        var update = new Batch();
+        foreach (var rows in locked.GroupBy(row => row.Key))
+        {
+            if (!visible[rows.Key].IsSubsetOf(rows.Select(row => row.Id)))
+            {
+                continue;
+            }
+
+            if (rows.FirstOrDefault(row => row.IsLeased) is { } leased)
+            {
+                Join(update, rows, leased);
+                continue;
+            }
+
+            claims.Add(Claim(update, rows, owner, lease));
+        }
+
+        if (!update.IsEmpty)
+        {
+            await side.ExecuteAsync(connection, update, true, cancellationToken).ConfigureAwait(false);
+        }
+
+        return claims;
+    }
+
+    private JournalClaim Claim(Batch batch, IGrouping<EntityKey, Row> rows, string owner, TimeSpan lease)
+    {
+        // Above every earlier generation of the key, also of rows that are settled and gone: hence the clock.
+        var generation = Math.Max(rows.Max(row => row.Generation) + 1, side.Options.Time.GetUtcNow().UtcTicks / TimeSpan.TicksPerMicrosecond);
+        batch.Part($"""
+            UPDATE strangler_journal SET owner = {Texts.Cut(owner, 190)}, generation = {generation},
+            lease_until = UTC_TIMESTAMP(6) + INTERVAL {Microseconds(lease)} MICROSECOND, next_attempt_at = lease_until WHERE id IN
+            """);
+        Ids(batch, rows.Select(row => row.Id));
+        batch.End();
+        return new JournalClaim(
+            rows.Key, rows.Max(row => row.Version), generation, rows.Max(row => row.Attempts), rows.Min(row => row.CreatedUtc));
+    }
+
+    /// <summary>A row that came after its key was claimed waits with it: else the rows of one busy key would stand in front of all others.</summary>
+    private static void Join(Batch batch, IEnumerable<Row> rows, Row leased)
+    {
+        var late = rows.Where(row => !row.IsLeased).Select(row => row.Id).ToList();
+        if (late.Count > 0)
+        {
+            batch.Part($"""
+                UPDATE strangler_journal SET owner = {leased.Owner}, generation = {leased.Generation}, lease_until = {leased.LeaseUntil},
+                next_attempt_at = lease_until WHERE id IN
+                """);
+            Ids(batch, late);
+            batch.End();
+        }
+    }
+
+    private static async Task<(Dictionary<EntityKey, HashSet<long>> Visible, List<Row> Locked)> ReadRowsAsync(
+        DbDataReader reader, CancellationToken cancellationToken)
+    {
+        Dictionary<EntityKey, HashSet<long>> visible = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var key = new EntityKey(reader.GetString(0), reader.GetInt64(1));
+            if (!visible.TryGetValue(key, out var ids))
+            {
+                visible.Add(key, ids = []);
+            }
+
+            ids.Add(reader.GetInt64(2));
+        }
+
+        List<Row> locked = [];
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var row = Read(reader);
+            if (visible.ContainsKey(row.Key))
+            {
+                locked.Add(row);
+            }
+        }
+
+        return (visible, locked);
+    }
+
+    private static Row Read(DbDataReader reader) => new(
+        new EntityKey(reader.GetString(0), reader.GetInt64(1)),
+        reader.GetInt64(2),
+        new EntityVersion(reader.GetInt64(3), reader.GetInt64(4)),
+        reader.GetInt64(5),
+        reader.GetInt32(6),
+        FenceSql.Utc(reader, 7),
+        reader.GetInt64(8) != 0,
+        reader.IsDBNull(9) ? null : Clock.Text(FenceSql.Utc(reader, 9)),
+        reader.GetString(10));
+
+    private void OfKeys(Batch batch, List<EntityKey> keys)
+    {
+        batch.Part($"context = {side.Context} AND state = 'open' AND (");
+        var separator = "";
+        foreach (var kind in keys.GroupBy(key => key.Kind))
+        {
+            batch.Raw(separator);
+            batch.Part($"(kind = {kind.Key} AND `key` IN");
+            Ids(batch, kind.Select(key => key.Id));
+            batch.Raw(")");
+            separator = " OR ";
+        }
+
+        batch.Raw(")");
+    }
+
+    private static void Ids(Batch batch, IEnumerable<long> ids) => Lists.In(batch, ids);
+
+    private static long Microseconds(TimeSpan time) => (long)time.TotalMicroseconds;
+
+    private sealed record Row(
+        EntityKey Key, long Id, EntityVersion Version, long Generation, int Attempts, DateTime CreatedUtc, bool IsLeased, string? LeaseUntil, string Owner);
+}
+
+internal static class Lists
+{
+    /// <summary><c> (1, 2, 3)</c>: integers of ours need no parameter, and the server plans a long list faster without.</summary>
+    public static void In(Batch batch, IEnumerable<long> ids) =>
+        batch.Raw($" ({string.Join(',', ids.Select(id => id.ToString(CultureInfo.InvariantCulture)))})");
+}

@@ -1,0 +1,92 @@
+using Strangler.Backfill;
+using Strangler.Cutover;
+using Strangler.DualWrite;
+using Strangler.IdMap;
+using Strangler.Mapping;
+using Strangler.Reconciliation;
+
+namespace Strangler.MySql;
+
+/// <summary>The legacy half of a context in MySQL or MariaDB; the new half may be another engine.</summary>
+public sealed record MySqlLegacySide(SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks);
+
+/// <summary>The new half of a context in MySQL or MariaDB; the legacy half may be another engine.</summary>
+public sealed record MySqlNewSide(
+    SideSeams Seams,
+    IIdMap IdMap,
+    IIdPool IdPool,
+    IBackfillTarget BackfillTarget,
+    IQuarantine Quarantine,
+    IReconciliationHistory Reconciliations,
+    IShadowLog ShadowLog);
+
+/// <summary>Makes the seams of a context whose sides are MySQL or MariaDB databases. Connects to nothing yet.</summary>
+public static class MySqlSides
+{
+    /// <summary>Both sides. The two databases must be different ones: each has a fence of its own.</summary>
+    /// <param name="legacy">Contexts made from the same instance share its connections; so for <paramref name="new"/>.</param>
+    /// <param name="new">The new side's database.</param>
+    /// <param name="context">The context's name.</param>
+    /// <param name="kinds">Each kind with its layouts on both sides.</param>
+    /// <exception cref="ArgumentException">An option is out of range, an identifier cannot be one, a layout's tables do not hang together.</exception>
+    public static ContextSides Create(
+        MySqlSideOptions legacy,
+        MySqlSideOptions @new,
+        string context,
+        IReadOnlyDictionary<string, (AggregateLayout Legacy, AggregateLayout New)> kinds)
+    {
+        if (MySqlDatabase.Of(legacy).Address == MySqlDatabase.Of(@new).Address)
+        {
+            throw new ArgumentException($"Both sides of {context} are {MySqlDatabase.Of(legacy).Address}; they must be two databases.", nameof(@new));
+        }
+
+        return Combine(
+            context,
+            CreateLegacy(legacy, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy)),
+            CreateNew(@new, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New)));
+    }
+
+    public static MySqlLegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
+    {
+        var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
+        var sql = Sql(kinds, SideName.Legacy);
+        return new MySqlLegacySide(Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql));
+    }
+
+    public static MySqlNewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
+    {
+        var side = new MySqlSide(SideName.New, context, MySqlDatabase.Of(options));
+        var sql = Sql(kinds, SideName.New);
+        return new MySqlNewSide(
+            Seams(side, sql),
+            new MySqlIdMap(side),
+            new MySqlIdPool(side),
+            new MySqlBackfillTarget(side, sql),
+            new MySqlQuarantine(side),
+            new MySqlReconciliationHistory(side),
+            new MySqlShadowLog(side));
+    }
+
+    /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
+    public static ValueTask CloseAsync(MySqlSideOptions options) => MySqlDatabase.CloseAsync(options);
+
+    private static ContextSides Combine(string context, MySqlLegacySide legacy, MySqlNewSide @new) => new()
+    {
+        Context = context,
+        Legacy = legacy.Seams,
+        New = @new.Seams,
+        IdMap = @new.IdMap,
+        PublicIds = new PublicIds(legacy.IdBlocks, @new.IdPool),
+        BackfillTarget = @new.BackfillTarget,
+        Quarantine = @new.Quarantine,
+        Reconciliations = @new.Reconciliations,
+        ShadowLog = @new.ShadowLog,
+        Replicas = legacy.Replicas,
+    };
+
+    private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>
+        new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side), new MySqlAudit(side)) { Queries = new MySqlQueries(side) };
+
+    private static Dictionary<string, AggregateSql> Sql(IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
+        kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(kind.Key, kind.Value, side));
+}

@@ -1,0 +1,52 @@
+namespace Strangler.IdMap;
+
+/// <summary>Consecutive public ids that legacy's own allotting will never give out again.</summary>
+/// <param name="FirstId">The first id.</param>
+/// <param name="LastId">The last id, itself included.</param>
+/// <param name="Step">Distance between ids: more than 1 where the server allots in steps (clusters).</param>
+public sealed record IdBlock(long FirstId, long LastId, int Step = 1)
+{
+    public long Count => ((LastId - FirstId) / Step) + 1;
+}
+
+/// <summary>The legacy half of <see cref="IPublicIds"/>.</summary>
+public interface IIdBlocks
+{
+    /// <summary>Burns at least <paramref name="count"/> ids and records them as blocks, durably. A crash in between leaves a gap, never a block that is not burnt.</summary>
+    Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken);
+
+    /// <summary>All blocks ever recorded, in order.</summary>
+    Task<IReadOnlyList<IdBlock>> ListAsync(string kind, CancellationToken cancellationToken);
+}
+
+/// <summary>The new half of <see cref="IPublicIds"/>.</summary>
+public interface IIdPool
+{
+    /// <summary>Adds the blocks that are not there yet; those that are there, used up or not, stay as they are.</summary>
+    Task AddAsync(string kind, IReadOnlyList<IdBlock> blocks, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="IPublicIds.TakeAsync"/>
+    Task<long> TakeAsync(string kind, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="IPublicIds.LeftAsync"/>
+    Task<long> LeftAsync(string kind, CancellationToken cancellationToken);
+}
+
+/// <summary>Reserves in legacy, uses up on the new side; the two may be different engines.</summary>
+public sealed class PublicIds(IIdBlocks legacy, IIdPool pool) : IPublicIds
+{
+    /// <inheritdoc/>
+    /// <remarks>Order: burn, record in legacy, copy. Whatever dies in between, the next call copies what is missing.</remarks>
+    public async Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken)
+    {
+        var reserved = count > 0 ? await legacy.ReserveAsync(kind, count, cancellationToken).ConfigureAwait(false) : 0;
+        await pool.AddAsync(kind, await legacy.ListAsync(kind, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return reserved;
+    }
+
+    /// <inheritdoc/>
+    public Task<long> TakeAsync(string kind, CancellationToken cancellationToken) => pool.TakeAsync(kind, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) => pool.LeftAsync(kind, cancellationToken);
+}
