@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Logging;
+using Strangler.DualWrite;
+
+namespace Strangler.Cutover;
+
+/// <summary>
+/// Finishes what a dead flipper left behind; anyone may call it at any time (PROTOCOL §6). The old lead's fence decides: <c>(follower, e)</c> beside
+/// <c>(prepared, e)</c> is rolled forward; <c>(switching, e)</c> beyond its deadline is aborted. A prepared row whose epoch is not the other
+/// side's is a leftover of an aborted flip and is never promoted.
+/// </summary>
+internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, ILoggerFactory loggers)
+{
+    private readonly ILogger _log = loggers.CreateLogger<FlipRecovery>();
+
+    /// <summary>Step 6, if the two rows ask for it; null when they do not, or someone else is at it.</summary>
+    public async Task<(SideName Side, FenceRow Row)?> RollForwardAsync(
+        SideName side, FenceRow row, FenceRow otherRow, CancellationToken cancellationToken)
+    {
+        var other = Stages.Other(side);
+        return (row.Role, otherRow.Role) switch
+        {
+            (FenceRole.Follower, FenceRole.Prepared) when row.Epoch == otherRow.Epoch => await PromoteAsync(other, otherRow, cancellationToken),
+            (FenceRole.Prepared, FenceRole.Follower) when row.Epoch == otherRow.Epoch => await PromoteAsync(side, row, cancellationToken),
+            _ => null,
+        };
+    }
+
+    /// <summary>The row as it is after an abort, when it was switching beyond its deadline by its own database's clock; else as it was.</summary>
+    public async Task<FenceRow> AbortIfExpiredAsync(SideName side, FenceRow row, CancellationToken cancellationToken)
+    {
+        if (row is not { Role: FenceRole.Switching, Deadline: { } deadline })
+        {
+            return row;
+        }
+
+        var fence = sides.Of(side).Fence;
+        if (await fence.UtcNowAsync(cancellationToken) <= deadline)
+        {
+            return row;
+        }
+
+        return await AbortAsync(side, row, cancellationToken) ?? await fence.ReadAsync(cancellationToken);
+    }
+
+    /// <summary>(switching, e) → (lead, e + 1); null when someone else was quicker. Needs the old lead only, never the follower.</summary>
+    public async Task<FenceRow?> AbortAsync(SideName side, FenceRow row, CancellationToken cancellationToken)
+    {
+        var next = row with { Role = FenceRole.Lead, Epoch = row.Epoch + 1, Deadline = null };
+        if (!await sides.Of(side).Fence.CompareAndSetAsync(row, next, options.FenceLockTimeout, cancellationToken))
+        {
+            return null;
+        }
+
+        _log.FlipAborted(sides.Context, side, next.Stage, next.Epoch);
+        return next;
+    }
+
+    private async Task<(SideName Side, FenceRow Row)?> PromoteAsync(SideName side, FenceRow prepared, CancellationToken cancellationToken)
+    {
+        var next = prepared with { Role = FenceRole.Lead, Deadline = null };
+        if (!await sides.Of(side).Fence.CompareAndSetAsync(prepared, next, options.FenceLockTimeout, cancellationToken))
+        {
+            return null;
+        }
+
+        _log.Promoted(sides.Context, side, next.Stage, next.Epoch);
+        return (side, next);
+    }
+}

@@ -1,0 +1,86 @@
+namespace Strangler.DualWrite;
+
+/// <summary>The settings of one context. Validated as a whole before the first connection, then never changed.</summary>
+public sealed class ContextOptions
+{
+    /// <summary>How long a writer waits while the context is being switched. 0 to 5 minutes; default 5 s.</summary>
+    public TimeSpan PauseBudget { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a caller waits for the follower after its own write has happened. 10 ms to 1 minute; default 2 s.</summary>
+    public TimeSpan InlineApplyTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The share of reads that is compared with the follower in ShadowRead and NewLeads. 0 to 1; default 0.05.</summary>
+    public double ShadowReadSample { get; set; } = 0.05;
+
+    /// <summary>How often the relay looks at the journal when nothing wakes it. 10 ms to 1 minute; default 1 s.</summary>
+    public TimeSpan RelayPoll { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a claim lasts. 1 s to 10 minutes; default 30 s.</summary>
+    public TimeSpan RelayLease { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Keys a claim. 1 to 10,000; default 100.</summary>
+    public int RelayBatch { get; set; } = 100;
+
+    /// <summary>Failed applies after which a key is parked, unless the failure is known to pass. 1 to 1,000; default 10.</summary>
+    public int MaxAttempts { get; set; } = 10;
+
+    /// <summary>The oldest open journal row that gates tolerate. 1 s to 1 hour; default 30 s.</summary>
+    public TimeSpan LagLimit { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a flip may take before it aborts by itself. 1 s to 10 minutes; default 30 s.</summary>
+    public TimeSpan FlipDeadline { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a flip waits for writers that hold the fence: new writers queue behind it. 10 ms to 30 s; default 2 s.</summary>
+    public TimeSpan FenceLockTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The oldest full reconciliation that opens gates. 1 minute to 30 days; default 24 h.</summary>
+    public TimeSpan ReconciliationMaxAge { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>Shadow reads that must have been compared before the new side may lead. 0 or more; default 1,000.</summary>
+    public long ShadowReadMinimum { get; set; } = 1000;
+
+    /// <summary>Public ids reserved at a time for creates while the new side leads. 1 or more; default 10,000.</summary>
+    public long IdBlock { get; set; } = 10_000;
+
+    /// <summary>Whether the mapping declares that no other program writes the legacy tables; capture is needless then. Default false.</summary>
+    public bool ForeignWritersNone { get; set; }
+
+    /// <summary>A process without a heartbeat for this long no longer counts as live. 1 s to 1 hour; default 30 s.</summary>
+    public TimeSpan ReplicaLiveness { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
+    public void Validate()
+    {
+        List<string> errors = [];
+        Check(errors, nameof(PauseBudget), PauseBudget, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        Check(errors, nameof(InlineApplyTimeout), InlineApplyTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
+        Check(errors, nameof(ShadowReadSample), ShadowReadSample, 0, 1);
+        Check(errors, nameof(RelayPoll), RelayPoll, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
+        Check(errors, nameof(RelayLease), RelayLease, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));
+        Check(errors, nameof(RelayBatch), RelayBatch, 1, 10_000);
+        Check(errors, nameof(MaxAttempts), MaxAttempts, 1, 1_000);
+        Check(errors, nameof(LagLimit), LagLimit, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        Check(errors, nameof(FlipDeadline), FlipDeadline, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));
+        Check(errors, nameof(FenceLockTimeout), FenceLockTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(30));
+        Check(errors, nameof(ReconciliationMaxAge), ReconciliationMaxAge, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30));
+        Check(errors, nameof(ShadowReadMinimum), ShadowReadMinimum, 0, long.MaxValue);
+        Check(errors, nameof(IdBlock), IdBlock, 1, long.MaxValue);
+        Check(errors, nameof(ReplicaLiveness), ReplicaLiveness, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        if (errors.Count > 0)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, errors));
+        }
+    }
+
+    internal ContextOptions Copy() => (ContextOptions)MemberwiseClone();
+
+    private static void Check<T>(List<string> errors, string name, T value, T from, T to)
+        where T : IComparable<T>
+    {
+        // Written so that NaN is refused, too.
+        if (!(value.CompareTo(from) >= 0 && value.CompareTo(to) <= 0))
+        {
+            errors.Add($"{name} is {value}; it must lie between {from} and {to}.");
+        }
+    }
+}

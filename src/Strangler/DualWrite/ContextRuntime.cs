@@ -1,0 +1,77 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Strangler.DualWrite;
+
+/// <summary>One context as one process runs it: its sides, kinds and settings, and what its services share.</summary>
+public sealed class ContextRuntime
+{
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public ContextRuntime(
+        ContextSides sides,
+        IEnumerable<EntityKind> kinds,
+        ContextOptions options,
+        FieldHasher hasher,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        string? replica = null)
+    {
+        options.Validate();
+        Sides = sides;
+        Kinds = kinds.ToFrozenDictionary(kind => kind.Name, StringComparer.Ordinal);
+        Options = options.Copy();
+        Hasher = hasher;
+        Time = time;
+        Loggers = loggers;
+        Replica = replica ?? $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}";
+        Stage = new StageCache(sides, Options, loggers);
+    }
+
+    public ContextSides Sides { get; }
+
+    public string Context => Sides.Context;
+
+    public IReadOnlyDictionary<string, EntityKind> Kinds { get; }
+
+    public ContextOptions Options { get; }
+
+    public FieldHasher Hasher { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILoggerFactory Loggers { get; }
+
+    /// <summary>This process: <c>machine:pid:random</c>.</summary>
+    public string Replica { get; }
+
+    public StageCache Stage { get; }
+
+    /// <summary>Decides samples and jitter only.</summary>
+    internal Random Random { get; init; } = Random.Shared;
+
+    internal string Build { get; } = typeof(ContextRuntime).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+
+    /// <summary>The kind of that name. Throws <see cref="ArgumentException"/> naming it when there is none.</summary>
+    public EntityKind Kind(string name) =>
+        Kinds.TryGetValue(name, out var kind) ? kind : throw new ArgumentException($"Context {Context} has no kind '{name}'.", nameof(name));
+
+    /// <summary>Tells the relay of this process that the journal has something for it. Never blocks.</summary>
+    public void Wake() => _wake.Writer.TryWrite(true);
+
+    /// <summary>Returns after <see cref="Wake"/> or the time given, whichever is first.</summary>
+    internal async Task WaitForWakeAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(atMost, Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            await _wake.Reader.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+}

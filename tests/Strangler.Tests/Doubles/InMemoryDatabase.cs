@@ -1,0 +1,118 @@
+using Strangler.Backfill;
+using Strangler.Cutover;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+using Strangler.Reconciliation;
+
+namespace Strangler.Tests.Doubles;
+
+/// <summary>The committed content of one side's database. Everything is read and written under <see cref="Gate"/>; locks are apart.</summary>
+internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
+{
+    public SideName Side { get; } = side;
+
+    public Lock Gate { get; } = new();
+
+    public LockTable Locks { get; } = new(time);
+
+    /// <summary>How far this server's clock is off.</summary>
+    public TimeSpan Skew { get; set; }
+
+    public DateTime UtcNow => time.GetUtcNow().UtcDateTime + Skew;
+
+    public FenceRow? Fence { get; set; }
+
+    /// <summary>By this side's own id: legacy's public id, new's new id.</summary>
+    public Dictionary<EntityKey, AggregateRow> Rows { get; } = [];
+
+    public Dictionary<EntityKey, EntityState> Entities { get; } = [];
+
+    public List<JournalRow> Journal { get; } = [];
+
+    public Dictionary<string, (EntityKey Key, EntityVersion Version)> Requests { get; } = [];
+
+    public Dictionary<string, long> AutoIncrement { get; } = [];
+
+    public long JournalIncrement { get; set; }
+
+    /// <summary>New side: public key → new id.</summary>
+    public Dictionary<EntityKey, long> NewIds { get; } = [];
+
+    /// <summary>New side: new key → public id.</summary>
+    public Dictionary<EntityKey, long> PublicIds { get; } = [];
+
+    public Dictionary<string, Queue<long>> IdBlocks { get; } = [];
+
+    public Dictionary<EntityKey, QuarantineEntry> Quarantine { get; } = [];
+
+    public Dictionary<string, BackfillCheckpoint> Checkpoints { get; } = [];
+
+    public List<(ReconciliationRun Run, string Scope)> Runs { get; } = [];
+
+    public DateTime? LastDisturbance { get; set; }
+
+    public Dictionary<long, (long Reads, List<ShadowMismatch> Mismatches)> Shadow { get; } = [];
+
+    public List<AuditEntry> Audit { get; } = [];
+
+    public Dictionary<string, Replica> Replicas { get; } = [];
+
+    public long NextId(string kind)
+    {
+        AutoIncrement.TryGetValue(kind, out var last);
+        return AutoIncrement[kind] = Math.Max(last, Side == SideName.New ? 1_000_000 : 0) + 1;
+    }
+
+    public AggregateRow? RowOf(EntityKey key) =>
+        LocalKey(key) is { } local && Rows.TryGetValue(local, out var row) ? row.Clone() : null;
+
+    public EntityKey? LocalKey(EntityKey key) =>
+        Side == SideName.Legacy ? key : NewIds.TryGetValue(key, out var id) ? key with { Id = id } : null;
+
+    public SideState StateOf(EntityKey key) => new(FenceRow, RowOf(key), Entities.GetValueOrDefault(key));
+
+    public FenceRow FenceRow => Fence ?? throw new NotMigratedException("notes", Side);
+
+    /// <summary>All public ids of a kind that have rows, entity rows or map rows.</summary>
+    public SortedSet<long> Ids(string kind)
+    {
+        SortedSet<long> ids = [.. Entities.Keys.Where(key => key.Kind == kind).Select(key => key.Id)];
+        ids.UnionWith(NewIds.Keys.Where(key => key.Kind == kind).Select(key => key.Id));
+        if (Side == SideName.Legacy)
+        {
+            ids.UnionWith(Rows.Keys.Where(key => key.Kind == kind).Select(key => key.Id));
+        }
+
+        return ids;
+    }
+}
+
+internal sealed class JournalRow
+{
+    public required long Seq { get; init; }
+
+    public required EntityKey Key { get; init; }
+
+    public required EntityVersion Version { get; init; }
+
+    /// <summary>0 for our own writes.</summary>
+    public long ForeignSeq { get; init; }
+
+    public required DateTime CreatedUtc { get; init; }
+
+    public string Actor { get; init; } = "";
+
+    public string Owner { get; set; } = "";
+
+    public long Generation { get; set; }
+
+    public DateTime? LeaseUntil { get; set; }
+
+    public DateTime? DueUtc { get; set; }
+
+    public int Attempts { get; set; }
+
+    public string LastError { get; set; } = "";
+
+    public bool Parked { get; set; }
+}

@@ -1,0 +1,251 @@
+using Strangler.Backfill;
+using Strangler.DualWrite;
+using Strangler.Journal;
+using Strangler.Mapping;
+
+namespace Strangler.Tests.Doubles;
+
+/// <summary>One process's connection to one database.</summary>
+internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
+{
+    private InMemoryDatabase Database => connection.Database;
+
+    public SideName Side => Database.Side;
+
+    public Task<SideState> ReadAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("read", () => Database.StateOf(key), cancellationToken);
+
+    public async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken)
+    {
+        await connection.BeforeAsync("begin", cancellationToken);
+        var transaction = new InMemoryTransaction(connection, intent);
+        try
+        {
+            await transaction.BeginAsync(cancellationToken);
+            await connection.AfterAsync("begin", cancellationToken);
+            return transaction;
+        }
+        catch
+        {
+            await transaction.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<StoredRequest>>("requests", () =>
+        [
+            .. Database.Requests
+                .Where(request => request.Value.Key == key && (after is not { } bound || request.Value.Version > bound))
+                .Select(request => new StoredRequest(request.Key, request.Value.Version)),
+        ], cancellationToken);
+
+    public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
+        connection.StepAsync("range", () =>
+        {
+            var items = Database.Ids(kind).GetViewBetween(from, Math.Max(from, to)).Where(id => id <= to).Select(id =>
+            {
+                var key = new EntityKey(kind, id);
+                return new RangeItem(
+                    id, Database.RowOf(key), Database.Entities.GetValueOrDefault(key), Database.NewIds.TryGetValue(key, out var newId) ? newId : null);
+            }).ToList();
+            var journal = Database.Journal.Where(row => row.Key.Kind == kind && row.Key.Id >= from && row.Key.Id <= to).GroupBy(row => row.Key.Id)
+                .ToDictionary(rows => rows.Key, rows => new JournalMark(rows.Min(row => row.CreatedUtc), rows.Any(row => row.Parked)));
+            return new RangeSnapshot(Database.FenceRow, items, journal);
+        }, cancellationToken);
+
+    public Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken) =>
+        connection.StepAsync<long?>("chunk-end", () =>
+        {
+            var ids = Database.Ids(kind).Where(id => id >= from).Take(rows).ToList();
+            return ids.Count == 0 ? null : ids[^1];
+        }, cancellationToken);
+
+    public Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken) =>
+        connection.StepAsync("bounds", () =>
+        {
+            var ids = Database.Ids(kind);
+            return ids.Count == 0
+                ? new KeyBounds(1, 0, 0)
+                : new KeyBounds(ids.Min, ids.Max, Database.Rows.Keys.Count(key => key.Kind == kind));
+        }, cancellationToken);
+
+    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<long>>("unmapped", () =>
+            Side == SideName.Legacy
+                ? []
+                : [.. Database.Rows.Keys.Where(key => key.Kind == kind && !Database.PublicIds.ContainsKey(key)).Select(key => key.Id).Order().Take(limit)],
+            cancellationToken);
+}
+
+/// <summary>Locks at the beginning, buffers, and writes everything at once when it commits.</summary>
+internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent) : ISideTransaction
+{
+    private readonly List<Action> _checks = [];
+    private readonly List<Action> _writes = [];
+    private readonly Dictionary<EntityKey, long> _allotted = [];
+    private SideState? _state;
+    private bool _over;
+
+    private InMemoryDatabase Database => connection.Database;
+
+    public SideState State => _state!;
+
+    public RequestResult? Request { get; private set; }
+
+    public async Task BeginAsync(CancellationToken cancellationToken)
+    {
+        await connection.LockAsync(this, LockTable.FenceKind, 0, 0, exclusive: false, cancellationToken);
+        if (intent.Key.Id != 0)
+        {
+            await connection.LockAsync(this, intent.Key.Kind, intent.Key.Id, intent.Key.Id, exclusive: true, cancellationToken);
+        }
+
+        lock (Database.Gate)
+        {
+            _state = Database.StateOf(intent.Key);
+            Request = intent.RequestKey is not null && Database.Requests.TryGetValue(intent.RequestKey, out var stored)
+                ? new RequestResult(stored.Key.Id, stored.Version)
+                : null;
+        }
+    }
+
+    public Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken) =>
+        connection.StepAsync("save", () =>
+        {
+            if (key.Id == 0 && Database.Side == SideName.Legacy)
+            {
+                key = key with { Id = Database.NextId(key.Kind) };
+            }
+
+            if (was is null && now is not null && Database.RowOf(key) is not null)
+            {
+                throw new DuplicateKeyException(key, new InvalidOperationException("duplicate"));
+            }
+
+            Write(key, now?.Clone());
+            return key.Id;
+        }, cancellationToken);
+
+    public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
+        BufferAsync("entity", () => Database.Entities[key] = state, cancellationToken);
+
+    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
+    {
+        long seq;
+        lock (Database.Gate)
+        {
+            // Allotted before the commit, as a real auto-increment: a lower one may become visible later.
+            seq = ++Database.JournalIncrement;
+        }
+
+        return BufferAsync("journal", () => Database.Journal.Add(
+            new JournalRow { Seq = seq, Key = key, Version = version, Actor = actor, CreatedUtc = Database.UtcNow }), cancellationToken);
+    }
+
+    public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
+        connection.StepAsync("request", () =>
+        {
+            // As a unique key would: a duplicate leaves nothing of its transaction behind.
+            _checks.Add(() =>
+            {
+                if (Database.Requests.TryGetValue(requestKey, out var known) && known.Key.Id != id)
+                {
+                    throw new SideUnavailableException(Database.Side, "duplicate request key", isTransient: true, new InvalidOperationException("duplicate"));
+                }
+            });
+            Buffer(() => Database.Requests.TryAdd(requestKey, (intent.Key with { Id = id }, version)));
+        }, cancellationToken);
+
+    public async Task CommitAsync(CancellationToken cancellationToken)
+    {
+        await connection.BeforeAsync("commit", cancellationToken);
+        lock (Database.Gate)
+        {
+            Commit();
+        }
+
+        _over = true;
+        Database.Locks.Release(this);
+        await connection.AfterAsync("commit", cancellationToken);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (!_over)
+        {
+            _over = true;
+            Database.Locks.Release(this);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    internal Task BufferAsync(string step, Action write, CancellationToken cancellationToken) =>
+        connection.StepAsync(step, () =>
+        {
+            Buffer(write);
+            return true;
+        }, cancellationToken);
+
+    internal void Buffer(Action write)
+    {
+        ObjectDisposedException.ThrowIf(_over, this);
+        _writes.Add(write);
+    }
+
+    internal void Commit()
+    {
+        _checks.ForEach(check => check());
+        _writes.ForEach(write => write());
+    }
+
+    internal void Write(EntityKey key, AggregateRow? now)
+    {
+        ObjectDisposedException.ThrowIf(_over, this);
+        if (Database.Side == SideName.Legacy)
+        {
+            _writes.Add(() =>
+            {
+                Database.AutoIncrement[key.Kind] = Math.Max(Database.AutoIncrement.GetValueOrDefault(key.Kind), key.Id);
+                Set(key, now);
+            });
+            return;
+        }
+
+        var mapped = Database.NewIds.ContainsKey(key);
+        if (!mapped && now is null)
+        {
+            return;
+        }
+
+        if (!mapped && !_allotted.ContainsKey(key))
+        {
+            _allotted[key] = Database.NextId(key.Kind);
+        }
+
+        _writes.Add(() =>
+        {
+            if (!Database.NewIds.TryGetValue(key, out var newId))
+            {
+                newId = _allotted[key];
+                Database.NewIds.Add(key, newId);
+                Database.PublicIds.Add(key with { Id = newId }, key.Id);
+            }
+
+            Set(key with { Id = newId }, now);
+        });
+    }
+
+    private void Set(EntityKey local, AggregateRow? now)
+    {
+        if (now is null)
+        {
+            Database.Rows.Remove(local);
+        }
+        else
+        {
+            Database.Rows[local] = now;
+        }
+    }
+}
