@@ -6,8 +6,12 @@ namespace Strangler.Contexts;
 
 /// <summary>One line of the list of contexts: a name, and how its parts are put together.</summary>
 /// <param name="Name">As in the mapping file's <c>context</c>, the migrations folder and the command line.</param>
-/// <param name="Compose">From the stores' seams and the compiled mapping.</param>
-public sealed record ContextDefinition(string Name, Func<ContextSides, CompiledMapping, ContextParts> Compose);
+/// <param name="Compose">From the stores' seams and the compiled mappings of its kinds.</param>
+public sealed record ContextDefinition(string Name, Func<ContextSides, IReadOnlyDictionary<string, CompiledMapping>, ContextParts> Compose)
+{
+    /// <summary>Converters that its mapping file may name beside the engine's own.</summary>
+    public ConverterRegistry Converters { get; init; } = new();
+}
 
 /// <summary>What a context gives to its host.</summary>
 /// <param name="Kinds">Its kinds of entities with their repositories.</param>

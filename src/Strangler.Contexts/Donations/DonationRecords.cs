@@ -34,10 +34,12 @@ public sealed class DonationRecords : IEntityConverter<Donation>
     private static readonly FrozenDictionary<string, DonorType> DonorTypesByCode =
         DonorCodes.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
 
-    /// <param name="schema">Of the context's mapping.</param>
-    public DonationRecords(RecordSchema schema) => Schema = schema;
+    private readonly CompiledMapping _mapping;
 
-    public RecordSchema Schema { get; }
+    /// <param name="mapping">The context's mapping: it knows which raw legacy values a change makes void.</param>
+    public DonationRecords(CompiledMapping mapping) => _mapping = mapping;
+
+    public RecordSchema Schema => _mapping.Schema;
 
     public long IdOf(Donation entity) => entity.Id;
 
@@ -71,7 +73,7 @@ public sealed class DonationRecords : IEntityConverter<Donation>
 
     public Record Apply(Donation entity, Record present)
     {
-        var draft = new RecordDraft(present);
+        var draft = new RecordDraft(_mapping, present);
         draft.Set("created_at", entity.CreatedAt == default ? null : entity.CreatedAt);
         draft.Set("amount", entity.AmountInCents);
         draft.Set("interval_months", (long)entity.IntervalInMonths);
@@ -394,24 +396,22 @@ public sealed class DonationRecords : IEntityConverter<Donation>
         items.Count == 0 ? RecordList.Empty : new RecordList([.. items.Select(row)]);
 
     /// <summary>The changes of one Apply: a hidden value stays hidden while the entity says what was derived for it.</summary>
-    private sealed class RecordDraft(Record present)
+    private sealed class RecordDraft(CompiledMapping mapping, Record present)
     {
-        private readonly object?[] _values = (object?[])present.Values.Clone();
+        private Record _record = present;
 
         public void Set(string field, object? value)
         {
-            var ordinal = present.Schema.OrdinalOf(field);
-            var visible = _values[ordinal] is Hidden hidden ? hidden.Derived : _values[ordinal];
-            if (!Record.ValuesEqual(visible, value))
+            if (!Record.ValuesEqual(_record.Visible(field), value))
             {
-                _values[ordinal] = value;
+                _record = mapping.Change(_record, field, value);
             }
         }
 
         /// <summary>Personal data in places that no donor type names: stale payment data, leftovers of old programs.</summary>
         public void EraseRest()
         {
-            foreach (var field in present.Schema.Fields.Where(field => field.Personal && field.Type != FieldType.List))
+            foreach (var field in _record.Schema.Fields.Where(field => field.Personal && field.Type != FieldType.List))
             {
                 if (field.Name is not ("donor.salutation" or "donor.type" or "comment.text" or "comment.author"))
                 {
@@ -419,9 +419,9 @@ public sealed class DonationRecords : IEntityConverter<Donation>
                 }
             }
 
-            Set("legacy_extras", RecordList.Empty);
+            _record = mapping.WithoutPersonalExtras(_record);
         }
 
-        public Record ToRecord() => new(present.Schema, _values);
+        public Record ToRecord() => _record;
     }
 }

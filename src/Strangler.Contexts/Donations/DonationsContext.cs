@@ -58,9 +58,10 @@ public sealed class DonationsContext
         }
     }
 
-    private static ContextParts Compose(ContextSides sides, CompiledMapping mapping)
+    private static ContextParts Compose(ContextSides sides, IReadOnlyDictionary<string, CompiledMapping> mappings)
     {
-        var records = new DonationRecords(mapping.Schema);
+        var mapping = mappings[DonationKind];
+        var records = new DonationRecords(mapping);
         var context = new DonationsContext(
             records,
             new LegacyDonationRepository(sides.Legacy.Store, mapping.Legacy, records),

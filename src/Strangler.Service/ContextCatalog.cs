@@ -1,0 +1,29 @@
+using Strangler.Contexts;
+using Strangler.Mapping;
+using Strangler.Service.Configuration;
+
+namespace Strangler.Service;
+
+/// <summary>The contexts that this build knows, by name, and their mapping files.</summary>
+public static class ContextCatalog
+{
+    public static IReadOnlyList<string> Names { get; } = [.. ContextList.All.Select(context => context.Name)];
+
+    /// <summary>The context of that name. Throws <see cref="ConfigurationException"/> naming those there are.</summary>
+    public static ContextDefinition Find(string name) =>
+        ContextList.All.FirstOrDefault(context => context.Name == name)
+        ?? throw new ConfigurationException([$"There is no context '{name}'; known are: {string.Join(", ", Names)}."]);
+
+    /// <summary>Where the context's mapping stands.</summary>
+    public static string MappingFileOf(StranglerConfiguration configuration, string context) => Path.Combine(configuration.Mappings, $"{context}.xml");
+
+    /// <summary>Compiles the context's mapping, by kind. Throws <see cref="MappingException"/> with every mistake, or <see cref="ConfigurationException"/> when there is no file.</summary>
+    public static IReadOnlyDictionary<string, CompiledMapping> LoadMapping(StranglerConfiguration configuration, string context)
+    {
+        var definition = Find(context);
+        var path = MappingFileOf(configuration, context);
+        return File.Exists(path)
+            ? MappingFile.Load(path, definition.Converters).ToDictionary(mapping => mapping.Kind, StringComparer.Ordinal)
+            : throw new ConfigurationException([$"The mapping file {path} is missing (mappings is \"{configuration.Mappings}\")."]);
+    }
+}

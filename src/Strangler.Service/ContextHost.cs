@@ -1,0 +1,106 @@
+using Microsoft.Extensions.Logging;
+using Strangler.Contexts;
+using Strangler.Cutover;
+using Strangler.DualWrite;
+using Strangler.Journal;
+using Strangler.Mapping;
+using Strangler.MySql;
+using Strangler.Reconciliation;
+using Strangler.Service.Configuration;
+
+namespace Strangler.Service;
+
+/// <summary>One context, opened: mapping, both sides, and the services over them. Connects to nothing before its first use.</summary>
+public sealed class ContextHost : IAsyncDisposable
+{
+    private readonly StranglerConfiguration _configuration;
+    private readonly MySqlSideOptions _legacy;
+    private readonly MySqlSideOptions _new;
+    private readonly ContextParts _parts;
+
+    private ContextHost(
+        StranglerConfiguration configuration,
+        MySqlSideOptions legacy,
+        MySqlSideOptions @new,
+        IReadOnlyDictionary<string, CompiledMapping> mappings,
+        ContextSides sides,
+        ContextParts parts,
+        ContextRuntime runtime)
+    {
+        (_configuration, _legacy, _new, _parts) = (configuration, legacy, @new, parts);
+        (Mappings, Sides, Runtime) = (mappings, sides, runtime);
+        Writer = new DualWriter(runtime);
+        Relay = new Relay(runtime);
+        Cutover = new CutoverService(runtime);
+        parts.Attach(runtime, Writer);
+    }
+
+    public string Name => Sides.Context;
+
+    /// <summary>Compiled mappings by kind.</summary>
+    public IReadOnlyDictionary<string, CompiledMapping> Mappings { get; }
+
+    public ContextSides Sides { get; }
+
+    public ContextRuntime Runtime { get; }
+
+    public DualWriter Writer { get; }
+
+    public Relay Relay { get; }
+
+    public CutoverService Cutover { get; }
+
+    /// <summary>Opens a context by configuration. Throws <see cref="ConfigurationException"/> and <see cref="MappingException"/> with every error.</summary>
+    public static ContextHost Open(StranglerConfiguration configuration, string context, ILoggerFactory loggers, TimeProvider time)
+    {
+        var definition = ContextCatalog.Find(context);
+        var mappings = ContextCatalog.LoadMapping(configuration, context);
+        var hashKey = configuration.HashKey();
+        var (legacy, @new) = (SideOptions(configuration, context, SideName.Legacy, time), SideOptions(configuration, context, SideName.New, time));
+        ContextSides sides;
+        try
+        {
+            sides = MySqlSides.Create(
+                legacy, @new, context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ConfigurationException([$"contexts.{context}: {exception.Message}"]);
+        }
+
+        var options = configuration.Contexts[context].Options;
+        options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
+        var parts = definition.Compose(sides, mappings);
+        var hasher = new FieldHasher(hashKey, mappings.Values.Max(mapping => mapping.Version));
+        return new ContextHost(configuration, legacy, @new, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers));
+    }
+
+    /// <summary>The context's own object (its wrapper, its read models).</summary>
+    public T Part<T>() => (T)_parts.Part;
+
+    /// <summary>A kind by name; null takes the context's only one.</summary>
+    public string KindOf(string? name) => (name, Runtime.Kinds.Count) switch
+    {
+        (null, 1) => Runtime.Kinds.Keys.Single(),
+        (not null, _) when Runtime.Kinds.ContainsKey(name) => name,
+        _ => throw new ArgumentException(
+            $"{(name is null ? "Say which kind" : $"There is no kind '{name}'")}; {Name} has: {string.Join(", ", Runtime.Kinds.Keys.Order(StringComparer.Ordinal))}."),
+    };
+
+    /// <summary>A reconciler with the mapping's declared differences.</summary>
+    public Reconciler Reconciler(ReconciliationOptions? options = null) =>
+        new(Runtime, options ?? new ReconciliationOptions { DeclaredDifferences = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)] });
+
+    /// <summary>Migrates this context's two databases.</summary>
+    public Task<Migrations.MigrationStatus> MigrateAsync(IProgress<Migrations.MigrationProgress>? progress, CancellationToken cancellationToken) =>
+        MigrationPlan.ApplyAsync(_configuration, [Name], progress, cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await MySqlSides.CloseAsync(_legacy).ConfigureAwait(false);
+        await MySqlSides.CloseAsync(_new).ConfigureAwait(false);
+    }
+
+    internal static MySqlSideOptions SideOptions(StranglerConfiguration configuration, string context, SideName side, TimeProvider time) =>
+        new() { ConnectionString = configuration.ConnectionString(context, side), Time = time };
+}
