@@ -7,7 +7,8 @@ namespace Strangler.Tests.Mapping.Php;
 internal sealed class RandomPhp(int seed)
 {
     private static readonly double[] _oddFloats =
-        [0, -0.0, 0.1, 1e23, 1e25, 1e17, 1e16, 1e-4, 1e-5, 5e-324, double.MaxValue, double.NaN, double.PositiveInfinity, double.NegativeInfinity];
+        [0, -0.0, 0.1, 1e23, 1e25, 1e17, 1e16, 1e-4, 1e-5, 5e-324, double.MaxValue, double.NaN, double.PositiveInfinity,
+            double.NegativeInfinity];
 
     private static readonly string[] _oddKeys =
         ["", "0", "-0", "08", "8", "-8", "+8", "1.5", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "16R1", "ä"];
