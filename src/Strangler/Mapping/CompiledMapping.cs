@@ -1,0 +1,98 @@
+using System.Collections.Frozen;
+
+namespace Strangler.Mapping;
+
+/// <summary>Who answers for the claim that no other program writes the context's legacy tables.</summary>
+public sealed record ForeignWritersNone(string Owner, string Reason);
+
+/// <summary>Where legacy takes its ids from.</summary>
+public enum IdOrigin
+{
+    /// <summary>The root table's AUTO_INCREMENT.</summary>
+    AutoIncrement,
+
+    /// <summary>A table of one row that is counted up.</summary>
+    GeneratorTable,
+}
+
+/// <summary>Where legacy takes its ids from.</summary>
+/// <param name="Table">The root table, or the generator's.</param>
+/// <param name="Column">The id's column there.</param>
+public sealed record IdSource(IdOrigin Origin, string Table, string Column);
+
+/// <summary>One kind of entity of a context as its mapping file describes it, compiled. Immutable and for many threads.</summary>
+public sealed class CompiledMapping
+{
+    private readonly FrozenDictionary<string, string[]> _extrasOfField;
+    private readonly FrozenSet<string> _harmlessExtras;
+    private readonly int _extras;
+
+    internal CompiledMapping(
+        RecordSchema schema, IRecordLens legacy, IRecordLens @new, IReadOnlyDictionary<string, string[]> extrasOfField, IEnumerable<string> harmlessExtras,
+        int extras, MappingExplanation explanation)
+    {
+        Schema = schema;
+        Legacy = legacy;
+        New = @new;
+        _extrasOfField = extrasOfField.ToFrozenDictionary(StringComparer.Ordinal);
+        _harmlessExtras = harmlessExtras.ToFrozenSet(StringComparer.Ordinal);
+        _extras = extras;
+        Explanation = explanation;
+    }
+
+    public string Context => Schema.Context;
+
+    public string Kind => Schema.Kind;
+
+    /// <summary>Version of the mapping file: raised with every change of meaning.</summary>
+    public int Version => Schema.MappingVersion;
+
+    /// <summary>The zone that legacy's naive times are in. They stay naive on the new side: in the repeated hour of autumn converting would guess.</summary>
+    public required TimeZoneInfo TimeZone { get; init; }
+
+    /// <summary>Null when other programs write, too: then capture must be installed.</summary>
+    public required ForeignWritersNone? ForeignWriters { get; init; }
+
+    public RecordSchema Schema { get; }
+
+    public IRecordLens Legacy { get; }
+
+    public IRecordLens New { get; }
+
+    public required IReadOnlyList<DeclaredDifference> DeclaredDifferences { get; init; }
+
+    public required IdSource IdSource { get; init; }
+
+    private MappingExplanation Explanation { get; }
+
+    /// <summary>The whole mapping for people: what stands where, in both languages.</summary>
+    public MappingExplanation Explain() => Explanation;
+
+    /// <summary>
+    /// The record with a field changed as a domain changes it: raw legacy values that the old value could not express (a copy that disagreed, an
+    /// amount that was none) are given up with it. <see cref="Record.With"/> would keep them, and legacy would refuse the pair.
+    /// </summary>
+    public Record Change(Record record, string field, object? value)
+    {
+        var changed = record.With((field, value));
+        return _extrasOfField.TryGetValue(field, out var extras) && !Record.ValuesEqual(record[field], value)
+            ? WithoutExtras(changed, extras.Contains)
+            : changed;
+    }
+
+    /// <summary>
+    /// The record without those extras that may hold personal data: all but those that the mapping file knows and does not call personal.
+    /// What a legacy program once put into a LOB under a name that nobody knows is not trusted.
+    /// </summary>
+    public Record WithoutPersonalExtras(Record record) => WithoutExtras(record, name => !_harmlessExtras.Contains(name));
+
+    private Record WithoutExtras(Record record, Func<string, bool> isUnwanted)
+    {
+        if (_extras < 0 || record.Values[_extras] is not RecordList { Count: > 0 } list || !list.Rows.Any(row => isUnwanted((string)row[0]!)))
+        {
+            return record;
+        }
+
+        return record.With((Schema.Fields[_extras].Name, new RecordList([.. list.Rows.Where(row => !isUnwanted((string)row[0]!))])));
+    }
+}

@@ -1,0 +1,121 @@
+using System.Xml.Linq;
+
+namespace Strangler.Mapping.Compiling;
+
+// The file as it was written, attribute by attribute. Nothing here has been checked against anything else.
+
+internal sealed record MappingDeclaration(
+    string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<KindDeclaration> Kinds);
+
+internal sealed class KindDeclaration
+{
+    public required XElement At { get; init; }
+
+    public required string Name { get; init; }
+
+    public IdSource? Ids { get; set; }
+
+    public List<TableDeclaration> Legacy { get; } = [];
+
+    public List<TableDeclaration> New { get; } = [];
+
+    public List<CodesDeclaration> Codes { get; } = [];
+
+    /// <summary>Fields and lists in the order of the file: that is the order of the record.</summary>
+    public List<FieldDeclaration> Fields { get; } = [];
+
+    public List<ConverterDeclaration> Converters { get; } = [];
+
+    public ExtrasDeclaration? Extras { get; set; }
+
+    public List<(XElement At, DeclaredDifference Difference)> Differences { get; } = [];
+}
+
+internal sealed class TableDeclaration
+{
+    public required XElement At { get; init; }
+
+    public required string Name { get; init; }
+
+    public required TableRole Role { get; init; }
+
+    public required string Key { get; init; }
+
+    public string? ReferencedBy { get; init; }
+
+    public string? Parent { get; init; }
+
+    public List<ColumnDeclaration> Columns { get; } = [];
+
+    public LobDeclaration? Lob { get; set; }
+
+    public ColumnDeclaration? Find(string column) => Columns.Find(candidate => candidate.Name == column);
+
+    public TableLayout Layout => new(Name, Role, Key, [.. Columns.Select(column => column.Layout)], ReferencedBy, Parent);
+}
+
+internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, object? Default, bool Personal, bool DropsTrailingBlanks)
+{
+    public string Name => Layout.Name;
+}
+
+internal sealed record LobDeclaration(XElement At, string Column, string[] EmptyLiterals, IReadOnlyDictionary<string, bool> PersonalKeys);
+
+internal sealed record CodesDeclaration(XElement At, string Name, string Default, IReadOnlyList<(XElement At, string Legacy, string English)> Codes);
+
+/// <summary>A <c>field</c>, or a <c>list</c> with its <see cref="Items"/>.</summary>
+internal sealed class FieldDeclaration
+{
+    public required XElement At { get; init; }
+
+    public required string Name { get; init; }
+
+    public FieldType? Type { get; init; }
+
+    public bool Personal { get; init; }
+
+    public string? Legacy { get; init; }
+
+    public string? New { get; init; }
+
+    public string? Codes { get; init; }
+
+    public string? Format { get; init; }
+
+    public bool KeptAsExtra { get; init; }
+
+    public DateTime? NothingUntil { get; init; }
+
+    public string? FlagOf { get; init; }
+
+    public string[]? Rows { get; init; }
+
+    public bool Hidden { get; init; }
+
+    public string? Mirror { get; init; }
+
+    public bool MirrorFillsIn { get; init; }
+
+    public ConverterDeclaration? Converter { get; init; }
+
+    public List<FieldDeclaration> Items { get; } = [];
+
+    public bool IsExtras { get; init; }
+
+    public bool IsList => Type == FieldType.List;
+}
+
+internal sealed class ConverterDeclaration
+{
+    public required XElement At { get; init; }
+
+    public required string Use { get; init; }
+
+    public List<(XElement At, string Role, string Place)> Places { get; } = [];
+
+    public Dictionary<string, string> Parameters { get; } = new(StringComparer.Ordinal);
+
+    public List<FieldDeclaration> Fields { get; } = [];
+}
+
+internal sealed record ExtrasDeclaration(FieldDeclaration Field, IReadOnlyList<(XElement At, string Place, bool Personal)> Preserved);

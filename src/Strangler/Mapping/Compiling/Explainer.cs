@@ -1,0 +1,75 @@
+using Strangler.Mapping.Lenses;
+
+namespace Strangler.Mapping.Compiling;
+
+/// <summary>The declaration as people read it.</summary>
+internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind)
+{
+    public MappingExplanation Explain(ConvertedFields[] converted) => new(
+        mapping.Context,
+        kind.Name,
+        mapping.Version,
+        mapping.TimeZone.Id,
+        [.. kind.Fields.SelectMany(Explain)],
+        [
+            .. kind.Converters.Select((declared, at) => new ExplainedConverter(
+                declared.Use,
+                [.. declared.Fields.Select(field => field.Name)],
+                [.. declared.Places.Select(place => place.Place).Distinct()],
+                converted[at].Converter.Description)),
+        ],
+        [.. (kind.Extras?.Preserved ?? []).Select(place => place.Place + (place.Personal ? " *" : ""))],
+        [.. kind.Differences.Select(entry => entry.Difference)]);
+
+    private IEnumerable<ExplainedField> Explain(FieldDeclaration field)
+    {
+        var codes = kind.Codes.Find(list => list.Name == field.Codes);
+        yield return new ExplainedField(
+            field.Name,
+            field.Type!.Value.ToString().ToLowerInvariant(),
+            LegacyOf(field),
+            field.Legacy is null || field.Hidden || field.IsList ? "" : Formats.Of(field) ?? "",
+            field.New ?? "",
+            field.Personal,
+            codes is null ? [] : [.. codes.Codes.Select(code => (code.Legacy, code.English))],
+            [.. NotesOf(field)]);
+        foreach (var item in field.Items)
+        {
+            yield return new ExplainedField(
+                $"{field.Name}[].{item.Name}",
+                item.Type!.Value.ToString().ToLowerInvariant(),
+                item.Legacy ?? "",
+                "",
+                $"{field.New}.{item.New}",
+                item.Personal || field.Personal,
+                [],
+                []);
+        }
+    }
+
+    private static string LegacyOf(FieldDeclaration field) =>
+        field.Hidden ? "(not in legacy)"
+        : field.IsExtras ? "(whatever no field expresses)"
+        : field.FlagOf is not null ? $"(whether {field.FlagOf} is set)"
+        : field.Rows is not null ? $"(row in {string.Join(" and ", field.Rows)})"
+        : field.Converter is not null ? $"({field.Converter.Use})"
+        : field.Legacy!;
+
+    private static IEnumerable<string> NotesOf(FieldDeclaration field)
+    {
+        if (field.Mirror is not null)
+        {
+            yield return $"also in {field.Mirror}: written along while it says the same{(field.MirrorFillsIn ? ", and read where the first has nothing" : "")}; else an extra";
+        }
+
+        if (field.KeptAsExtra)
+        {
+            yield return "what is no such value there reads as the default and is kept as an extra";
+        }
+
+        if (field.NothingUntil is { } time)
+        {
+            yield return $"times up to {Values.DateTimeText(field.Name, time)} read as none";
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using Strangler.Mapping.Lenses;
+
+namespace Strangler.Mapping.Compiling;
+
+/// <summary>Which format goes with which type.</summary>
+internal static class Formats
+{
+    private const string Flag = "flag";
+    private const string Number = "number";
+    private const string Euro = "euro";
+    private const string EuroWithPoint = "euro-with-point";
+    private const string Cents = "cents";
+    private const string PlainText = "text";
+    private const string Codes = "codes";
+    private const string Time = "Y-m-d H:i:s";
+    private const string Day = "Y-m-d";
+
+    private static readonly ColumnType[] _integers = [ColumnType.Integer];
+    private static readonly ColumnType[] _texts = [ColumnType.Text];
+    private static readonly ColumnType[] _textsAndIntegers = [ColumnType.Text, ColumnType.Integer];
+    private static readonly ColumnType[] _times = [ColumnType.DateTime, ColumnType.Text];
+
+    public static string[] AllowedFor(FieldType type) => type switch
+    {
+        FieldType.Boolean => [Flag],
+        FieldType.Integer => [Number],
+        FieldType.Money => [Euro, EuroWithPoint, Cents],
+        FieldType.Text => [PlainText],
+        FieldType.Code => [Codes],
+        FieldType.Timestamp => [Time],
+        FieldType.Date => [Day],
+        _ => [],
+    };
+
+    /// <summary>The field's format; the only one of its type when it names none; null when it does not fit.</summary>
+    public static string? Of(FieldDeclaration field)
+    {
+        var allowed = AllowedFor(field.Type!.Value);
+        return field.Format is null ? (allowed.Length == 1 ? allowed[0] : null) : Array.Find(allowed, format => format == field.Format);
+    }
+
+    public static ColumnType[] ColumnTypesOf(string format) => format switch
+    {
+        Flag or Number or Cents => _integers,
+        Euro or EuroWithPoint or PlainText => _texts,
+        Codes => _textsAndIntegers,
+        _ => _times,
+    };
+
+    public static ColumnType NewTypeOf(FieldType type) => type switch
+    {
+        FieldType.Text or FieldType.Code => ColumnType.Text,
+        FieldType.Timestamp or FieldType.Date => ColumnType.DateTime,
+        FieldType.Bytes => ColumnType.Binary,
+        _ => ColumnType.Integer,
+    };
+
+    public static ValueFormat Create(FieldDeclaration field, CodesDeclaration? codes) => Of(field) switch
+    {
+        Flag => new FlagFormat(),
+        Number or Cents => new IntegerFormat(),
+        Euro => new EuroFormat(needsPoint: false),
+        EuroWithPoint => new EuroFormat(needsPoint: true),
+        Codes => new CodeFormat([.. codes!.Codes.Select(code => code.Legacy)], [.. codes.Codes.Select(code => code.English)]),
+        Time => new TimestampFormat(field.NothingUntil),
+        Day => new DateFormat(),
+        _ => new TextFormat(),
+    };
+}

@@ -1,0 +1,451 @@
+using System.Xml.Linq;
+using Strangler.Mapping.Converters;
+
+namespace Strangler.Mapping.Compiling;
+
+/// <summary>Everything about one kind that a schema cannot see: whether names lead somewhere, types fit, and nothing is mapped twice or forgotten.</summary>
+internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry converters, Problems problems)
+{
+    private readonly Dictionary<string, string> _legacyClaims = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _newClaims = new(StringComparer.Ordinal);
+    private readonly List<(XElement At, LegacyPlaceRef Place)> _onlyRead = [];
+
+    public void Run()
+    {
+        CheckTables(kind.Legacy, "legacy");
+        CheckTables(kind.New, "new");
+        CheckCodes();
+        CheckFieldNames();
+        foreach (var field in kind.Fields)
+        {
+            CheckField(field);
+        }
+
+        kind.Converters.ForEach(CheckConverter);
+        CheckExtras();
+        CheckNothingForgotten();
+        CheckDifferences();
+    }
+
+    private void CheckTables(List<TableDeclaration> tables, string side)
+    {
+        if (tables.Count == 0 || tables[0].Role != TableRole.Root || tables.Count(table => table.Role == TableRole.Root) != 1)
+        {
+            problems.Add(tables.FirstOrDefault()?.At ?? kind.At, "", $"the {side} side needs exactly one root table, and it comes first");
+            return;
+        }
+
+        foreach (var table in tables)
+        {
+            CheckRole(table, tables, side);
+            if (table.Lob is { } lob && table.Find(lob.Column) is not { Layout.Type: ColumnType.Text })
+            {
+                problems.Add(lob.At, lob.Column, $"the LOB is no text column of {table.Name}");
+            }
+        }
+    }
+
+    private void CheckRole(TableDeclaration table, List<TableDeclaration> tables, string side)
+    {
+        if (table.Role == TableRole.Many && side == "legacy")
+        {
+            problems.Add(table.At, table.Name, "a legacy table of many rows cannot be mapped yet");
+        }
+
+        if (table.Role == TableRole.Referenced && (table.ReferencedBy is null || tables[0].Find(table.ReferencedBy) is null))
+        {
+            problems.Add(table.At, table.Name, "referenced-by must name the column of the root table that holds this table's key");
+        }
+
+        if (table.Parent is not null && tables.Find(candidate => candidate.Name == table.Parent) is not { Role: TableRole.Referenced })
+        {
+            problems.Add(table.At, table.Name, $"below must name a referenced table, and '{table.Parent}' is none");
+        }
+    }
+
+    private void CheckCodes()
+    {
+        foreach (var twice in kind.Codes.GroupBy(list => list.Name).Where(group => group.Count() > 1))
+        {
+            problems.Add(twice.Last().At, twice.Key, "the code list is declared twice");
+        }
+
+        foreach (var list in kind.Codes)
+        {
+            CheckBijective(list, code => code.Legacy, "legacy code");
+            CheckBijective(list, code => code.English, "English value");
+            if (!list.Codes.Any(code => code.English == list.Default))
+            {
+                problems.Add(list.At, list.Name, $"the default '{list.Default}' is none of its English values");
+            }
+        }
+    }
+
+    private void CheckBijective(CodesDeclaration list, Func<(XElement At, string Legacy, string English), string> side, string what)
+    {
+        foreach (var group in list.Codes.GroupBy(side, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        {
+            problems.Add(group.Last().At, list.Name, $"the {what} '{group.Key}' stands for two things: reading and writing must be each other's reverse");
+        }
+    }
+
+    private void CheckFieldNames()
+    {
+        foreach (var group in kind.Fields.GroupBy(field => field.Name).Where(group => group.Key.Length > 0 && group.Count() > 1))
+        {
+            problems.Add(group.Last().At, group.Key, "the field is declared twice");
+        }
+    }
+
+    private void CheckField(FieldDeclaration field)
+    {
+        if (field.Type is null)
+        {
+            return;
+        }
+
+        if (field.IsList)
+        {
+            CheckList(field);
+            return;
+        }
+
+        CheckNew(field, field.New, null);
+        CheckCodesOf(field);
+        CheckSource(field);
+        if (field.Legacy is { } legacy && !field.Hidden && Resolve(field.At, field.Name, legacy) is { } place)
+        {
+            Claim(field.At, field.Name, place);
+            CheckPersonal(field, place);
+            CheckFormat(field, place);
+        }
+
+        CheckMirror(field);
+        CheckFlagOf(field);
+        CheckRow(field);
+    }
+
+    private void CheckSource(FieldDeclaration field)
+    {
+        var sources = (field.Legacy is null ? 0 : 1) + (field.FlagOf is null ? 0 : 1) + (field.Rows is null ? 0 : 1) + (field.Converter is null ? 0 : 1);
+        if (sources != 1)
+        {
+            problems.Add(field.At, field.Name, "a field comes from exactly one of: legacy, flag-of, row, or the converter around it (legacy=\"none\" hides it there)");
+        }
+    }
+
+    private void CheckCodesOf(FieldDeclaration field)
+    {
+        if ((field.Type == FieldType.Code) != (field.Codes is not null))
+        {
+            problems.Add(field.At, field.Name, field.Codes is null ? "a code needs its list: codes=\"…\"" : $"a {field.Type} has no codes");
+        }
+        else if (field.Codes is not null && !kind.Codes.Exists(list => list.Name == field.Codes))
+        {
+            problems.Add(field.At, field.Name, $"unknown code list '{field.Codes}'");
+        }
+    }
+
+    private void CheckFormat(FieldDeclaration field, LegacyPlaceRef place)
+    {
+        var format = Formats.Of(field);
+        if (format is null)
+        {
+            var allowed = string.Join(", ", Formats.AllowedFor(field.Type!.Value));
+            problems.Add(field.At, field.Name, field.Format is null ? $"a {field.Type} needs its format: {allowed}" : $"the format '{field.Format}' does not fit a {field.Type}: {allowed}");
+        }
+        else if (place.Key is null && !Formats.ColumnTypesOf(format).Contains(place.Column.Layout.Type))
+        {
+            problems.Add(field.At, field.Name, $"the format '{format}' does not fit the column {place.Name}");
+        }
+
+        if (field.NothingUntil is not null && field.Type != FieldType.Timestamp)
+        {
+            problems.Add(field.At, field.Name, "nothing-until is for timestamps");
+        }
+
+        if (field.KeptAsExtra && kind.Extras is null)
+        {
+            problems.Add(field.At, field.Name, "otherwise=\"extra\" needs a list of extras");
+        }
+    }
+
+    private void CheckPersonal(FieldDeclaration field, LegacyPlaceRef place)
+    {
+        if (place.IsPersonal && !field.Personal)
+        {
+            problems.Add(field.At, field.Name, $"{place.Name} is personal: the field needs personal=\"yes\"");
+        }
+    }
+
+    private void CheckMirror(FieldDeclaration field)
+    {
+        if (field.Mirror is null)
+        {
+            if (field.MirrorFillsIn)
+            {
+                problems.Add(field.At, field.Name, "mirror-fills-in needs a mirror");
+            }
+
+            return;
+        }
+
+        if (field.Type != FieldType.Text || field.Legacy is null || field.Hidden || field.KeptAsExtra || kind.Extras is null)
+        {
+            problems.Add(field.At, field.Name, "only a text with a legacy place, in a kind with extras, can have a mirror");
+        }
+
+        if (Resolve(field.At, field.Name, field.Mirror) is { } place)
+        {
+            Claim(field.At, field.Name, place);
+            CheckPersonal(field, place);
+            if (place.Key is null && place.Column.Layout.Type != ColumnType.Text)
+            {
+                problems.Add(field.At, field.Name, $"the mirror {place.Name} is no text");
+            }
+        }
+    }
+
+    private void CheckFlagOf(FieldDeclaration field)
+    {
+        if (field.FlagOf is null)
+        {
+            return;
+        }
+
+        if (field.Type != FieldType.Boolean || kind.Fields.Find(other => other.Name == field.FlagOf) is not { Type: FieldType.Timestamp })
+        {
+            problems.Add(field.At, field.Name, $"flag-of makes a boolean of a timestamp field, and '{field.FlagOf}' is none, or the field is no boolean");
+        }
+    }
+
+    private void CheckRow(FieldDeclaration field)
+    {
+        foreach (var name in field.Rows ?? [])
+        {
+            if (field.Type != FieldType.Boolean || kind.Legacy.Find(table => table.Name == name) is not { Role: not TableRole.Root })
+            {
+                problems.Add(field.At, field.Name, $"row makes a boolean of a companion table, and '{name}' is none, or the field is no boolean");
+            }
+        }
+    }
+
+    private void CheckList(FieldDeclaration list)
+    {
+        var table = kind.New.Find(candidate => candidate.Name == list.New);
+        if (list.New is not null && table is not { Role: TableRole.Many })
+        {
+            problems.Add(list.At, list.Name, $"unknown table '{list.New}' of many rows on the new side");
+        }
+
+        foreach (var item in list.Items.Where(item => item.Type is not null))
+        {
+            CheckNew(item, item.New is null ? null : $"{list.New}.{item.New}", list);
+        }
+
+        if (!list.IsExtras && !list.Hidden && list.Legacy is not null && Resolve(list.At, list.Name, list.Legacy) is { } place)
+        {
+            Claim(list.At, list.Name, place);
+            CheckMap(list, place);
+        }
+        else if (list is { IsExtras: false, Hidden: false, Legacy: null })
+        {
+            problems.Add(list.At, list.Name, "a list needs its legacy place, or legacy=\"none\"");
+        }
+    }
+
+    private void CheckMap(FieldDeclaration list, LegacyPlaceRef place)
+    {
+        var key = list.Items.Find(item => item.Legacy == "key");
+        var value = list.Items.Find(item => item.Legacy == "value");
+        if (place.Key is null || list.Items.Count != 2 || key is null || value is null
+            || key.Type is not (FieldType.Timestamp or FieldType.Text) || value.Type is not (FieldType.Text or FieldType.Integer))
+        {
+            problems.Add(
+                list.At, list.Name, "a list is a map in a LOB with two items: legacy=\"key\" (timestamp or text) and legacy=\"value\" (text or integer)");
+        }
+
+        if (kind.Extras is null)
+        {
+            problems.Add(list.At, list.Name, "a list needs extras, where a map goes that is no list");
+        }
+    }
+
+    private void CheckNew(FieldDeclaration field, string? text, FieldDeclaration? list)
+    {
+        var name = list is null ? field.Name : $"{list.Name}[].{field.Name}";
+        if (text is null)
+        {
+            return;
+        }
+
+        var (table, column) = LegacyPlaceRef.Find(text, kind.New, out var problem);
+        if (column is null)
+        {
+            problems.Add(field.At, name, $"new side: {problem}");
+            return;
+        }
+
+        if ((table!.Role == TableRole.Many) != (list is not null))
+        {
+            problems.Add(field.At, name, $"{text} belongs to {(list is null ? "a table of many rows" : "a table of one row")}");
+        }
+
+        if (!_newClaims.TryAdd(text, name))
+        {
+            problems.Add(field.At, name, $"the new column {text} is mapped twice: {_newClaims[text]} stands there");
+        }
+
+        CheckNewType(field, name, text, column.Layout);
+    }
+
+    private void CheckNewType(FieldDeclaration field, string name, string text, ColumnLayout column)
+    {
+        if (column.Type != Formats.NewTypeOf(field.Type!.Value))
+        {
+            problems.Add(field.At, name, $"a {field.Type} does not fit the new column {text}");
+        }
+
+        if (column.Nullable != (column.Type == ColumnType.DateTime))
+        {
+            problems.Add(field.At, name, $"on the new side times may be NULL and nothing else: {text}");
+        }
+
+        var longest = kind.Codes.Find(list => list.Name == field.Codes)?.Codes.Select(code => code.English.Length).DefaultIfEmpty().Max() ?? 0;
+        if (column.MaxLength > 0 && longest > column.MaxLength)
+        {
+            problems.Add(field.At, name, $"the longest code has {longest} characters, the new column {text} {column.MaxLength}");
+        }
+    }
+
+    private void CheckConverter(ConverterDeclaration converter)
+    {
+        if (converters.ShapeOf(converter.Use) is not { } shape)
+        {
+            problems.Add(converter.At, converter.Use, $"unknown converter; known are {string.Join(", ", converters.Names)}");
+            return;
+        }
+
+        if (!converter.Fields.Select(field => field.Type).SequenceEqual(shape.Fields.Select(type => (FieldType?)type)))
+        {
+            problems.Add(converter.At, converter.Use, $"the converter fills {shape.Fields.Count} field(s) of these types, in this order: {string.Join(", ", shape.Fields)}");
+        }
+
+        foreach (var name in shape.Parameters.Except(converter.Parameters.Keys).Concat(converter.Parameters.Keys.Except(shape.Parameters)))
+        {
+            problems.Add(converter.At, converter.Use, $"its parameters are: {string.Join(", ", shape.Parameters)}; look at '{name}'");
+        }
+
+        CheckPlaces(converter, shape);
+    }
+
+    private void CheckPlaces(ConverterDeclaration converter, ConverterShape shape)
+    {
+        foreach (var role in shape.Places)
+        {
+            var count = converter.Places.Count(place => place.Role == role.Role);
+            if (count == 0 || (count > 1 && !role.Many))
+            {
+                problems.Add(converter.At, converter.Use, $"the place '{role.Role}' must be given {(role.Many ? "at least once" : "once")}");
+            }
+        }
+
+        foreach (var (at, role, text) in converter.Places)
+        {
+            if (shape.Places.FirstOrDefault(place => place.Role == role) is not { } known)
+            {
+                problems.Add(at, converter.Use, $"unknown place '{role}'; known are {string.Join(", ", shape.Places.Select(place => place.Role))}");
+            }
+            else if (Resolve(at, converter.Use, text) is { } place)
+            {
+                if (known.Written)
+                {
+                    Claim(at, converter.Use, place);
+                }
+                else
+                {
+                    _onlyRead.Add((at, place));
+                }
+            }
+        }
+    }
+
+    private void CheckExtras()
+    {
+        if (kind.Extras is null)
+        {
+            if (kind.Legacy.Find(table => table.Lob is not null) is { Lob: { } lob })
+            {
+                problems.Add(lob.At, lob.Column, "a LOB needs a list of extras: keys that the mapping does not know must not be lost");
+            }
+
+            return;
+        }
+
+        foreach (var (at, text, personal) in kind.Extras.Preserved)
+        {
+            if (Resolve(at, text, text) is { } place)
+            {
+                Claim(at, text, place);
+                if (place.IsPersonal && !personal)
+                {
+                    problems.Add(at, text, "the place is personal: it needs personal=\"yes\"");
+                }
+            }
+        }
+    }
+
+    private void CheckNothingForgotten()
+    {
+        foreach (var table in kind.Legacy)
+        {
+            foreach (var column in table.Columns.Where(column => table.Lob?.Column != column.Name && kind.Legacy.TrueForAll(other => other.ReferencedBy != column.Name)))
+            {
+                if (!_legacyClaims.ContainsKey($"{table.Name}.{column.Name}"))
+                {
+                    problems.Add(column.At, column.Name, $"{table.Name}.{column.Name} is neither mapped nor preserved");
+                }
+            }
+        }
+
+        foreach (var (at, place) in _onlyRead.Where(read => read.Place.Key is not null && !_legacyClaims.ContainsKey(read.Place.Name)))
+        {
+            problems.Add(at, place.Name, "the place is read by a converter only; it must be mapped or preserved, too, or it would be lost");
+        }
+
+        foreach (var table in kind.New)
+        {
+            foreach (var column in table.Columns.Where(column => !_newClaims.ContainsKey($"{table.Name}.{column.Name}")))
+            {
+                problems.Add(column.At, column.Name, $"no field stands in the new column {table.Name}.{column.Name}");
+            }
+        }
+    }
+
+    private void CheckDifferences()
+    {
+        foreach (var (at, difference) in kind.Differences.Where(entry => !kind.Fields.Exists(field => field.Name == entry.Difference.Field)))
+        {
+            problems.Add(at, difference.Field, "the difference is declared for a field that is not there");
+        }
+    }
+
+    private LegacyPlaceRef? Resolve(XElement at, string field, string text)
+    {
+        var place = LegacyPlaceRef.Parse(text, kind.Legacy, out var problem);
+        if (place is null)
+        {
+            problems.Add(at, field, problem);
+        }
+
+        return place;
+    }
+
+    private void Claim(XElement at, string field, LegacyPlaceRef place)
+    {
+        if (!_legacyClaims.TryAdd(place.Name, field))
+        {
+            problems.Add(at, field, $"{place.Name} is mapped twice: {_legacyClaims[place.Name]} stands there");
+        }
+    }
+}

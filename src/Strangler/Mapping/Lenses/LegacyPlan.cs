@@ -1,0 +1,28 @@
+namespace Strangler.Mapping.Lenses;
+
+/// <summary>What a legacy row looks like: its tables, its LOBs, and a row in which everything has its default.</summary>
+internal sealed class LegacyPlan(AggregateLayout layout, object?[][] defaults, LobPlan[] lobs, int slots)
+{
+    public AggregateLayout Layout { get; } = layout;
+
+    /// <summary>A row of defaults for each table.</summary>
+    public object?[][] Defaults { get; } = defaults;
+
+    public LobPlan[] Lobs { get; } = lobs;
+
+    /// <summary>How many LOB keys the mapping knows, over all LOBs.</summary>
+    public int Slots { get; } = slots;
+
+    /// <summary>What an insert starts from: the root row with its defaults, no other rows.</summary>
+    public AggregateRow Blank { get; } = new(
+        layout,
+        [.. layout.Tables.Select((_, at) => at == 0 ? (IReadOnlyList<object?[]>)[defaults[0]] : [])]);
+}
+
+/// <summary>A column that holds base64 around a serialized PHP array.</summary>
+/// <param name="Name"><c>spenden.data</c></param>
+/// <param name="ExtraPrefix">What the names of its extras begin with: <c>data/</c>.</param>
+/// <param name="EmptyLiterals">Texts that are no LOB, but read as an empty one.</param>
+/// <param name="Keys">Key → slot.</param>
+internal sealed record LobPlan(
+    int Table, int Column, string Name, string ExtraPrefix, string[] EmptyLiterals, int MaxBytes, KeyIndex Keys);
