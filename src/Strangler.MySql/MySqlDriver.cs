@@ -59,7 +59,7 @@ public static class MySqlDriver
     /// <summary>What an exception means, its inner exceptions included. <see cref="MySqlErrorKind.Other"/> for what is none of ours.</summary>
     public static MySqlErrorKind Classify(Exception exception)
     {
-        var lost = false;
+        var (fromDriver, lost) = (false, false);
         for (var e = exception; e is not null; e = e.InnerException)
         {
             switch (e)
@@ -71,7 +71,12 @@ public static class MySqlDriver
                     return OfNumber(numbered.Number);
                 case TimeoutException:
                     return MySqlErrorKind.Timeout;
-                case MySqlException or SocketException or EndOfStreamException:
+                // Neither has an error that the driver found by itself, say a missing parameter; so the number alone says nothing.
+                case MySqlException:
+                    fromDriver = true;
+                    break;
+                case SocketException or EndOfStreamException:
+                case IOException when fromDriver:
                     lost = true;
                     break;
             }
@@ -97,7 +102,7 @@ public static class MySqlDriver
         1044 or 1045 or 1142 or 1143 or 1227 or 1698 => MySqlErrorKind.AccessDenied,
         1049 => MySqlErrorKind.UnknownDatabase,
         1146 => MySqlErrorKind.NoSuchTable,
-        0 or 1053 or 1077 or 1078 or 1079 or 1080 or 1152 or 1158 or 1159 or 1160 or 1161 or 1184 or 1927 or 2006 or 2013 or 2055 or 4031
+        1053 or 1077 or 1078 or 1079 or 1080 or 1152 or 1158 or 1159 or 1160 or 1161 or 1184 or 1927 or 2006 or 2013 or 2055 or 4031
             => MySqlErrorKind.ConnectionLost,
         1264 or 1406 => MySqlErrorKind.DataTooLong,
         1290 or 1836 => MySqlErrorKind.ReadOnly,
@@ -185,7 +190,10 @@ public static class MySqlDriver
         builder.CharacterSet = "utf8mb4";
         // Else CHAR(36) is parsed as a Guid, which loses its case and throws for what is none. BINARY(16) is turned back into bytes.
         builder.OldGuids = true;
-        builder.Keepalive = 60;
+        // Its way to set it exists on Windows only.
+        builder.Keepalive = 0;
+        // Our own deadline comes first; the driver's frees the thread where cutting it off did not.
+        builder.ConnectionTimeout++;
         var text = builder.ConnectionString;
         builder.ConnectionTimeout = builder.DefaultCommandTimeout = (uint)Math.Max(1, Math.Ceiling(options.CancellationGrace.TotalSeconds));
         var side = builder.ConnectionString;

@@ -61,6 +61,8 @@ internal sealed class BlockingPool : IAsyncDisposable
     {
         try
         {
+            if (session.OpenReader is { } reader)
+                await reader.CloseAsync().ConfigureAwait(false);
             // A disposed pool has no threads; its connections are few by then.
             if (session.IsReusable && !_disposed)
                 await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
@@ -75,6 +77,7 @@ internal sealed class BlockingPool : IAsyncDisposable
     /// <inheritdoc cref="ReturnAsync"/>
     public void Return(BlockingSession session)
     {
+        session.OpenReader?.Close();
         if (session.IsReusable)
             TryReset(session);
         KeepOrClose(session);
@@ -174,10 +177,17 @@ internal sealed class BlockingPool : IAsyncDisposable
         {
             raw.Open();
             var session = new BlockingSession(this, raw, Driver.ThreadId(raw), Driver.Wire(raw));
+            if (session.Wire is NetworkStream plain)
+                plain.Socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             // So that a new session and a used one are the same: the driver lets the server send other character sets than UTF-8.
             if (session.Wire is not null)
                 _reset.Run(session.Wire);
             return session;
+        }
+        catch (Exception e) when (MySqlDriver.Classify(e) == MySqlErrorKind.ConnectionLost)
+        {
+            raw.Dispose();
+            throw new MySqlStateException(MySqlErrorKind.Unreachable, $"{Display} broke off while we connected.", e);
         }
         catch
         {

@@ -45,7 +45,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
         session.OpenReader = this;
         if (raw.FieldCount == 0)
         {
-            Drain();
+            _isDrained = true;
             return;
         }
         Begin();
@@ -305,7 +305,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
         // The driver skips the rest of the rows itself.
         if (!raw.NextResult())
         {
-            Drain();
+            _isDrained = true;
             return false;
         }
         Begin();
@@ -317,12 +317,6 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
     {
         _last = new(raw);
         _results.Enqueue(_last);
-    }
-
-    private void Drain()
-    {
-        _isDrained = true;
-        session.OpenReader = null;
     }
 
     private void Fetch()
@@ -343,7 +337,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
                 _last!.IsComplete = true;
                 if (!raw.NextResult())
                 {
-                    Drain();
+                    _isDrained = true;
                     return;
                 }
                 Begin();
@@ -353,7 +347,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
         {
             // It belongs behind the rows that came before it. After an error the server sends nothing more.
             _last!.Error = session.Noted(e);
-            Drain();
+            _isDrained = true;
         }
     }
 
@@ -403,8 +397,6 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
 
     private void Finish()
     {
-        if (!_isDrained && session.IsBroken)
-            _isDrained = true;
         session.OpenReader = null;
         _results.Clear();
     }

@@ -34,7 +34,7 @@ internal sealed class BlockingSession(BlockingPool pool, DbConnection raw, int t
 
     public bool HasCallInFlight => Volatile.Read(ref _inFlight) == 1;
 
-    /// <summary>The reader whose rows are still on the wire.</summary>
+    /// <summary>The reader that is not closed yet; the driver allows one.</summary>
     public BlockingReader? OpenReader { get; set; }
 
     public bool IsReusable => !_isBroken && !_wasKilled && wire is not null && OpenReader is null && !HasCallInFlight
@@ -195,9 +195,13 @@ internal sealed class BlockingSession(BlockingPool pool, DbConnection raw, int t
         // MySql.Data meets a killed statement's end of rows unprepared.
         if (e is NullReferenceException)
             e = new MySqlStateException(MySqlErrorKind.QueryKilled, "The statement was ended by KILL QUERY.", e);
-        if (raw.State != ConnectionState.Open || MySqlDriver.Classify(e) == MySqlErrorKind.ConnectionLost)
-            Break();
-        return e;
+        var kind = MySqlDriver.Classify(e);
+        if (raw.State == ConnectionState.Open && kind != MySqlErrorKind.ConnectionLost)
+            return e;
+        Break();
+        return kind == MySqlErrorKind.Other
+            ? new MySqlStateException(MySqlErrorKind.ConnectionLost, $"The connection to {pool.Display} was lost.", e)
+            : e;
     }
 
     private static async Task QuietlyAsync(Task task)

@@ -211,7 +211,9 @@ public sealed class DriverTests
         Assert.That(await KindAsync(connection, "INSERT INTO kinds VALUES (1, 'b')"), Is.EqualTo(MySqlErrorKind.Duplicate));
         Assert.That(await KindAsync(connection, "INSERT INTO kinds VALUES (2, 'abcd')"), Is.EqualTo(MySqlErrorKind.DataTooLong));
         Assert.That(await KindAsync(connection, "SELECT * FROM no_such_table"), Is.EqualTo(MySqlErrorKind.NoSuchTable));
-        Assert.That(await KindAsync(connection, "SELEKT"), Is.EqualTo(MySqlErrorKind.Other));
+        Assert.That(await KindAsync(connection, "SELEKT 1"), Is.EqualTo(MySqlErrorKind.Other));
+        Assert.That(await KindAsync(connection, "no_such_procedure"), Is.Not.EqualTo(MySqlErrorKind.ConnectionLost), "the driver's own errors have no number");
+        Assert.That(connection.State, Is.EqualTo(ConnectionState.Open));
         Assert.That(await KindAsync(connection, "INSERT INTO kinds VALUES (3, 'c'); INSERT INTO kinds VALUES (1, 'b')"),
             Is.EqualTo(MySqlErrorKind.Duplicate), "also of a later statement of one text");
         Assert.That(MySqlDriver.Classify(new InvalidOperationException()), Is.EqualTo(MySqlErrorKind.Other));
@@ -314,19 +316,39 @@ public sealed class DriverTests
         Assert.That(expected, Is.EqualTo(50_000));
     }
 
-    [Test]
-    public async Task Closing_early_leaves_the_connection_and_its_transaction_usable(CancellationToken cancellationToken)
+    [TestCase(500)]
+    [TestCase(1_000_000_000)]
+    public async Task Closing_early_leaves_the_connection_and_its_transaction_usable(int rows, CancellationToken cancellationToken)
     {
         await using var connection = await _database.OpenAsync();
-        await connection.ExecuteAsync("CREATE TABLE early (id INT PRIMARY KEY)");
+        await connection.ExecuteAsync($"CREATE TABLE early_{rows} (id INT PRIMARY KEY)");
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await connection.ExecuteAsync("INSERT INTO early VALUES (1)", transaction: transaction);
-        var first = await connection.QueryFirstAsync<long>("SELECT seq FROM seq_1_to_1000000000", transaction: transaction);
-        var second = await connection.QueryFirstAsync<long>("SELECT seq FROM seq_1_to_500", transaction: transaction);
+        await connection.ExecuteAsync($"INSERT INTO early_{rows} VALUES (1)", transaction: transaction);
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"SELECT seq FROM seq_1_to_{rows}";
+        var reader = await command.ExecuteReaderAsync(cancellationToken);
+        Assert.That(await reader.ReadAsync(cancellationToken), Is.True);
+
+        await reader.DisposeAsync().AsTask().WaitAsync(Soon, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
 
-        Assert.That((first, second), Is.EqualTo((1L, 1L)));
-        Assert.That(await connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM early"), Is.EqualTo(1));
+        Assert.That(await connection.ExecuteScalarAsync<int>($"SELECT COUNT(*) FROM early_{rows}"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_long_result_closed_synchronously_costs_the_connection_but_not_the_pool(CancellationToken cancellationToken)
+    {
+        await using var source = MySqlDriver.CreateDataSource(_database.ConnectionString, new() { MaxPoolSize = 1 });
+        await using (var connection = await source.OpenAsync(cancellationToken))
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText = "SELECT seq FROM seq_1_to_1000000000";
+            // Some callers dispose what they opened asynchronously like this.
+            using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            Assert.That(reader.Read(), Is.True);
+        }
+        await using var next = await source.OpenAsync(cancellationToken);
+        Assert.That(await next.ExecuteScalarAsync<int>("SELECT 1"), Is.EqualTo(1));
     }
 
     [Test]

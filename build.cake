@@ -1,0 +1,208 @@
+using System.Diagnostics;
+using System.Xml.Linq;
+
+const string MySqlConnectorVersion = "2.6.1";
+const string Solution = "Strangler.sln";
+const string NeedsRealMongo = "RequiresMongod";
+
+var target = Argument("target", "help");
+var passedOn = (EnvironmentVariable("STRANGLER_ARGUMENTS") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+var onCi = EnvironmentVariable("CI") == "true";
+var artifacts = MakeAbsolute(Directory("artifacts")).FullPath;
+string driver = null;
+
+// Its own runner instead of Cake's aliases: they print every command and hide a failure's output in an exception.
+int Run(string program, IEnumerable<string> arguments, bool quiet)
+{
+    var start = new ProcessStartInfo(program) { RedirectStandardOutput = quiet, RedirectStandardError = quiet };
+    foreach (var argument in arguments)
+        start.ArgumentList.Add(argument);
+    using var process = System.Diagnostics.Process.Start(start);
+    if (!quiet)
+    {
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+    var errors = process.StandardError.ReadToEndAsync();
+    var output = process.StandardOutput.ReadToEnd();
+    process.WaitForExit();
+    if (process.ExitCode != 0)
+        Console.Error.WriteLine(output + errors.Result);
+    return process.ExitCode;
+}
+
+void MustRun(string step, string program, params string[] arguments)
+{
+    Console.WriteLine(step);
+    var code = Run(program, arguments, quiet: true);
+    if (code != 0)
+        throw new CakeException(code, $"{step} failed.");
+}
+
+string[] DotNet(params string[] arguments) => [.. arguments, $"-p:MySqlDriver={driver}", "--nologo"];
+
+// A feed can list a package and lack it: only a restore tells.
+bool FeedHasMySqlConnector()
+{
+    var folder = System.IO.Path.Combine(artifacts, "driver-probe");
+    System.IO.Directory.CreateDirectory(folder);
+    System.IO.File.WriteAllText(System.IO.Path.Combine(folder, "Directory.Build.props"), "<Project />");
+    System.IO.File.WriteAllText(System.IO.Path.Combine(folder, "Directory.Packages.props"), "<Project />");
+    var project = System.IO.Path.Combine(folder, "probe.csproj");
+    System.IO.File.WriteAllText(project, $"""
+        <Project Sdk="Microsoft.NET.Sdk">
+          <PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>
+          <ItemGroup><PackageReference Include="MySqlConnector" Version="{MySqlConnectorVersion}" /></ItemGroup>
+        </Project>
+        """);
+    var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+    foreach (var argument in new[] { "restore", project, "-warnaserror:NU1603", "--nologo" })
+        start.ArgumentList.Add(argument);
+    using var process = System.Diagnostics.Process.Start(start);
+    process.OutputDataReceived += (_, _) => { };
+    process.ErrorDataReceived += (_, _) => { };
+    process.BeginOutputReadLine();
+    process.BeginErrorReadLine();
+    process.WaitForExit();
+    return process.ExitCode == 0;
+}
+
+Task("driver").Does(() =>
+{
+    var named = EnvironmentVariable("STRANGLER_MYSQL_DRIVER");
+    var answer = System.IO.Path.Combine(artifacts, "mysql-driver");
+    if (!string.IsNullOrEmpty(named))
+    {
+        if (named is not ("MySqlConnector" or "MySql.Data"))
+            throw new CakeException($"STRANGLER_MYSQL_DRIVER is '{named}'; it can be MySqlConnector or MySql.Data.");
+        driver = named;
+        Console.WriteLine($"Driver: {driver}, as STRANGLER_MYSQL_DRIVER says.");
+        return;
+    }
+    if (!System.IO.File.Exists(answer))
+    {
+        System.IO.Directory.CreateDirectory(artifacts);
+        System.IO.File.WriteAllText(answer, FeedHasMySqlConnector() ? "MySqlConnector" : "MySql.Data");
+    }
+    driver = System.IO.File.ReadAllText(answer).Trim();
+    Console.WriteLine(driver == "MySqlConnector"
+        ? $"Driver: MySqlConnector, which the package feed offers."
+        : $"Driver: MySql.Data, for the package feed lacks MySqlConnector {MySqlConnectorVersion}. Delete artifacts/mysql-driver to ask again.");
+});
+
+Task("build").IsDependentOn("driver").Does(() =>
+    MustRun("Building (Release)", "dotnet", DotNet("build", Solution, "-c", "Release", "-v", "quiet")));
+
+Task("test").IsDependentOn("build").Does(() =>
+{
+    var results = System.IO.Path.Combine(artifacts, "test-results");
+    if (System.IO.Directory.Exists(results))
+        System.IO.Directory.Delete(results, recursive: true);
+    var (passed, failed, skipped) = (0, 0, 0);
+    var broken = false;
+    foreach (var project in new[] { "Strangler.Tests", "Strangler.IntegrationTests" })
+    {
+        Console.WriteLine($"Testing {project}");
+        var trx = System.IO.Path.Combine(results, $"{project}.trx");
+        // Packages of servers are installed by the tests' own set-up, when the first test asks for a server.
+        var code = Run("dotnet", ["test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
+            $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}",
+            "--results-directory", results, "--logger", $"trx;LogFileName={project}.trx", "--logger", "console;verbosity=quiet"], quiet: false);
+        if (!System.IO.File.Exists(trx))
+        {
+            Console.Error.WriteLine($"{project} left no results.");
+            broken = true;
+            continue;
+        }
+        XNamespace ns = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
+        var document = XDocument.Load(trx);
+        var before = failed;
+        foreach (var test in document.Descendants(ns + "UnitTestResult"))
+        {
+            var name = (string)test.Attribute("testName");
+            switch ((string)test.Attribute("outcome"))
+            {
+                case "Passed":
+                    passed++;
+                    break;
+                case "NotExecuted":
+                    skipped++;
+                    var reason = test.Descendants(ns + "Message").Select(message => message.Value.Trim()).FirstOrDefault() ?? "no reason given";
+                    Console.WriteLine($"  skipped: {name}: {reason}");
+                    if (onCi)
+                        broken = true;
+                    break;
+                default:
+                    failed++;
+                    Console.WriteLine($"  failed: {name}");
+                    break;
+            }
+        }
+        // The host can die, or a set-up fail, without a test that failed.
+        broken |= code != 0 && failed == before && document.Descendants(ns + "UnitTestResult").Any();
+        ListNotRun(project);
+    }
+    if (broken)
+        Console.Error.WriteLine(onCi && skipped > 0 ? "A skipped test is a failure under CI=true." : "A test run did not end properly.");
+    if (passed == 0)
+        Console.Error.WriteLine("No test passed.");
+    // Standard error is not buffered with it: the sum stays the last line.
+    Console.Error.Flush();
+    Console.WriteLine($"{passed} passed, {failed} failed, {skipped} skipped");
+    Console.Out.Flush();
+    Environment.Exit(failed > 0 || broken || passed == 0 ? 1 : 0);
+});
+
+// Only names: they need a server that is not to be had everywhere, and are no failures.
+void ListNotRun(string project)
+{
+    var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+    foreach (var argument in new[] { "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
+        $"-p:MySqlDriver={driver}", "--list-tests", "--filter", $"TestCategory={NeedsRealMongo}" })
+        start.ArgumentList.Add(argument);
+    using var process = System.Diagnostics.Process.Start(start);
+    var errors = process.StandardError.ReadToEndAsync();
+    var names = process.StandardOutput.ReadToEnd().Split('\n').Where(line => line.StartsWith("    ")).Select(line => line.Trim()).ToList();
+    process.WaitForExit();
+    foreach (var name in names)
+        Console.WriteLine($"  not run, needs a real mongod: {name}");
+}
+
+Task("publish").IsDependentOn("driver").Does(() =>
+{
+    MustRun("Publishing to artifacts/publish", "dotnet", DotNet("publish", "src/Strangler.Cli/Strangler.Cli.csproj", "-c", "Release",
+        "-r", "linux-x64", "--self-contained", "-o", System.IO.Path.Combine(artifacts, "publish"), "-v", "quiet"));
+    Console.WriteLine("Ready: artifacts/publish/strangler");
+});
+
+Task("demo").IsDependentOn("driver").Does(() =>
+{
+    MustRun("Building (Release)", "dotnet", DotNet("build", "src/Strangler.Cli/Strangler.Cli.csproj", "-c", "Release", "-v", "quiet"));
+    Environment.Exit(Run("dotnet", ["src/Strangler.Cli/bin/Release/net10.0/strangler.dll", "demo", .. passedOn], quiet: false));
+});
+
+Task("bench").IsDependentOn("driver").Does(() =>
+{
+    MustRun("Building (Release)", "dotnet", DotNet("build", "tests/Strangler.Benchmarks/Strangler.Benchmarks.csproj", "-c", "Release", "-v", "quiet"));
+    Environment.Exit(Run("dotnet", ["tests/Strangler.Benchmarks/bin/Release/net10.0/Strangler.Benchmarks.dll", .. passedOn], quiet: false));
+});
+
+Task("help").Does(() => Console.WriteLine("""
+    ./build.sh demo [--rows N]   the whole migration of a generated legacy database, on private servers
+    ./build.sh test              unit tests, then integration tests on private servers; CI=true allows no skipped test
+    ./build.sh bench [arguments] the benchmarks
+    ./build.sh publish           a self-contained folder, artifacts/publish/strangler
+    ./build.sh build             everything in Release
+
+    STRANGLER_MYSQL         connection string of a MySQL or MariaDB to use instead of a private one
+    STRANGLER_MYSQL_DRIVER  MySqlConnector or MySql.Data, instead of asking the package feed
+    """));
+
+// Before Cake prints its table of durations, which nobody asked for.
+Teardown(context =>
+{
+    if (context.Successful)
+        Environment.Exit(0);
+});
+
+RunTarget(target);
