@@ -11,7 +11,8 @@ namespace Strangler.MySql;
 /// </summary>
 /// <remarks>
 /// An insert of a known number of rows gets consecutive values in every innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of them. The counter is kept in
-/// the redo log, which the commit of the block's record flushes with it (innodb_flush_log_at_trx_commit = 1): after kill -9 the server goes on above it.
+/// the redo log, which the commit of the block's record flushes with it (innodb_flush_log_at_trx_commit = 1, or FLUSH ENGINE LOGS where it is not): after a crash the
+/// server goes on above it.
 /// https://mariadb.com/kb/en/auto_increment-handling-in-innodb/
 /// </remarks>
 internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) : IIdBlocks
@@ -24,7 +25,6 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
             async (connection, token) =>
             {
                 var sql = kinds[kind];
-                await RequireDurableCommitsAsync(connection, token).ConfigureAwait(false);
                 var unique = await UniqueColumnsAsync(connection, sql, token).ConfigureAwait(false);
                 var reserved = 0L;
                 while (reserved < count)
@@ -35,6 +35,7 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
                     reserved += block.Count;
                 }
 
+                await FlushAsync(connection, token).ConfigureAwait(false);
                 return reserved;
             },
             cancellationToken);
@@ -45,13 +46,25 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
             reader => new IdBlock(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt32(2)),
             cancellationToken).ConfigureAwait(false);
 
-    private async Task RequireDurableCommitsAsync(DbConnection connection, CancellationToken cancellationToken)
+    private async Task FlushAsync(DbConnection connection, CancellationToken cancellationToken)
     {
         var setting = await ScalarAsync(connection, new Batch().Add($"SELECT @@GLOBAL.innodb_flush_log_at_trx_commit"), cancellationToken).ConfigureAwait(false);
-        if (setting != 1)
+        if (setting == 1)
+        {
+            return;
+        }
+
+        try
+        {
+            await side.ExecuteAsync(connection, new Batch().Add($"FLUSH ENGINE LOGS"), true, cancellationToken).ConfigureAwait(false);
+        }
+        catch (DbException e) when (MySqlDriver.Classify(e) == MySqlErrorKind.AccessDenied)
         {
             throw new SideUnavailableException(
-                side.Name, $"innodb_flush_log_at_trx_commit is {setting}: reserved ids would not survive a crash; set it to 1.", false, new NotSupportedException());
+                side.Name,
+                $"innodb_flush_log_at_trx_commit is {setting}, so reserved ids might not survive a crash; set it to 1, or grant RELOAD.",
+                false,
+                e);
         }
     }
 

@@ -161,6 +161,13 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Sends what is buffered now; for tests that need a transaction that has written but not committed.</summary>
+    internal async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        await RunAsync<object?>(_pending, null, cancellationToken).ConfigureAwait(false);
+        _pending.Clear();
+    }
+
     private Batch Opening()
     {
         var (key, context) = (_intent.Key, _side.Context);

@@ -1,0 +1,389 @@
+using Strangler.DualWrite;
+using Strangler.Journal;
+using Strangler.Mapping;
+
+namespace Strangler.IntegrationTests.MySql;
+
+/// <summary>One side under test, with an empty database, its fence as migrated and then set by <see cref="SetFenceAsync"/>.</summary>
+public sealed record StoreUnderTest(SideSeams Seams, Func<FenceRow, Task> SetFenceAsync, Func<ValueTask> DisposeAsync);
+
+/// <summary>What every store must do on either side. A store adds a subclass that makes a side with <see cref="Layout"/> as kind <c>thing</c>.</summary>
+public abstract class SideStoreContract(SideName side)
+{
+    protected const string Kind = "thing";
+    protected const string Context = "tests";
+
+    private static readonly FenceRow Dual = new(FenceRole.Lead, Stage.DualWrite, 5, 4);
+    private StoreUnderTest _test = null!;
+
+    /// <summary>A root with every column type, one optional table, one table of many rows.</summary>
+    public static AggregateLayout Layout { get; } = new(
+    [
+        new TableLayout("thing", TableRole.Root, "id",
+        [
+            new ColumnLayout("name", ColumnType.Text, false, 50),
+            new ColumnLayout("amount", ColumnType.Text, true, 250),
+            new ColumnLayout("flag", ColumnType.Integer, false),
+            new ColumnLayout("size", ColumnType.Integer, true, MinValue: 0, MaxValue: uint.MaxValue),
+            new ColumnLayout("big", ColumnType.Integer, true),
+            new ColumnLayout("born", ColumnType.DateTime, true),
+            new ColumnLayout("made", ColumnType.DateTime, true),
+            new ColumnLayout("blob", ColumnType.Binary, true),
+        ]),
+        new TableLayout("thing_extra", TableRole.One, "thing_id", [new ColumnLayout("remark", ColumnType.Text, false, 100)]),
+        new TableLayout("thing_note", TableRole.Many, "thing_id",
+            [new ColumnLayout("text", ColumnType.Text, false, 100), new ColumnLayout("at", ColumnType.DateTime, true)]),
+    ]);
+
+    protected SideSeams Seams => _test.Seams;
+
+    private ISideStore Store => _test.Seams.Store;
+
+    [SetUp]
+    public async Task MakeStore()
+    {
+        _test = await CreateAsync(side);
+        await _test.SetFenceAsync(Dual);
+    }
+
+    [TearDown]
+    public async Task DropStore() => await _test.DisposeAsync();
+
+    [Test]
+    public async Task What_is_saved_is_read_back_exactly([Values] bool withParts)
+    {
+        var row = withParts
+            ? Row("trailing ", "", 127, uint.MaxValue, long.MinValue, "0000-00-00", "2016-05-17 11:42:02", [0, 255, 39, 92], "extra 🦊", ["b'\\", "a"])
+            : Row("🦊 \"'\\;--", null, 0, null, null, null, "0000-00-00 00:00:00", null, null, []);
+
+        await SaveAsync(7, null, row);
+
+        var state = await Store.ReadAsync(new EntityKey(Kind, 7), default);
+        Assert.That(state.Row!.SameAs(row), Is.True);
+        Assert.That(state.Fence, Is.EqualTo(Dual));
+        Assert.That(state.Entity!.Version, Is.EqualTo(new EntityVersion(4, 1)));
+    }
+
+    [Test]
+    public async Task A_change_and_a_removal_of_parts_leave_exactly_what_was_asked_for()
+    {
+        var was = Row("a", null, 0, 1, null, null, null, null, "x", ["1", "2", "3"]);
+        var now = Row("a", "5", 0, null, null, null, null, null, null, ["1", "two"]);
+        await SaveAsync(7, null, was);
+
+        await SaveAsync(7, was, now);
+        Assert.That((await ReadAsync(7)).Row!.SameAs(now), Is.True);
+
+        await SaveAsync(7, now, was);
+        Assert.That((await ReadAsync(7)).Row!.SameAs(was), Is.True);
+
+        await SaveAsync(7, was, null, tombstone: true);
+        Assert.That((await ReadAsync(7)).Row, Is.Null);
+        Assert.That((await ReadAsync(7)).Entity!.Tombstone, Is.True);
+
+        await SaveAsync(7, null, now);
+        Assert.That((await ReadAsync(7)).Row!.SameAs(now), Is.True);
+    }
+
+    [Test]
+    public async Task What_is_not_there_is_null_and_not_an_error()
+    {
+        var state = await ReadAsync(4711);
+
+        Assert.That(state.Row, Is.Null);
+        Assert.That(state.Entity, Is.Null);
+    }
+
+    [Test]
+    public async Task A_transaction_that_is_not_committed_leaves_nothing()
+    {
+        await using (var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "request"), default))
+        {
+            await WriteAsync(transaction, 7, null, Simple("a"));
+            await transaction.SaveRequestAsync("request", 7, new EntityVersion(4, 1), default);
+        }
+
+        await AssertNothingAsync(7);
+    }
+
+    [Test]
+    public async Task A_transaction_that_wrote_nothing_leaves_no_entity_row()
+    {
+        await using (var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default))
+        {
+            await transaction.CommitAsync(default);
+        }
+
+        await using (var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8)), default))
+        {
+            await transaction.SaveRequestAsync("only a request", 8, default, default);
+            await transaction.CommitAsync(default);
+        }
+
+        await AssertNothingAsync(7);
+        Assert.That((await Store.ReadRangeAsync(Kind, 1, 100, default)).Items, Is.Empty);
+    }
+
+    [Test]
+    public async Task A_request_key_is_found_again_and_cannot_be_used_twice_at_once()
+    {
+        await using (var first = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r1"), default))
+        {
+            Assert.That(first.Request, Is.Null);
+            await WriteAsync(first, 7, null, Simple("a"));
+            await first.SaveRequestAsync("r1", 7, new EntityVersion(4, 1), default);
+            await using var second = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8), "r1"), default);
+            await WriteAsync(second, 8, null, Simple("b"));
+            await second.SaveRequestAsync("r1", 8, new EntityVersion(4, 1), default);
+            await first.CommitAsync(default);
+
+            var refused = Assert.ThrowsAsync<SideUnavailableException>(() => second.CommitAsync(default))!;
+            Assert.That(refused.IsTransient, Is.True);
+        }
+
+        await using var again = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8), "r1"), default);
+        Assert.That(again.Request, Is.EqualTo(new RequestResult(7, new EntityVersion(4, 1))));
+        Assert.That(again.State.Row, Is.Null);
+        Assert.That(await Store.RequestsAsync(new EntityKey(Kind, 7), null, default), Is.EqualTo(new[] { new StoredRequest("r1", new EntityVersion(4, 1)) }));
+        Assert.That(await Store.RequestsAsync(new EntityKey(Kind, 7), new EntityVersion(4, 1), default), Is.Empty);
+    }
+
+    [Test]
+    public async Task Concurrent_writers_of_one_key_take_turns([Values] bool exists)
+    {
+        const int Writers = 8;
+        if (exists)
+        {
+            await SaveAsync(7, null, Simple("0"));
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => RetryAsync(async () =>
+        {
+            await using var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
+            var was = transaction.State.Row;
+            var count = was is null ? 0 : int.Parse((string)was.Root[0]!, null);
+            await WriteAsync(transaction, 7, was, Simple($"{count + 1}"), transaction.State.Version(4).Next());
+            await transaction.CommitAsync(default);
+        })));
+
+        var state = await ReadAsync(7);
+        Assert.That(state.Row!.Root[0], Is.EqualTo($"{Writers}"));
+        Assert.That(state.Entity!.Version.Counter, Is.EqualTo(Writers + (exists ? 1 : 0)));
+        Assert.That(await Store.UnmappedAsync(Kind, 10, default), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_fence_that_a_writer_holds_is_busy_and_unchanged()
+    {
+        await using var writer = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
+        var next = Dual with { Role = FenceRole.Switching, Epoch = 6 };
+
+        Assert.ThrowsAsync<FenceBusyException>(() => Seams.Fence.CompareAndSetAsync(Dual, next, TimeSpan.FromMilliseconds(50), default));
+        Assert.That(await Seams.Fence.ReadAsync(default), Is.EqualTo(Dual));
+
+        await writer.DisposeAsync();
+        Assert.That(await Seams.Fence.CompareAndSetAsync(Dual, next, TimeSpan.FromSeconds(1), default), Is.True);
+        Assert.That(await Seams.Fence.CompareAndSetAsync(Dual, next, TimeSpan.FromSeconds(1), default), Is.False);
+        Assert.That(await Seams.Fence.ReadAsync(default), Is.EqualTo(next));
+    }
+
+    /// <summary>Case 33: a plain SELECT in a snapshot would return the epoch from before the wait.</summary>
+    [Test]
+    public async Task A_writer_that_waited_for_the_fence_sees_the_new_epoch()
+    {
+        for (var epoch = 5; epoch < 25; epoch++)
+        {
+            var (before, after) = (Dual with { Epoch = epoch }, Dual with { Epoch = epoch + 1 });
+            var flip = Seams.Fence.CompareAndSetAsync(before, after, TimeSpan.FromSeconds(3), default);
+            await using var writer = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
+            var seen = writer.State.Fence.Epoch;
+            var flippedAlready = seen == after.Epoch;
+            await writer.DisposeAsync();
+
+            Assert.That(await flip, Is.True);
+            Assert.That(seen, Is.EqualTo(flippedAlready ? after.Epoch : before.Epoch));
+            await using var later = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
+            Assert.That(later.State.Fence.Epoch, Is.EqualTo(after.Epoch));
+        }
+    }
+
+    [Test]
+    public async Task A_range_shows_rows_tombstones_gaps_and_journal_marks()
+    {
+        await SaveAsync(3, null, Simple("three"));
+        await SaveAsync(5, null, Row("five", null, 0, null, null, null, null, null, "x", ["b", "a"]), journal: true);
+        await SaveAsync(6, null, Simple("six"));
+        await SaveAsync(6, Simple("six"), null, tombstone: true);
+        await using (var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 9)), default))
+        {
+            await transaction.SetEntityAsync(new EntityKey(Kind, 9), new EntityState(new EntityVersion(4, 3), 2, true, []), default);
+            await transaction.CommitAsync(default);
+        }
+
+        var range = await Store.ReadRangeAsync(Kind, 4, 100, default);
+
+        Assert.That(range.Items.Select(item => item.Id), Is.EqualTo(new long[] { 5, 6, 9 }));
+        Assert.That(range.Items[0].Row!.Tables[2].Select(note => note[0]), Is.EqualTo(new[] { "b", "a" }));
+        Assert.That(range.Items[0].NewId, side == SideName.New ? Is.GreaterThan(0L) : Is.Null);
+        Assert.That(range.Items[1].Row, Is.Null);
+        Assert.That(range.Items[1].Entity!.Tombstone, Is.True);
+        Assert.That(range.Items[2].Entity!.ForeignSeq, Is.EqualTo(2));
+        Assert.That(range.Journal.Keys, Is.EqualTo(new long[] { 5 }));
+        Assert.That(range.Journal[5].Parked, Is.False);
+        Assert.That(await Store.ChunkEndAsync(Kind, 1, 2, default), Is.EqualTo(5));
+        Assert.That(await Store.ChunkEndAsync(Kind, 6, 2, default), Is.EqualTo(9));
+        Assert.That(await Store.ChunkEndAsync(Kind, 10, 2, default), Is.Null);
+        var bounds = await Store.BoundsAsync(Kind, default);
+        Assert.That((bounds.From, bounds.To, bounds.Rows), Is.EqualTo((3L, 9L, 2L)));
+    }
+
+    [Test]
+    public async Task An_empty_side_has_no_bounds_and_no_chunks()
+    {
+        var bounds = await Store.BoundsAsync(Kind, default);
+
+        Assert.That(bounds.From, Is.GreaterThan(bounds.To));
+        Assert.That(await Store.ChunkEndAsync(Kind, 1, 10, default), Is.Null);
+    }
+
+    [Test]
+    public async Task Two_relays_at_once_never_get_the_same_key()
+    {
+        for (var i = 0; i < 300; i++)
+        {
+            await JournalAsync(1 + (i % 60), 1 + (i / 60));
+        }
+
+        List<JournalClaim> claims = [];
+        while (await Seams.Journal.DepthAsync(default) is { Open: > 0 } && claims.Count < 60)
+        {
+            var passes = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Seams.Journal.ClaimAsync($"relay {i}", 20, TimeSpan.FromMinutes(5), default)));
+            claims.AddRange(passes.SelectMany(pass => pass));
+        }
+
+        Assert.That(claims.Select(claim => claim.Key.Id).Order(), Is.EqualTo(Enumerable.Range(1, 60)));
+        Assert.That(claims.Select(claim => claim.Version.Counter), Is.All.EqualTo(5));
+        await Task.WhenAll(claims.Select(claim => Seams.Journal.SettleAsync(claim.Key, claim.Version, 0, default)));
+        Assert.That((await Seams.Journal.DepthAsync(default)).Open, Is.Zero);
+    }
+
+    /// <summary>Case 7.</summary>
+    [Test]
+    public async Task An_expired_lease_is_claimed_again_and_the_first_owner_has_no_say_any_more()
+    {
+        await JournalAsync(7, 1);
+        var first = (await Seams.Journal.ClaimAsync("first", 10, TimeSpan.Zero, default)).Single();
+        var second = (await Seams.Journal.ClaimAsync("second", 10, TimeSpan.FromMinutes(5), default)).Single();
+        Assert.That(second.Generation, Is.GreaterThan(first.Generation));
+
+        await Seams.Journal.FailAsync(first, "late", null, default);
+        Assert.That((await Seams.Journal.DepthAsync(default)).Parked, Is.Zero);
+        Assert.That(await Seams.Journal.ClaimAsync("third", 10, TimeSpan.FromMinutes(5), default), Is.Empty);
+
+        await Seams.Journal.FailAsync(second, "for good", null, default);
+        var parked = (await Seams.Journal.ParkedAsync(10, default)).Single();
+        Assert.That((parked.Key.Id, parked.Attempts, parked.LastError), Is.EqualTo((7L, 1, "for good")));
+        Assert.That(await Seams.Journal.RetryAsync(new EntityKey(Kind, 7), default), Is.EqualTo(1));
+        Assert.That(await Seams.Journal.ClaimAsync("third", 10, TimeSpan.FromMinutes(5), default), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_row_that_comes_while_its_key_is_claimed_waits_until_the_claim_is_settled()
+    {
+        await JournalAsync(7, 1);
+        var claim = (await Seams.Journal.ClaimAsync("first", 10, TimeSpan.FromMinutes(5), default)).Single();
+        await JournalAsync(7, 2);
+
+        Assert.That(await Seams.Journal.ClaimAsync("second", 10, TimeSpan.FromMinutes(5), default), Is.Empty);
+        await Seams.Journal.SettleAsync(claim.Key, claim.Version, 0, default);
+
+        Assert.That((await Seams.Journal.ClaimAsync("second", 10, TimeSpan.FromMinutes(5), default)).Single().Version.Counter, Is.EqualTo(2));
+    }
+
+    /// <summary>Case 13: ids are allotted before the commit.</summary>
+    [Test]
+    public async Task A_row_with_a_lower_id_that_is_committed_later_is_still_claimed()
+    {
+        await using var slow = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 1)), default);
+        await WriteAsync(slow, 1, null, Simple("slow"), journal: true);
+        await BeginWritingAsync(slow);
+        await JournalAsync(2, 1);
+        var claims = await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default);
+        Assert.That(claims.Select(claim => claim.Key.Id), Is.EqualTo(new long[] { 2 }));
+        await Seams.Journal.SettleAsync(claims[0].Key, claims[0].Version, 0, default);
+
+        await slow.CommitAsync(default);
+
+        Assert.That((await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default)).Select(claim => claim.Key.Id), Is.EqualTo(new long[] { 1 }));
+    }
+
+    protected abstract Task<StoreUnderTest> CreateAsync(SideName side);
+
+    /// <summary>Makes a store that buffers its writes send them now, so that the database allots what it allots.</summary>
+    protected abstract Task BeginWritingAsync(ISideTransaction transaction);
+
+    protected static AggregateRow Simple(string name) => Row(name, null, 0, null, null, null, null, null, null, []);
+
+    protected static AggregateRow Row(
+        string name, string? amount, long flag, long? size, long? big, string? born, string? made, byte[]? blob, string? extra, string[] notes) =>
+        new(Layout,
+        [
+            [[name, amount, flag, size, big, born, made, blob]],
+            extra is null ? [] : [[extra]],
+            notes.Select(note => new object?[] { note, null }).ToList(),
+        ]);
+
+    protected async Task SaveAsync(long id, AggregateRow? was, AggregateRow? now, bool tombstone = false, bool journal = false)
+    {
+        await using var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, id)), default);
+        await WriteAsync(transaction, id, was, now, transaction.State.Version(4).Next(), tombstone, journal);
+        await transaction.CommitAsync(default);
+    }
+
+    protected static async Task WriteAsync(
+        ISideTransaction transaction, long id, AggregateRow? was, AggregateRow? now, EntityVersion? version = null, bool tombstone = false, bool journal = false)
+    {
+        var key = new EntityKey(Kind, id);
+        await transaction.SaveAsync(key, was, now, default);
+        var next = version ?? new EntityVersion(4, 1);
+        await transaction.SetEntityAsync(key, new EntityState(next, 0, tombstone, tombstone ? [] : [1, 2, 3]), default);
+        if (journal)
+        {
+            await transaction.AppendJournalAsync(key, next, "test", default);
+        }
+    }
+
+    protected static async Task RetryAsync(Func<Task> work)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await work();
+                return;
+            }
+            catch (Exception e) when (attempt < 20 && e is SideUnavailableException { IsTransient: true } or DuplicateKeyException)
+            {
+            }
+        }
+    }
+
+    private Task<SideState> ReadAsync(long id) => Store.ReadAsync(new EntityKey(Kind, id), default);
+
+    private async Task JournalAsync(long id, long counter)
+    {
+        await using var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 0)), default);
+        await transaction.AppendJournalAsync(new EntityKey(Kind, id), new EntityVersion(4, counter), "test", default);
+        await transaction.CommitAsync(default);
+    }
+
+    private async Task AssertNothingAsync(long id)
+    {
+        var state = await ReadAsync(id);
+        Assert.That((state.Row, state.Entity), Is.EqualTo(((AggregateRow?)null, (EntityState?)null)));
+        Assert.That((await Seams.Journal.DepthAsync(default)).Open, Is.Zero);
+        Assert.That((await Store.ReadRangeAsync(Kind, 1, 1000, default)).Items, Is.Empty);
+        await using var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, id), "request"), default);
+        Assert.That(transaction.Request, Is.Null);
+    }
+}
