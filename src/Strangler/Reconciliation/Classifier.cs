@@ -1,0 +1,243 @@
+using System.Globalization;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>
+/// The table of PROTOCOL §8 as a pure function of one observation. Its order: who cannot be read, who is behind, who is ahead, who is missing, what differs.
+/// </summary>
+internal sealed class Classifier
+{
+    private const int HashBytes = FieldHasher.Size;
+
+    private readonly IRecordLens _legacyLens;
+    private readonly Func<Record, byte[]> _hash;
+    private readonly HashSet<int> _explained;
+    private readonly TimeSpan _lagLimit;
+    private readonly bool _backfilled;
+
+    /// <param name="legacyLens">Shows what legacy would derive for the fields that it hides.</param>
+    /// <param name="hash">Keyed hashes of a record's fields, 8 bytes each.</param>
+    /// <param name="explained">Ordinals of the fields with an unexpired declared difference.</param>
+    /// <param name="lagLimit">From this age on, a journal row is lag.</param>
+    /// <param name="backfilled">Whether the backfill of this dual epoch is complete: a legacy row that the new side has never heard of then came past capture.</param>
+    public Classifier(IRecordLens legacyLens, Func<Record, byte[]> hash, HashSet<int> explained, TimeSpan lagLimit, bool backfilled)
+    {
+        _legacyLens = legacyLens;
+        _hash = hash;
+        _explained = explained;
+        _lagLimit = lagLimit;
+        _backfilled = backfilled;
+    }
+
+    /// <param name="pair">The observation; its lead must be known.</param>
+    public Finding Classify(PairView pair)
+    {
+        var lead = pair.Lead ?? throw new ArgumentException("Nobody leads in this observation; read again.", nameof(pair));
+        return Unreadable(pair)
+            ?? Behind(pair, pair.Of(lead), pair.Of(Stages.Other(lead)))
+            ?? Ahead(pair, pair.Of(lead), pair.Of(Stages.Other(lead)))
+            ?? Missing(pair, lead)
+            ?? Compare(pair, lead);
+    }
+
+    private static Finding? Unreadable(PairView pair)
+    {
+        var side = pair.Legacy.Unreadable is not null ? pair.Legacy : pair.New;
+        return side.Unreadable is { } e ? Finding.Of(Verdict.Unreadable, $"{Name(side.Side)} {e.Place}: {e.Reason}") : null;
+    }
+
+    private Finding? Behind(PairView pair, SideView lead, SideView follower)
+    {
+        var version = LeadVersion.Of(lead.Entity, pair.DualEpoch);
+        var owesOwn = IsNewer(version, follower);
+        var owesForeign = pair.Legacy.ForeignSeq > pair.New.ForeignSeq;
+        if (owesOwn && lead.Journal is not null)
+        {
+            return Waiting(lead);
+        }
+
+        if (owesForeign && pair.Legacy.Journal is not null)
+        {
+            return Waiting(pair.Legacy);
+        }
+
+        // A counter of 0 was never journalled: that state is the backfill's to carry, so it is judged by what the sides hold.
+        if (owesOwn && version.Counter > 0)
+        {
+            return Finding.Of(
+                Verdict.LostObligation, $"the lead is at {version}, the follower has accepted {Accepted(follower)}, and no journal row says so");
+        }
+
+        return owesForeign && pair.New.Entity is { } accepted && accepted.Version.Epoch >= pair.DualEpoch
+            ? Finding.Of(
+                Verdict.LostObligation,
+                $"another program's write {pair.Legacy.ForeignSeq} to legacy, accepted up to {pair.New.ForeignSeq}, and no journal row says so")
+            : null;
+    }
+
+    private static bool IsNewer(EntityVersion version, SideView follower) => follower switch
+    {
+        { Entity: { } accepted } => version > accepted.Version,
+
+        // Legacy rows that were never written in a dual stage have no entity row: they are what the backfill read, (dual epoch, 0).
+        { Side: SideName.Legacy } => version.Counter > 0,
+        _ => true,
+    };
+
+    private Finding Waiting(SideView owing) =>
+        owing.Journal!.Parked ? Finding.Of(Verdict.Lagging, "parked: its apply keeps failing")
+        : owing.JournalAge > _lagLimit ? Finding.Of(Verdict.Lagging, string.Create(
+            CultureInfo.InvariantCulture, $"in the journal for {owing.JournalAge.TotalSeconds:0} s"))
+        : Finding.Of(Verdict.InFlight, "in the journal");
+
+    private static Finding? Ahead(PairView pair, SideView lead, SideView follower)
+    {
+        var version = LeadVersion.Of(lead.Entity, pair.DualEpoch);
+        if (follower.Entity is { } accepted && accepted.Version > version)
+        {
+            return Finding.Of(Verdict.Regression, $"the follower has accepted {accepted.Version}, the lead is at {version}");
+        }
+
+        return pair.New.ForeignSeq > pair.Legacy.ForeignSeq
+            ? Finding.Of(Verdict.Regression, $"the new side has accepted legacy's write {pair.New.ForeignSeq}, legacy is at {pair.Legacy.ForeignSeq}")
+            : null;
+    }
+
+    private Finding? Missing(PairView pair, SideName lead) => (pair.Legacy.Present, pair.New.Present) switch
+    {
+        (false, false) => MissingOnBoth(pair),
+        (true, false) => MissingInNew(pair),
+        (false, true) => MissingInLegacy(pair, lead),
+        _ => null,
+    };
+
+    private static Finding MissingOnBoth(PairView pair) =>
+        pair.NewId is not null && !pair.Legacy.Tombstone && !pair.New.Tombstone
+            ? Finding.Of(Verdict.Unmapped, "its map row points to no row on either side, and neither side has a tombstone")
+            : Finding.Gone;
+
+    private Finding MissingInNew(PairView pair)
+    {
+        if (pair.Legacy.Tombstone && pair.New.Tombstone)
+        {
+            return Finding.Of(Verdict.Uncaptured, "deleted on both sides, then inserted into legacy past capture");
+        }
+
+        // Map rows are never deleted: with none, the new side has never had the entity.
+        if (_backfilled && pair.NewId is null && pair.Legacy.Entity is null && pair.New.Entity is null)
+        {
+            return Finding.Of(Verdict.Uncaptured, "inserted into legacy past capture: the new side has never had it, and the backfill is complete");
+        }
+
+        return Finding.Of(Verdict.MissingInNew, pair.NewId is null ? "no map row" : "its map row points to a row that is not there");
+    }
+
+    private static Finding MissingInLegacy(PairView pair, SideName lead)
+    {
+        // An accepted state proves that legacy had the row once; only a delete that capture did not see leaves neither tombstone nor version behind.
+        var hadItOnce = pair.New.Entity is { Tombstone: false } accepted && accepted.Version.Epoch >= pair.DualEpoch
+            && (lead == SideName.Legacy || pair.Legacy.Entity is not null || accepted.Version.Counter == 0);
+        if (hadItOnce && !pair.Legacy.Tombstone)
+        {
+            return Finding.Of(Verdict.Uncaptured, "removed from legacy past capture");
+        }
+
+        return Finding.Of(Verdict.MissingInLegacy, pair.New.Tombstone || pair.Legacy.Tombstone ? "there in spite of a tombstone" : "");
+    }
+
+    private Finding Compare(PairView pair, SideName lead)
+    {
+        var (legacy, @new) = (pair.Legacy.Record!, pair.New.Record!);
+        var differing = Differing(legacy, @new, _legacyLens, out var richer);
+        if (differing.Count == 0)
+        {
+            return richer
+                ? new Finding(Verdict.NotComparable, [], [], "the new side holds values that legacy cannot express", true)
+                : Finding.Matched;
+        }
+
+        var explained = differing.FindAll(_explained.Contains);
+        if (explained.Count == differing.Count)
+        {
+            return new Finding(Verdict.Explained, [], explained, "", richer);
+        }
+
+        differing.RemoveAll(_explained.Contains);
+        var (verdict, note) = WhoChanged(pair, lead, differing);
+        return new Finding(verdict, differing, explained, note, richer);
+    }
+
+    /// <summary>
+    /// Ordinals of the fields in which the records contradict each other. A field that legacy hides contradicts when an apply of legacy's state would change it
+    /// (<see cref="RecordMerge"/>): its value rests on other evidence than legacy has now. Resting on the same, but richer, it only sets <paramref name="richer"/>.
+    /// </summary>
+    public static List<int> Differing(Record legacy, Record @new, IRecordLens legacyLens, out bool richer)
+    {
+        List<int>? differing = null;
+        Record? merged = null;
+        richer = false;
+        for (var i = 0; i < legacy.Values.Length; i++)
+        {
+            var (left, right) = (legacy.Values[i], @new.Values[i]);
+            if (right is Hidden)
+            {
+                continue;
+            }
+
+            if (left is not Hidden hidden)
+            {
+                if (!Record.ValuesEqual(left, right))
+                {
+                    (differing ??= []).Add(i);
+                }
+            }
+            else if (!Record.ValuesEqual(hidden.Derived, right))
+            {
+                merged ??= RecordMerge.Fill(legacy, @new, legacyLens);
+                if (Record.ValuesEqual(merged.Values[i], right))
+                {
+                    richer = true;
+                }
+                else
+                {
+                    (differing ??= []).Add(i);
+                }
+            }
+        }
+
+        return differing ?? [];
+    }
+
+    // The hashes of the last accepted state tell which side has moved away from it. Both sides stored the same ones; legacy has none for rows that only the
+    // backfill touched. Hashes of another mapping version match neither side, and then nobody can tell.
+    private (Verdict Verdict, string Note) WhoChanged(PairView pair, SideName lead, List<int> fields)
+    {
+        var accepted = pair.Of(Stages.Other(lead)).Entity ?? pair.New.Entity ?? pair.Legacy.Entity;
+        if (accepted is null || accepted.FieldHashes.Length != pair.Legacy.Record!.Values.Length * HashBytes)
+        {
+            return (Verdict.Drift, "same version, different records");
+        }
+
+        var legacyChanged = Moved(fields, _hash(pair.Legacy.Record), accepted.FieldHashes);
+        var newChanged = Moved(fields, _hash(pair.New.Record!), accepted.FieldHashes);
+        return (legacyChanged.Count, newChanged.Count) switch
+        {
+            ( > 0, 0) => (Verdict.Uncaptured, "legacy was changed past capture"),
+            (0, > 0) => (Verdict.Drift, "the new side was changed without a version"),
+            ( > 0, > 0) when legacyChanged.Count + newChanged.Count == fields.Count
+                => (Verdict.Uncaptured, "both sides were changed without a version, in different fields"),
+            _ => (Verdict.Drift, "same version, different records"),
+        };
+    }
+
+    private static List<int> Moved(List<int> fields, byte[] hashes, byte[] accepted) =>
+        fields.FindAll(field => !Slice(hashes, field).SequenceEqual(Slice(accepted, field)));
+
+    private static ReadOnlySpan<byte> Slice(byte[] hashes, int field) => hashes.AsSpan(field * HashBytes, HashBytes);
+
+    private static string Accepted(SideView follower) => follower.Entity?.Version.ToString() ?? "nothing";
+
+    internal static string Name(SideName side) => side == SideName.Legacy ? "legacy" : "new";
+}

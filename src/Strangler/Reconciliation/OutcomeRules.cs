@@ -1,0 +1,45 @@
+namespace Strangler.Reconciliation;
+
+/// <summary>From verdicts to outcome to exit code.</summary>
+public static class OutcomeRules
+{
+    /// <summary>The exit code of a run that could not be carried out.</summary>
+    public const int CouldNotRun = 2;
+
+    /// <summary>Whether the verdict makes a run <see cref="ReconciliationOutcome.Drift"/>. An unreadable row does unless its quarantine entry is signed off.</summary>
+    public static bool IsDrift(Verdict verdict) => verdict is Verdict.Drift or Verdict.LostObligation or Verdict.Regression or Verdict.MissingInNew
+        or Verdict.MissingInLegacy or Verdict.Unmapped or Verdict.Uncaptured or Verdict.Unreadable;
+
+    /// <summary>Whether the verdict leaves the question open.</summary>
+    public static bool IsOpen(Verdict verdict) => verdict is Verdict.InFlight or Verdict.Lagging;
+
+    /// <param name="counts">Entities per verdict; a missing verdict is 0.</param>
+    /// <param name="signedOff">How many of the unreadable ones are signed off.</param>
+    public static ReconciliationOutcome Of(IReadOnlyDictionary<Verdict, long> counts, long signedOff)
+    {
+        if (counts.Any(count => IsDrift(count.Key) && count.Value > (count.Key == Verdict.Unreadable ? signedOff : 0)))
+        {
+            return ReconciliationOutcome.Drift;
+        }
+
+        return counts.Any(count => IsOpen(count.Key) && count.Value > 0) ? ReconciliationOutcome.Inconclusive : ReconciliationOutcome.Clean;
+    }
+
+    /// <summary>0 clean, 1 drift, 3 inconclusive (2 is <see cref="CouldNotRun"/>).</summary>
+    public static int ExitCode(ReconciliationOutcome outcome) => outcome switch
+    {
+        ReconciliationOutcome.Clean => 0,
+        ReconciliationOutcome.Drift => 1,
+        ReconciliationOutcome.Inconclusive => 3,
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, null),
+    };
+
+    /// <summary>As stored in the history: <c>clean</c>, <c>drift</c>, <c>inconclusive</c>.</summary>
+    public static string Name(ReconciliationOutcome outcome) => outcome switch
+    {
+        ReconciliationOutcome.Clean => "clean",
+        ReconciliationOutcome.Drift => "drift",
+        ReconciliationOutcome.Inconclusive => "inconclusive",
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, null),
+    };
+}

@@ -1,0 +1,144 @@
+using Strangler.Backfill;
+using Strangler.DualWrite;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>Both sides' observations of a range of keys: one snapshot a side, read at the same time.</summary>
+internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
+{
+    // Between two suspects, reading this many keys too many is cheaper than another round trip.
+    private const long Gap = 32;
+    private const int GroupLimit = 500;
+
+    private readonly TransientRetry _retry = new(runtime.Time, 6, TimeSpan.FromMilliseconds(200));
+
+    /// <summary>The context's lead. Throws <see cref="WrongStageException"/> where there are no two sides to compare, and asks the new side only where there are.</summary>
+    public async Task<(SideName Lead, FenceRow Fence)> RequireDualAsync(string operation, CancellationToken cancellationToken)
+    {
+        var legacy = await runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
+        if (legacy.AnswersReads)
+        {
+            return (SideName.Legacy, Check(operation, legacy));
+        }
+
+        var @new = await runtime.Sides.New.Fence.ReadAsync(cancellationToken);
+        return @new.AnswersReads ? (SideName.New, Check(operation, @new)) : throw new SwitchingException(runtime.Context, TimeSpan.Zero);
+    }
+
+    /// <summary>Where the next chunk ends: about <paramref name="rows"/> entities of the side that is denser there. Null: nothing at or beyond on either side.</summary>
+    public async Task<long?> ChunkEndAsync(long from, int rows, CancellationToken cancellationToken)
+    {
+        var legacy = runtime.Sides.Legacy.Store.ChunkEndAsync(kind.Name, from, rows, cancellationToken);
+        var @new = runtime.Sides.New.Store.ChunkEndAsync(kind.Name, from, rows, cancellationToken);
+        await Task.WhenAll(legacy, @new);
+        return (await legacy, await @new) switch
+        {
+            ({ } left, { } right) => Math.Min(left, right),
+            var (left, right) => left ?? right,
+        };
+    }
+
+    /// <summary>All keys of [from, to] in ascending order.</summary>
+    /// <param name="from">First public id.</param>
+    /// <param name="to">Last public id.</param>
+    /// <param name="withClocks">Whether the age of journal rows is wanted: costs a round trip a side.</param>
+    /// <param name="cancellationToken">Passed on.</param>
+    public Task<IReadOnlyList<PairView>> ReadAsync(long from, long to, bool withClocks, CancellationToken cancellationToken) =>
+        _retry.RunAsync(() => ReadOnceAsync(from, to, withClocks, cancellationToken), _ => { }, cancellationToken);
+
+    /// <summary>Exactly the given keys, in ascending order; of one that neither side knows an empty observation.</summary>
+    public async Task<IReadOnlyList<PairView>> ReadKeysAsync(IEnumerable<long> ids, CancellationToken cancellationToken)
+    {
+        List<PairView> pairs = [];
+        foreach (var group in Group([.. ids.Distinct().Order()]))
+        {
+            var read = (await ReadAsync(group[0], group[^1], withClocks: true, cancellationToken)).ToDictionary(pair => pair.Id);
+            foreach (var id in group)
+            {
+                pairs.Add(read.TryGetValue(id, out var pair) ? pair : await ReadAbsentAsync(id, cancellationToken));
+            }
+        }
+
+        return pairs;
+    }
+
+    private async Task<PairView> ReadAbsentAsync(long id, CancellationToken cancellationToken)
+    {
+        var (lead, fence) = await RequireDualAsync("Reconciliation", cancellationToken);
+        return new PairView(id, new SideView { Side = SideName.Legacy }, new SideView { Side = SideName.New }, null, lead, fence);
+    }
+
+    private static IEnumerable<List<long>> Group(List<long> ids)
+    {
+        List<long> group = [];
+        foreach (var id in ids)
+        {
+            if (group.Count > 0 && (id - group[^1] > Gap || group.Count >= GroupLimit))
+            {
+                yield return group;
+                group = [];
+            }
+
+            group.Add(id);
+        }
+
+        if (group.Count > 0)
+        {
+            yield return group;
+        }
+    }
+
+    private async Task<IReadOnlyList<PairView>> ReadOnceAsync(long from, long to, bool withClocks, CancellationToken cancellationToken)
+    {
+        var clocks = withClocks ? await ClocksAsync(cancellationToken) : default;
+        var legacyTask = runtime.Sides.Legacy.Store.ReadRangeAsync(kind.Name, from, to, cancellationToken);
+        var newTask = runtime.Sides.New.Store.ReadRangeAsync(kind.Name, from, to, cancellationToken);
+        await Task.WhenAll(legacyTask, newTask);
+        var (legacy, @new) = (await legacyTask, await newTask);
+        var lead = PairView.LeadOf(legacy.Fence, @new.Fence);
+        var fence = lead == SideName.New ? @new.Fence : legacy.Fence;
+        if (lead is not null)
+        {
+            Check("Reconciliation", fence);
+        }
+
+        return Join(legacy, @new, lead, fence, clocks);
+    }
+
+    private async Task<(DateTime Legacy, DateTime New)> ClocksAsync(CancellationToken cancellationToken)
+    {
+        var legacy = runtime.Sides.Legacy.Fence.UtcNowAsync(cancellationToken);
+        var @new = runtime.Sides.New.Fence.UtcNowAsync(cancellationToken);
+        await Task.WhenAll(legacy, @new);
+        return (await legacy, await @new);
+    }
+
+    private List<PairView> Join(RangeSnapshot legacy, RangeSnapshot @new, SideName? lead, FenceRow fence, (DateTime Legacy, DateTime New) clocks)
+    {
+        var pairs = new List<PairView>(Math.Max(legacy.Items.Count, @new.Items.Count));
+        var (i, j) = (0, 0);
+        while (i < legacy.Items.Count || j < @new.Items.Count)
+        {
+            var left = i < legacy.Items.Count ? legacy.Items[i] : null;
+            var right = j < @new.Items.Count ? @new.Items[j] : null;
+            var id = Math.Min(left?.Id ?? long.MaxValue, right?.Id ?? long.MaxValue);
+            left = left?.Id == id ? left : null;
+            right = right?.Id == id ? right : null;
+            i += left is null ? 0 : 1;
+            j += right is null ? 0 : 1;
+            pairs.Add(new PairView(
+                id,
+                SideView.Of(SideName.Legacy, left, legacy.Journal.GetValueOrDefault(id), kind.Legacy.Lens, clocks.Legacy),
+                SideView.Of(SideName.New, right, @new.Journal.GetValueOrDefault(id), kind.New.Lens, clocks.New),
+                right?.NewId,
+                lead,
+                fence));
+        }
+
+        return pairs;
+    }
+
+    private FenceRow Check(string operation, FenceRow fence) => Stages.IsDual(fence.Stage)
+        ? fence
+        : throw new WrongStageException(runtime.Context, operation, fence.Stage, "two sides that are both kept up (DualWrite, ShadowRead or NewLeads)");
+}

@@ -1,0 +1,105 @@
+using Strangler.Backfill;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>
+/// Compares the two sides of a context (PROTOCOL §8). A quiet system and one under full write load give the same report: a difference is only a suspect until two
+/// observations, between which nothing moved, agree on it.
+/// </summary>
+public sealed class Reconciler
+{
+    private readonly ContextRuntime _runtime;
+    private readonly ReconciliationOptions _options;
+
+    /// <param name="runtime">The context.</param>
+    /// <param name="options">Validated here; not to be changed afterwards.</param>
+    public Reconciler(ContextRuntime runtime, ReconciliationOptions options)
+    {
+        options.Validate();
+        _runtime = runtime;
+        _options = options;
+    }
+
+    /// <summary>
+    /// Runs to the end and stores the report in the history; a run that was cancelled or died stays there as not ended. Throws
+    /// <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and when a flip leads there in the middle.
+    /// </summary>
+    public async Task<ReconciliationReport> RunAsync(
+        ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var kind = _runtime.Kind(scope.Kind);
+        var reader = new PairReader(_runtime, kind);
+        var start = await reader.RequireDualAsync("Reconciliation", cancellationToken);
+        var history = _runtime.Sides.Reconciliations;
+        var began = await history.UtcNowAsync(cancellationToken);
+        var classifier = await CreateClassifierAsync(_runtime, kind, _options, start.Fence, began, cancellationToken);
+        var run = await history.BeginAsync(scope.IsFull, scope.ToString(), cancellationToken);
+        var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, progress);
+        await pass.RunAsync(cancellationToken);
+        var ended = await history.UtcNowAsync(cancellationToken);
+        var report = Report(scope, run, began, ended, pass, kind);
+        await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
+        return report;
+    }
+
+    internal static async Task<Classifier> CreateClassifierAsync(
+        ContextRuntime runtime,
+        EntityKind kind,
+        ReconciliationOptions options,
+        FenceRow fence,
+        DateTime nowUtc,
+        CancellationToken cancellationToken)
+    {
+        var checkpoint = await runtime.Sides.BackfillTarget.ReadCheckpointAsync(kind.Name, cancellationToken);
+        var schema = kind.Legacy.Lens.Schema;
+        var today = DateOnly.FromDateTime(nowUtc);
+        return new Classifier(
+            kind.Legacy.Lens,
+            runtime.Hasher.Hash,
+            [.. options.Declared.Where(declared => declared.CoversOn(today)).Select(declared => schema.OrdinalOf(declared.Field))],
+            runtime.Options.LagLimit,
+            checkpoint is { Phase: BackfillPhase.Done } done && done.DualEpoch == fence.DualEpoch);
+    }
+
+    private ReconciliationReport Report(
+        ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind)
+    {
+        var (tally, schema) = (pass.Tally, kind.Legacy.Lens.Schema);
+        var today = DateOnly.FromDateTime(began);
+        return new ReconciliationReport
+        {
+            RunId = run,
+            Context = _runtime.Context,
+            Kind = scope.Kind,
+            Scope = scope.ToString(),
+            Full = scope.IsFull,
+            BeganUtc = began,
+            EndedUtc = ended,
+            Stage = pass.Fence.Stage,
+            Lead = pass.Lead,
+            LegacyRows = tally.LegacyRows,
+            NewRows = tally.NewRows,
+            Deleted = tally.Deleted,
+            Counts = tally.Counts,
+            FieldCounts = schema.Fields.Where(field => tally.FieldCount(field.Ordinal) > 0)
+                .ToDictionary(field => field.Name, field => tally.FieldCount(field.Ordinal)),
+            Declared = [.. _options.Declared.Select(declared => Hits(declared, tally, schema.OrdinalOf(declared.Field), today))],
+            SignedOff = tally.SignedOff,
+            RicherInNew = tally.Richer,
+            Rechecks = pass.Rechecks,
+            HotKeys = pass.HotKeys,
+            DeferredChunks = pass.DeferredChunks,
+            Samples = tally.Samples,
+            DifferingIds = [.. tally.Differing],
+            Truncated = tally.Truncated,
+        };
+    }
+
+    private static DeclaredHits Hits(DeclaredDifference declared, Tally tally, int ordinal, DateOnly today)
+    {
+        var expired = !declared.CoversOn(today);
+        return new DeclaredHits(declared, expired ? tally.FieldCount(ordinal) : tally.DeclaredHitsOf(ordinal), expired);
+    }
+}

@@ -1,0 +1,108 @@
+using Strangler.Mapping;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>How a reconciliation runs.</summary>
+public sealed class ReconciliationOptions
+{
+    /// <summary>How long a chunk should take; its rows adapt. 10 ms to 1 minute; default 0.5 s.</summary>
+    public TimeSpan ChunkTarget { get; set; } = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>Rows of the first chunk. 1 to 100,000; default 500.</summary>
+    public int FirstChunk { get; set; } = 500;
+
+    /// <summary>Most rows of a chunk: with <see cref="Parallelism"/> it bounds the memory. 1 to 100,000; default 5,000.</summary>
+    public int MaxChunk { get; set; } = 5000;
+
+    /// <summary>Key ranges that are walked side by side. 1 to 16; default 2.</summary>
+    public int Parallelism { get; set; } = 2;
+
+    /// <summary>Time before a suspect's first re-check; doubles. 1 ms to 1 minute; default 250 ms.</summary>
+    public TimeSpan RecheckDelay { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Re-checks after which a key that still moves is left open. 1 to 20; default 5.</summary>
+    public int Rechecks { get; set; } = 5;
+
+    /// <summary>Suspects held at a time, with their records. When they are full, the chunk is put off and read anew. 1 to 1,000,000; default 5,000.</summary>
+    public int MaxSuspects { get; set; } = 5000;
+
+    /// <summary>Samples kept per verdict. 0 to 10,000; default 20.</summary>
+    public int SamplesPerVerdict { get; set; } = 20;
+
+    /// <summary>Ids of differing entities kept for a repair. 0 to 1,000,000; default 10,000.</summary>
+    public int MaxDifferingIds { get; set; } = 10_000;
+
+    /// <summary>Unmapped rows of the new side that are listed. 1 to 1,000,000; default 1,000.</summary>
+    public int MaxUnmapped { get; set; } = 1000;
+
+    /// <summary>
+    /// How long a run pauses in all while the lead's journal is older than the lag limit; then it goes on, since lag that does not pass must be reported.
+    /// 0 to 1 day; default 5 minutes.
+    /// </summary>
+    public TimeSpan PauseForLag { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The mapping's declared differences; expired ones explain nothing, but are listed with their hits.</summary>
+    public IReadOnlyList<DeclaredDifference> Declared { get; set; } = [];
+
+    /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
+    public void Validate()
+    {
+        List<string> errors = [];
+        Check(errors, nameof(ChunkTarget), ChunkTarget, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
+        Check(errors, nameof(FirstChunk), FirstChunk, 1, 100_000);
+        Check(errors, nameof(MaxChunk), MaxChunk, 1, 100_000);
+        Check(errors, nameof(Parallelism), Parallelism, 1, 16);
+        Check(errors, nameof(RecheckDelay), RecheckDelay, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1));
+        Check(errors, nameof(Rechecks), Rechecks, 1, 20);
+        Check(errors, nameof(MaxSuspects), MaxSuspects, 1, 1_000_000);
+        Check(errors, nameof(SamplesPerVerdict), SamplesPerVerdict, 0, 10_000);
+        Check(errors, nameof(MaxDifferingIds), MaxDifferingIds, 0, 1_000_000);
+        Check(errors, nameof(MaxUnmapped), MaxUnmapped, 1, 1_000_000);
+        Check(errors, nameof(PauseForLag), PauseForLag, TimeSpan.Zero, TimeSpan.FromDays(1));
+        if (errors.Count > 0)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, errors));
+        }
+    }
+
+    private static void Check<T>(List<string> errors, string name, T value, T from, T to)
+        where T : IComparable<T>
+    {
+        if (value.CompareTo(from) < 0 || value.CompareTo(to) > 0)
+        {
+            errors.Add($"{name} is {value}; it must lie between {from} and {to}.");
+        }
+    }
+}
+
+/// <summary>Which entities of a kind a run compares.</summary>
+public sealed class ReconciliationScope
+{
+    public required string Kind { get; init; }
+
+    /// <summary>First public id, inclusive; null: from the first on.</summary>
+    public long? From { get; init; }
+
+    /// <summary>Last public id, inclusive; null: to the last.</summary>
+    public long? To { get; init; }
+
+    /// <summary>Explicit public ids; null: all of the range.</summary>
+    public IReadOnlyList<long>? Keys { get; init; }
+
+    /// <summary>Whether every entity of both sides is compared; only such a run opens gates.</summary>
+    public bool IsFull => From is null && To is null && Keys is null;
+
+    public override string ToString() =>
+        Keys is { } keys ? $"{Kind}: {keys.Count} keys"
+        : IsFull ? $"{Kind}: all"
+        : $"{Kind}: {From?.ToString() ?? "first"} to {To?.ToString() ?? "last"}";
+}
+
+/// <summary>How far a run has come.</summary>
+/// <param name="Done">Entities with a verdict.</param>
+/// <param name="Total">An estimate; 0 when unknown.</param>
+/// <param name="RowsPerSecond">Since the beginning.</param>
+/// <param name="Left">Time left at that rate; null when unknown.</param>
+/// <param name="Suspects">Keys waiting for their re-check.</param>
+/// <param name="Waiting">Why the run pauses; null when it does not.</param>
+public sealed record ReconciliationProgress(long Done, long Total, double RowsPerSecond, TimeSpan? Left, int Suspects, string? Waiting);

@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>A report as plain lines for a terminal or a log.</summary>
+public static class ReportText
+{
+    public static IReadOnlyList<string> Render(ReconciliationReport report)
+    {
+        List<string> lines =
+        [
+            Text($"Reconciliation {report.RunId} of {report.Context}, {report.Scope}: {OutcomeRules.Name(report.Outcome).ToUpperInvariant()}"),
+            Text($"  {report.Stage}, {ReconciliationReport.Snake(report.Lead)} leads; {report.BeganUtc:yyyy-MM-dd HH:mm:ss} UTC, {report.Duration.TotalSeconds:0.0} s")
+                + (report.Full ? "" : "; not a full run, opens no gate"),
+            Text($"  {report.Entities:N0} entities: {report.LegacyRows:N0} in legacy, {report.NewRows:N0} in new; {report.Deleted:N0} deleted on both"),
+        ];
+        foreach (var verdict in Enum.GetValues<Verdict>().Where(verdict => report.Counts.GetValueOrDefault(verdict) > 0))
+        {
+            lines.Add(Text($"  {verdict,-16} {report.Counts[verdict],12:N0}") + Remark(report, verdict));
+        }
+
+        Add(lines, "Differences by field", report.FieldCounts.OrderByDescending(field => field.Value).ThenBy(field => field.Key, StringComparer.Ordinal)
+            .Select(field => Text($"  {field.Key,-32} {field.Value,12:N0}")));
+        Add(lines, "Declared differences", report.Declared.Select(declared => Text(
+            $"  {declared.Difference.Field,-32} {declared.Hits,12:N0}  {declared.Difference.Owner}, until {declared.Difference.Until:yyyy-MM-dd}{(declared.Expired ? ", EXPIRED" : "")}: {declared.Difference.Reason}")));
+        Add(lines, "Samples", report.Samples.SelectMany(Sample));
+        if (report.Truncated)
+        {
+            lines.Add("There are more than are listed.");
+        }
+
+        return lines;
+    }
+
+    private static string Remark(ReconciliationReport report, Verdict verdict) => verdict switch
+    {
+        Verdict.Unreadable when report.SignedOff > 0 => Text($"  ({report.SignedOff:N0} signed off)"),
+        Verdict.NotComparable => "  (what rolling back would leave behind)",
+        Verdict.InFlight when report.HotKeys > 0 => Text($"  ({report.HotKeys:N0} kept changing)"),
+        _ => "",
+    };
+
+    private static void Add(List<string> lines, string title, IEnumerable<string> block)
+    {
+        var rows = block.ToList();
+        if (rows.Count > 0)
+        {
+            lines.Add(title);
+            lines.AddRange(rows);
+        }
+    }
+
+    private static IEnumerable<string> Sample(EntityFinding finding)
+    {
+        var id = finding.Id == 0 ? Text($"new id {finding.NewId}") : Text($"{finding.Id}");
+        yield return $"  {finding.Verdict} {id}{(finding.Note.Length > 0 ? ": " + finding.Note : "")}";
+        foreach (var field in finding.Fields)
+        {
+            yield return $"    {field.Field}: legacy {field.Legacy}, new {field.New}";
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>
+/// How a value is shown in reports. Personal ones as a keyed-hash prefix and their shape: equal values look equal, nothing can be read back.
+/// Others in plain, shortened, on one line.
+/// </summary>
+internal sealed class ValueMask(FieldHasher hasher)
+{
+    private const int MaxLength = 40;
+
+    public string Show(RecordField field, object? value) => value switch
+    {
+        null => "null",
+        Hidden => "(not expressible)",
+        RecordList list => $"{Hash(value)} ({list.Count} rows)",
+        _ when IsPersonal(field) => $"{Hash(value)} ({Shape(value)})",
+        bool flag => flag ? "true" : "false",
+        long cents when field.Type == FieldType.Money => string.Create(CultureInfo.InvariantCulture, $"{cents / 100m:0.00}"),
+        long number => number.ToString(CultureInfo.InvariantCulture),
+        DateTime moment => moment.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+        DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        string text => Quote(text),
+        _ => Hash(value),
+    };
+
+    private static bool IsPersonal(RecordField field) => field.Personal || field.Items.Any(IsPersonal);
+
+    private string Hash(object? value) => "#" + Convert.ToHexStringLower(hasher.HashValue(value).AsSpan(0, 4));
+
+    private static string Shape(object value) => value switch
+    {
+        string text => text.Length == 0 ? "empty" : $"{text.Length} characters: {string.Join(", ", Classes(text))}",
+        byte[] bytes => $"{bytes.Length} bytes",
+        long => "a number",
+        bool => "a flag",
+        _ => "a date",
+    };
+
+    private static IEnumerable<string> Classes(string text)
+    {
+        (string Name, Func<char, bool> Has)[] classes =
+        [
+            ("letters", char.IsAsciiLetter),
+            ("other letters", c => char.IsLetter(c) && !char.IsAsciiLetter(c)),
+            ("digits", char.IsDigit),
+            ("blanks", c => c == ' '),
+            ("control characters", char.IsControl),
+            ("surrogates", char.IsSurrogate),
+            ("signs", c => !char.IsLetterOrDigit(c) && c != ' ' && !char.IsControl(c) && !char.IsSurrogate(c)),
+        ];
+        return classes.Where(each => text.Any(each.Has)).Select(each => each.Name);
+    }
+
+    private static string Quote(string text)
+    {
+        var shown = new StringBuilder("'");
+        foreach (var c in text.AsSpan(0, Math.Min(text.Length, MaxLength)))
+        {
+            // Control characters would command the terminal, lone surrogates break the JSON.
+            shown.Append(char.IsControl(c) || char.IsSurrogate(c) ? $"\\u{(int)c:x4}" : c.ToString());
+        }
+
+        return shown.Append(text.Length > MaxLength ? $"…' ({text.Length} characters)" : "'").ToString();
+    }
+}
