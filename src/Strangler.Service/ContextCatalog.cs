@@ -9,6 +9,9 @@ public static class ContextCatalog
 {
     public static IReadOnlyList<string> Names { get; } = [.. ContextList.All.Select(context => context.Name)];
 
+    /// <summary>Converters of all contexts, for files that are checked before they belong to one.</summary>
+    public static ConverterRegistry Converters { get; } = ContextList.All[0].Converters;
+
     /// <summary>The context of that name. Throws <see cref="ConfigurationException"/> naming those there are.</summary>
     public static ContextDefinition Find(string name) =>
         ContextList.All.FirstOrDefault(context => context.Name == name)

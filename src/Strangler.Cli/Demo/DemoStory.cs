@@ -32,10 +32,13 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         var unreadable = await FillLegacyAsync(cancellationToken).ConfigureAwait(false);
         await using var host = servers.Open(run);
         Step("Migrate: side tables and the new schema");
-        foreach (var line in await host.MigrateAsync(cancellationToken).ConfigureAwait(false))
+        var migrated = await host.MigrateAsync(null, cancellationToken).ConfigureAwait(false);
+        foreach (var target in migrated.Targets)
         {
-            Detail(line);
+            Detail($"{target.Side.ToString().ToLowerInvariant()} side: {target.Items.Count} migrations applied");
         }
+
+        _summary.Check("databases with every migration applied", migrated.IsUpToDate ? migrated.Targets.Count : 0, 2);
 
         await VerifyMappingAsync(host, unreadable, cancellationToken).ConfigureAwait(false);
         var bounds = await host.Sides.Legacy.Store.BoundsAsync(Kind, cancellationToken).ConfigureAwait(false);
@@ -90,9 +93,9 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         MappingVerification verification;
         using (var line = new ProgressLine(Output, run.Time))
         {
-            verification = await host.VerifyMappingAsync(
-                Kind, new Direct<VerificationProgress>(value => line.Report(new WorkState("verified", value.Done, value.Total, value.RowsPerSecond, value.Left))), cancellationToken)
-                .ConfigureAwait(false);
+            var progress = new Direct<VerificationProgress>(
+                value => line.Report(new WorkState("verified", value.Done, value.Total, value.RowsPerSecond, value.Left)));
+            verification = await new MappingVerificationJob(host).RunAsync(Kind, progress, cancellationToken).ConfigureAwait(false);
         }
 
         Detail($"{verification.Rows:N0} rows, {verification.Unreadable:N0} unreadable, {verification.Violations:N0} violations");
@@ -256,7 +259,7 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
             cancellationToken: cancellationToken)).ConfigureAwait(false)).ToList();
         string[] statements =
         [
-            "UPDATE donation SET amount_in_cents = amount_in_cents + 1 WHERE id = @id",
+            "UPDATE donation SET amount = amount + 1 WHERE id = @id",
             "UPDATE donation_donor SET city = CONCAT(city, '-West') WHERE donation_id = @id",
             "DELETE FROM donation WHERE id = @id",
         ];

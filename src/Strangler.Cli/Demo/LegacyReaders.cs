@@ -30,11 +30,10 @@ internal static class LegacyReaders
 
     private const string ExportFromNew =
         """
-        SELECT m.public_id AS id, d.amount_in_cents AS amount
+        SELECT m.public_id AS id
         FROM donation d
-        JOIN donation_payment p ON p.donation_id = d.id
         JOIN strangler_id_map m ON m.context = 'donations' AND m.kind = 'donation' AND m.new_id = d.id
-        WHERE p.payment_state IN ('new', 'promised', 'booked') AND d.is_cancelled = 0 AND d.is_moderated = 0 AND d.is_exported = 0
+        WHERE d.payment_state IN ('new', 'promised', 'booked') AND d.is_cancelled = 0 AND d.is_moderated = 0 AND d.is_exported = 0
           AND d.is_deleted = 0 AND m.public_id BETWEEN @from AND @to
         ORDER BY m.public_id
         """;

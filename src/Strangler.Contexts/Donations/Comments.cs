@@ -53,14 +53,13 @@ public static class NewComments
 {
     private const string Sql =
         """
-        SELECT m.public_id AS DonationId, d.amount_in_cents AS AmountInCents, c.author AS Author, c.text AS Text,
+        SELECT m.public_id AS DonationId, d.amount AS AmountInCents, c.author AS Author, c.text AS Text,
                CAST(d.created_at AS CHAR) AS DonatedAt
         FROM donation_comment c
         JOIN donation d ON d.id = c.donation_id
-        JOIN donation_payment p ON p.donation_id = d.id
         JOIN strangler_id_map m ON m.context = 'donations' AND m.kind = 'donation' AND m.new_id = d.id
         WHERE c.is_public = 1 AND d.is_deleted = 0 AND d.is_cancelled = 0 AND d.is_moderated = 0
-          AND p.payment_state IN ('new', 'booked') AND c.text <> ''
+          AND d.payment_state IN ('new', 'booked') AND c.text <> ''
         ORDER BY d.created_at DESC, m.public_id DESC
         LIMIT @limit OFFSET @offset
         """;

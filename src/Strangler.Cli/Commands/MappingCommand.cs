@@ -1,0 +1,130 @@
+using System.CommandLine;
+using Strangler.Cli.Terminal;
+using Strangler.Mapping;
+using Strangler.Service;
+
+namespace Strangler.Cli.Commands;
+
+/// <summary><c>strangler mapping</c>: check, explain and prove mapping files.</summary>
+internal static class MappingCommand
+{
+    public static Command Create(StandardOptions standard)
+    {
+        var command = new Command(
+            "mapping",
+            """
+            Mapping files say where each field lives in legacy and in new.
+
+            Examples:
+              strangler mapping lint
+              strangler mapping lint path/to/draft.xml
+              strangler mapping explain donations
+              strangler mapping verify donations
+            """);
+        command.Subcommands.Add(Lint(standard));
+        command.Subcommands.Add(Explain(standard));
+        command.Subcommands.Add(Verify(standard));
+        return command;
+    }
+
+    private static Command Lint(StandardOptions standard)
+    {
+        var files = new Argument<string[]>("files") { Description = "Mapping files [default: all contexts']", DefaultValueFactory = _ => [] };
+        var command = new Command("lint", "Every mistake at once, as file:line:column: field: message; exit code 1 when there is any") { files };
+        CommandRun.SetAction(command, standard, (run, _) =>
+        {
+            var configuration = run.LoadConfiguration();
+            var paths = run.Parsed.GetValue(files) is { Length: > 0 } named
+                ? named
+                : [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            var problems = MappingLint.Check(paths, ContextCatalog.Converters);
+            if (run.Output.IsJson)
+            {
+                run.Output.Json(new { files = paths, problems });
+            }
+            else
+            {
+                foreach (var problem in problems)
+                {
+                    run.Output.Line(problem.ToString());
+                }
+
+                run.Output.Line(problems.Count == 0 ? $"{paths.Length} {(paths.Length == 1 ? "file" : "files")}, no mistakes" : $"{problems.Count} mistakes");
+            }
+
+            return Task.FromResult(problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Found);
+        });
+        return command;
+    }
+
+    private static Command Explain(StandardOptions standard)
+    {
+        var context = StandardOptions.Context();
+        var command = new Command("explain", "The whole mapping for people: German ↔ English, with codes") { context };
+        CommandRun.SetAction(command, standard, (run, _) =>
+        {
+            foreach (var mapping in ContextCatalog.LoadMapping(run.LoadConfiguration(), run.Parsed.GetRequiredValue(context)).Values)
+            {
+                if (run.Output.IsJson)
+                {
+                    run.Output.Json(mapping.Explain());
+                }
+                else
+                {
+                    run.Output.Standard.Write(mapping.Explain().ToText());
+                }
+            }
+
+            return Task.FromResult(ExitCodes.Ok);
+        });
+        return command;
+    }
+
+    private static Command Verify(StandardOptions standard)
+    {
+        var context = StandardOptions.Context();
+        var limit = new Option<int>("--limit") { Description = "How many quarantined rows and violations to list", DefaultValueFactory = _ => 50 };
+        var command = new Command(
+            "verify",
+            """
+            Reads every row of the legacy table and checks both laws: storing what was read changes no byte, and reading what was stored gives the
+            same record. Reads only. Exit code 1 when a law is broken; rows that cannot be read are listed, but are no violation.
+            """) { context, limit };
+        CommandRun.SetAction(command, standard, async (run, token) =>
+        {
+            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
+            var violations = 0L;
+            foreach (var kind in host.Runtime.Kinds.Keys)
+            {
+                MappingVerification result;
+                using (var line = new ProgressLine(run.Output, run.Time))
+                {
+                    result = await new MappingVerificationJob(host).RunAsync(kind, new Adapter(kind, line), token).ConfigureAwait(false);
+                }
+
+                violations += result.Violations;
+                Write(run, host.Name, kind, result, run.Parsed.GetValue(limit));
+            }
+
+            return violations == 0 ? ExitCodes.Ok : ExitCodes.Found;
+        });
+        return command;
+    }
+
+    private static void Write(CommandRun run, string context, string kind, MappingVerification result, int limit)
+    {
+        if (run.Output.IsJson)
+        {
+            run.Output.Json(new { context, kind, result });
+            return;
+        }
+
+        run.Output.Line(result.ToText(limit));
+    }
+
+    private sealed class Adapter(string kind, ProgressLine line) : IProgress<VerificationProgress>
+    {
+        public void Report(VerificationProgress value) =>
+            line.Report(new WorkState($"{kind}: verified", value.Done, value.Total, value.RowsPerSecond, value.Left));
+    }
+}
