@@ -1,6 +1,7 @@
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Mapping.Converters;
 
 namespace Strangler.Contexts;
 

@@ -9,8 +9,12 @@ public static class ContextCatalog
 {
     public static IReadOnlyList<string> Names { get; } = [.. ContextList.All.Select(context => context.Name)];
 
-    /// <summary>Converters of all contexts, for files that are checked before they belong to one.</summary>
-    public static ConverterRegistry Converters { get; } = ContextList.All[0].Converters;
+    /// <summary>Every mistake of the given files. A file may name the converters of the context that it is called after, else the engine's own only.</summary>
+    public static IReadOnlyList<MappingProblem> Lint(IEnumerable<string> files) =>
+    [
+        .. files.SelectMany(file => MappingLint.Check(
+            [file], ContextList.All.FirstOrDefault(context => context.Name == Path.GetFileNameWithoutExtension(file))?.Converters)),
+    ];
 
     /// <summary>The context of that name. Throws <see cref="ConfigurationException"/> naming those there are.</summary>
     public static ContextDefinition Find(string name) =>

@@ -37,7 +37,7 @@ internal static class MappingCommand
             var paths = run.Parsed.GetValue(files) is { Length: > 0 } named
                 ? named
                 : [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
-            var problems = MappingLint.Check(paths, ContextCatalog.Converters);
+            var problems = ContextCatalog.Lint(paths);
             if (run.Output.IsJson)
             {
                 run.Output.Json(new { files = paths, problems });

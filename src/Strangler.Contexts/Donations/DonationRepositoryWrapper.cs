@@ -11,4 +11,6 @@ public sealed class DonationRepositoryWrapper(
     : RepositoryWrapper<Donation>(writer, legacy, @new, records, DonationsContext.DonationKind), IDonationRepository
 {
     Task IDonationRepository.StoreAsync(Donation donation, CancellationToken cancellationToken) => StoreAsync(donation, cancellationToken);
+
+    Task IDonationRepository.DeleteAsync(long id, CancellationToken cancellationToken) => DeleteAsync(id, cancellationToken);
 }
