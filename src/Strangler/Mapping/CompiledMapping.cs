@@ -63,6 +63,12 @@ public sealed class CompiledMapping
 
     public required IdSource IdSource { get; init; }
 
+    /// <summary>Names of extras that are copies of a field which say something else.</summary>
+    internal IReadOnlySet<string> MirrorExtras { get; init; } = FrozenSet<string>.Empty;
+
+    /// <summary>The list of extras; null when the mapping has none.</summary>
+    internal RecordField? Extras => _extras < 0 ? null : Schema.Fields[_extras];
+
     private MappingExplanation Explanation { get; }
 
     /// <summary>The whole mapping for people: what stands where, in both languages.</summary>

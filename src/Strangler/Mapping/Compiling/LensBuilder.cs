@@ -33,6 +33,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             extras?.Ordinal ?? -1,
             new Explainer(mapping, kind).Explain(converted))
         {
+            MirrorExtras = _targets.Where(target => target.Value.CopyOf is not null).Select(target => target.Key).ToHashSet(StringComparer.Ordinal),
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference)],
@@ -188,6 +189,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
     private LegacyPlan BuildPlan() => new(
         new AggregateLayout([.. kind.Legacy.Select(table => table.Layout)]),
         [.. kind.Legacy.Select(table => table.Columns.Select(column => column.Default).ToArray())],
+        [.. kind.Legacy.Select(table => kind.Fields.Find(field => field.Rows?.Contains(table.Name) ?? false)?.Name)],
         [.. LobTables.Select(BuildLob)],
         _slots.Count);
 

@@ -52,8 +52,13 @@ public sealed class LegacyCursor
         TakeRows();
     }
 
-    internal void SetValue(int table, int column, object? value)
+    internal void SetValue(int table, int column, object? value, string field)
     {
+        if (_rows[table] is null && _plan.Owners[table] is { } owner)
+        {
+            throw new CannotHoldException(field, $"legacy has it only where {owner} is true");
+        }
+
         EnsureRow(table);
         _rows[table]![column] = value;
     }
@@ -131,7 +136,7 @@ public sealed class LegacyCursor
                 throw new CannotHoldException(field, $"{lob.Name} would be longer than its {lob.MaxBytes} bytes");
             }
 
-            SetValue(lob.Table, lob.Column, text);
+            SetValue(lob.Table, lob.Column, text, field);
         }
 
         return _row;

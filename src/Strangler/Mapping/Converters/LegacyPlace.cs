@@ -56,6 +56,9 @@ public abstract class LegacyPlace
     public DateTime? Timestamp(LegacyCursor row) =>
         TimestampFormat.TryRead(Text(row), null, out var value) ? value : throw new UnreadableException(Name, TimestampFormat.NoTime);
 
+    /// <summary>To be thrown for a code that the converter does not know. Names the code only if it can be nothing but a code.</summary>
+    public UnreadableException UnknownCode(LegacyCursor row) => new(Name, CodeFormat.UnknownCode(Text(row)));
+
     /// <summary>Writes a civil time, or takes it away.</summary>
     public void SetTimestamp(LegacyCursor row, string field, DateTime? value)
     {
@@ -138,7 +141,7 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
         if (text.Length > 0 || IsPresent(row))
         {
             TextLimits.Check(field, text, layout, dropsTrailingBlanks);
-            row.SetValue(table, column, text);
+            row.SetValue(table, column, text, field);
         }
     }
 
@@ -157,7 +160,7 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
 
         if (number != 0 || IsPresent(row))
         {
-            row.SetValue(table, column, Values.Of(number));
+            row.SetValue(table, column, Values.Of(number), field);
         }
     }
 
@@ -170,7 +173,7 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
 
         if (row.HasRow(table))
         {
-            row.SetValue(table, column, null);
+            row.SetValue(table, column, null, field);
         }
     }
 
@@ -184,7 +187,7 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
     {
         if (layout.Type == ColumnType.Binary)
         {
-            row.SetValue(table, column, content);
+            row.SetValue(table, column, content, field);
             return;
         }
 
@@ -202,7 +205,7 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
         if (layout.Type != ColumnType.Integer && text.Length == 0)
         {
             // "" beside NULL: setting a text would leave NULL as it is.
-            row.SetValue(table, column, text);
+            row.SetValue(table, column, text, field);
         }
 
         SetText(row, field, text);
@@ -212,7 +215,7 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
     {
         if (row.HasRow(table))
         {
-            row.SetValue(table, column, _default);
+            row.SetValue(table, column, _default, field);
         }
     }
 }

@@ -19,8 +19,8 @@ internal sealed class LegacyLens(
     /// <summary>The reason of a refusal that no format or converter gave: the verifier counts it as a broken law.</summary>
     public const string ShowsOther = "legacy would show another value than the one written";
 
-    // Companion rows first: removing one takes its columns along.
-    private readonly LegacyField[] _writers = [.. fields.OrderBy(field => field is RowField ? 0 : 1)];
+    private readonly LegacyField[] _rows = [.. fields.Where(field => field is RowField)];
+    private readonly LegacyField[] _places = [.. fields.Where(field => field is not RowField)];
 
     public RecordSchema Schema { get; } = schema;
 
@@ -41,8 +41,10 @@ internal sealed class LegacyLens(
 
         CheckFlags(wanted);
         cursor.BeginWrite();
+        // Companion rows first: removing one takes its columns along.
+        shown = WriteFields(_rows, cursor, shown, wanted) ? Read(cursor) : shown;
         shown = WriteExtras(cursor, shown, wanted);
-        WriteFields(cursor, shown, wanted);
+        WriteFields(_places, cursor, shown, wanted);
         WriteConverted(cursor, wanted);
         var now = cursor.Finish();
         if (was is null)
@@ -138,15 +140,19 @@ internal sealed class LegacyLens(
         return present.Equals(list) ? shown : Read(cursor);
     }
 
-    private void WriteFields(LegacyCursor cursor, object?[] shown, object?[] wanted)
+    private static bool WriteFields(LegacyField[] writers, LegacyCursor cursor, object?[] shown, object?[] wanted)
     {
-        foreach (var field in _writers)
+        var isWritten = false;
+        foreach (var field in writers)
         {
             if (!Values.Agree(shown[field.Ordinal], wanted[field.Ordinal]))
             {
                 field.Write(cursor, wanted[field.Ordinal]);
+                isWritten = true;
             }
         }
+
+        return isWritten;
     }
 
     // A converter is asked what the row shows by now: plain fields and earlier converters may have changed what it looks at.

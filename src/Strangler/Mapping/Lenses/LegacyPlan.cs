@@ -1,8 +1,15 @@
 namespace Strangler.Mapping.Lenses;
 
 /// <summary>What a legacy row looks like: its tables, its LOBs, and a row in which everything has its default.</summary>
-internal sealed class LegacyPlan(AggregateLayout layout, object?[][] defaults, LobPlan[] lobs, int slots)
+/// <param name="layout">The tables.</param>
+/// <param name="defaults">A row of defaults for each table.</param>
+/// <param name="owners">For each companion table whose existence is a field: that field. Only it creates the row.</param>
+/// <param name="lobs">The LOBs.</param>
+/// <param name="slots">How many LOB keys the mapping knows.</param>
+internal sealed class LegacyPlan(AggregateLayout layout, object?[][] defaults, string?[] owners, LobPlan[] lobs, int slots)
 {
+    public string?[] Owners { get; } = owners;
+
     public AggregateLayout Layout { get; } = layout;
 
     /// <summary>A row of defaults for each table.</summary>

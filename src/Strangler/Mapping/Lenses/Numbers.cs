@@ -49,7 +49,8 @@ internal static class Numbers
             return TryWhole(text, out var euros) && (!needsPoint || euros == 0) && TryCents(euros, 0, out cents);
         }
 
-        var (whole, fraction) = (text[..point].TrimStart('+'), text[(point + 1)..]);
+        var whole = text[..point].TrimStart('+');
+        var fraction = text[(point + 1)..];
         if (point - whole.Length > 1 || !IsDigits(whole) || !IsDigits(fraction) || whole.Length + fraction.Length == 0)
         {
             return false;

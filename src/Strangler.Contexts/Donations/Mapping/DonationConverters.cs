@@ -1,0 +1,14 @@
+using Strangler.Mapping.Converters;
+
+namespace Strangler.Contexts.Donations.Mapping;
+
+/// <summary>The converters that <c>legacy-mappings/donations.xml</c> names.</summary>
+public static class DonationConverters
+{
+    /// <summary>Adds them to a registry and returns it.</summary>
+    public static ConverterRegistry AddDonations(this ConverterRegistry registry) =>
+        registry
+            .Add("donation-status", DonationStatusConverter.Shape, static binding => new DonationStatusConverter(binding))
+            .Add("paypal-account", PayPalAccountConverter.Shape, static binding => new PayPalAccountConverter(binding))
+            .Add("donation-anonymized", AnonymizedConverter.Shape, static binding => new AnonymizedConverter(binding));
+}
