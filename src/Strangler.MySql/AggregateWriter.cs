@@ -104,7 +104,8 @@ internal sealed class AggregateWriter(AggregateSql sql)
         {
             if (Layout.Tables[table] is { Parent: null, Role: not TableRole.Referenced } && was.Tables[table].Count > 0)
             {
-                batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+                DeleteRows(batch, table, key);
+                batch.End();
             }
         }
 
@@ -160,6 +161,19 @@ internal sealed class AggregateWriter(AggregateSql sql)
     /// <summary>Tables that hang on a referenced table and share its key.</summary>
     public IEnumerable<int> Children(int table) =>
         Enumerable.Range(1, Layout.Tables.Count - 1).Where(child => Layout.Tables[child].Parent == Layout.Tables[table].Name);
+
+    // By the primary key, forced: a scan of a small table would wait for other entities' locks.
+    private void DeleteRows(Batch batch, int table, object key)
+    {
+        if (Layout.Tables[table].Role == TableRole.Many)
+        {
+            batch.Part($"DELETE x FROM {sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE x.{sql.Keys[table]} = {key}");
+        }
+        else
+        {
+            batch.Part($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+        }
+    }
 
     private object?[] WithReference(object?[] root, int table, object? reference)
     {
@@ -229,7 +243,8 @@ internal sealed class AggregateWriter(AggregateSql sql)
         {
             if (!new RecordList(was).Equals(new RecordList(now)))
             {
-                batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+                DeleteRows(batch, table, key);
+                batch.End();
                 InsertRows(batch, table, key, now, 0);
             }
 
@@ -243,7 +258,7 @@ internal sealed class AggregateWriter(AggregateSql sql)
 
         if (was.Count > now.Count)
         {
-            batch.Part($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+            DeleteRows(batch, table, key);
             if (many && now.Count > 0)
             {
                 batch.Part($" AND `ordinal` >= {now.Count}");

@@ -66,7 +66,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
             var batch = side.BeginWrite(new Batch(), background: true);
             batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context} LOCK IN SHARE MODE");
             batch.Add($"""
-                SELECT e.`key`, {EntitySql.Columns} FROM strangler_entity e
+                SELECT e.`key`, {EntitySql.Columns} FROM strangler_entity e FORCE INDEX (PRIMARY)
                 WHERE e.context = {side.Context} AND e.kind = {sql.Kind} AND e.`key` BETWEEN {from} AND {to} FOR UPDATE
                 """);
             batch.Add($"SELECT public_id, new_id FROM strangler_id_map WHERE context = {side.Context} AND kind = {sql.Kind} AND public_id BETWEEN {from} AND {to}");

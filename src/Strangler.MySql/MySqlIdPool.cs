@@ -11,7 +11,7 @@ internal sealed class MySqlIdPool(MySqlSide side) : IIdPool
     /// <summary>Ids that NewOnly adds at a time once legacy no longer allots any.</summary>
     private const int OwnBlock = 10_000;
 
-    private readonly ConcurrentDictionary<string, ConcurrentQueue<long>> _taken = new();
+    private readonly ConcurrentDictionary<string, Stock> _stocks = new();
 
     public Task AddAsync(string kind, IReadOnlyList<IdBlock> blocks, CancellationToken cancellationToken)
     {
@@ -35,21 +35,32 @@ internal sealed class MySqlIdPool(MySqlSide side) : IIdPool
 
     public async Task<long> TakeAsync(string kind, CancellationToken cancellationToken)
     {
-        var queue = _taken.GetOrAdd(kind, static _ => new ConcurrentQueue<long>());
-        while (true)
+        var stock = _stocks.GetOrAdd(kind, static _ => new Stock());
+        if (stock.Ids.TryDequeue(out var id))
         {
-            if (queue.TryDequeue(out var id))
+            return id;
+        }
+
+        // One refill at a time: a crowd that finds the stock empty would each take a batch, and other processes would find nothing left.
+        await stock.Refill.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            while (!stock.Ids.TryDequeue(out id))
             {
-                return id;
+                var ids = await TakeBatchAsync(kind, cancellationToken).ConfigureAwait(false);
+                if (ids.Count == 0 && !await ExtendAsync(kind, cancellationToken).ConfigureAwait(false))
+                {
+                    throw new IdsExhaustedException(side.Context, kind);
+                }
+
+                ids.ForEach(stock.Ids.Enqueue);
             }
 
-            var ids = await TakeBatchAsync(kind, cancellationToken).ConfigureAwait(false);
-            if (ids.Count == 0 && !await ExtendAsync(kind, cancellationToken).ConfigureAwait(false))
-            {
-                throw new IdsExhaustedException(side.Context, kind);
-            }
-
-            ids.ForEach(queue.Enqueue);
+            return id;
+        }
+        finally
+        {
+            stock.Refill.Release();
         }
     }
 
@@ -121,5 +132,12 @@ internal sealed class MySqlIdPool(MySqlSide side) : IIdPool
             MySqlSide.EndWrite(batch),
             async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) && reader.GetInt64(0) > 0,
             cancellationToken);
+    }
+
+    private sealed class Stock
+    {
+        public ConcurrentQueue<long> Ids { get; } = new();
+
+        public SemaphoreSlim Refill { get; } = new(1);
     }
 }

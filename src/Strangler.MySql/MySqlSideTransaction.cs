@@ -219,14 +219,14 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             if (_side.Name == SideName.New)
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x ON x.{_sql.Keys[table]} = m.new_id
+                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY) ON x.{_sql.Keys[table]} = m.new_id
                     WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.`ordinal` FOR UPDATE
                     """);
             }
             else
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x WHERE x.{_sql.Keys[table]} = {key.Id}
+                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE x.{_sql.Keys[table]} = {key.Id}
                     ORDER BY x.`ordinal` FOR UPDATE
                     """);
             }

@@ -187,26 +187,6 @@ public abstract class SideStoreContract(SideName side)
         Assert.That(await Seams.Fence.ReadAsync(default), Is.EqualTo(next));
     }
 
-    /// <summary>Case 33: a plain SELECT in a snapshot would return the epoch from before the wait.</summary>
-    [Test]
-    public async Task A_writer_that_waited_for_the_fence_sees_the_new_epoch()
-    {
-        for (var epoch = 5; epoch < 25; epoch++)
-        {
-            var (before, after) = (Dual with { Epoch = epoch }, Dual with { Epoch = epoch + 1 });
-            var flip = Seams.Fence.CompareAndSetAsync(before, after, TimeSpan.FromSeconds(3), default);
-            await using var writer = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
-            var seen = writer.State.Fence.Epoch;
-            var flippedAlready = seen == after.Epoch;
-            await writer.DisposeAsync();
-
-            Assert.That(await flip, Is.True);
-            Assert.That(seen, Is.EqualTo(flippedAlready ? after.Epoch : before.Epoch));
-            await using var later = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
-            Assert.That(later.State.Fence.Epoch, Is.EqualTo(after.Epoch));
-        }
-    }
-
     [Test]
     public async Task A_range_shows_rows_tombstones_gaps_and_journal_marks()
     {
