@@ -132,6 +132,40 @@ internal sealed class World
             Parked = parked,
         });
 
+    /// <summary>A write of ours on legacy, journalled but not applied; null deletes.</summary>
+    public async Task WriteAsync(long id, AggregateRow? row)
+    {
+        await using var transaction = await Sides.Sides.Legacy.Store.BeginAsync(new WriteIntent(Key(id)), CancellationToken.None);
+        var version = transaction.State.Version(transaction.State.Fence.DualEpoch).Next();
+        await transaction.SaveAsync(Key(id), transaction.State.Row, row, CancellationToken.None);
+        await transaction.SetEntityAsync(Key(id), new EntityState(version, transaction.State.Entity?.ForeignSeq ?? 0, row is null, []), CancellationToken.None);
+        await transaction.AppendJournalAsync(Key(id), version, "test", CancellationToken.None);
+        await transaction.CommitAsync(CancellationToken.None);
+    }
+
+    /// <summary>Brings a key from legacy to the new side, as the relay would.</summary>
+    public async Task ApplyAsync(long id)
+    {
+        await using var transaction = await Sides.Sides.New.Store.BeginAsync(new WriteIntent(Key(id)), CancellationToken.None);
+        var lead = await Sides.Sides.Legacy.Store.ReadAsync(Key(id), CancellationToken.None);
+        var version = lead.Version(lead.Fence.DualEpoch);
+        if (LeadVersion.IsNewsTo(transaction.State.Entity, version, lead.Entity?.ForeignSeq ?? 0))
+        {
+            var record = lead.Row is { } row ? TestLens.Legacy.Get(row) : null;
+            var present = transaction.State.Row is { } was ? TestLens.New.Get(was) : null;
+            var filled = record is null ? null : RecordMerge.Fill(record, present, TestLens.Legacy);
+            await transaction.SaveAsync(
+                Key(id), transaction.State.Row, filled is null ? null : TestLens.New.Put(filled, transaction.State.Row), CancellationToken.None);
+            await transaction.SetEntityAsync(
+                Key(id),
+                new EntityState(version, lead.Entity?.ForeignSeq ?? 0, filled is null, filled is null ? [] : Runtime.Hasher.Hash(filled)),
+                CancellationToken.None);
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+
+        await Sides.Sides.Legacy.Journal.SettleAsync(Key(id), version, lead.Entity?.ForeignSeq ?? 0, CancellationToken.None);
+    }
+
     /// <summary>Both sides' visible content, for comparing them apart from any code under test: id → name, amount, cancelled, and paid where legacy can tell.</summary>
     public (SortedDictionary<long, string> Legacy, SortedDictionary<long, string> New) Contents()
     {
