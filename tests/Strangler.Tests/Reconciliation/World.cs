@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
 using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Journal;
@@ -131,6 +132,100 @@ internal sealed class World
             CreatedUtc = Sides.Of(side).UtcNow - age,
             Parked = parked,
         });
+
+    /// <summary>The side whose fence says lead; null in the middle of a flip.</summary>
+    public SideName? Lead =>
+        Legacy.FenceRow.Role == FenceRole.Lead ? SideName.Legacy : New.FenceRow.Role == FenceRole.Lead ? SideName.New : null;
+
+    /// <summary>A write of ours on legacy, journalled but not applied; null deletes.</summary>
+    public Task WriteAsync(long id, AggregateRow? row) => WriteAsync(id, row is null ? null : TestLens.Legacy.Get(row));
+
+    /// <summary>A write of ours on the side that leads, journalled but not applied; null deletes. Waits while a flip is on.</summary>
+    public async Task WriteAsync(long id, Record? record)
+    {
+        while (true)
+        {
+            if (Lead is { } side)
+            {
+                await using var transaction = await Sides.Sides.Of(side).Store.BeginAsync(new WriteIntent(Key(id)), CancellationToken.None);
+                if (transaction.State.Fence.Role == FenceRole.Lead)
+                {
+                    await WriteAsync(transaction, side, id, record);
+                    return;
+                }
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Time);
+        }
+    }
+
+    /// <summary>Brings a key from the lead to the follower, as the relay would.</summary>
+    public async Task ApplyAsync(long id)
+    {
+        var side = New.FenceRow.AnswersReads ? SideName.New : SideName.Legacy;
+        var follower = Stages.Other(side);
+        await using var transaction = await Sides.Sides.Of(follower).Store.BeginAsync(new WriteIntent(Key(id)), CancellationToken.None);
+        var lead = await Sides.Sides.Of(side).Store.ReadAsync(Key(id), CancellationToken.None);
+        if (transaction.State.Fence.Role != FenceRole.Follower || !lead.Fence.AnswersReads)
+        {
+            return;
+        }
+
+        var (version, seq) = (lead.Version(lead.Fence.DualEpoch), lead.Entity?.ForeignSeq ?? 0);
+        if (LeadVersion.IsNewsTo(transaction.State.Entity, version, seq))
+        {
+            var record = lead.Row is { } row ? Lens(side).Get(row) : null;
+            var present = transaction.State.Row is { } was ? Lens(follower).Get(was) : null;
+            var filled = record is null ? null : RecordMerge.Fill(record, present, Lens(side));
+            var state = new EntityState(version, seq, filled is null, filled is null ? [] : Runtime.Hasher.Hash(filled));
+            await transaction.SaveAsync(
+                Key(id), transaction.State.Row, filled is null ? null : Lens(follower).Put(filled, transaction.State.Row), CancellationToken.None);
+            await transaction.SetEntityAsync(Key(id), state, CancellationToken.None);
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+
+        await Sides.Sides.Of(side).Journal.SettleAsync(Key(id), version, seq, CancellationToken.None);
+    }
+
+    /// <summary>Applies what the lead's journal lists until it lists nothing.</summary>
+    public async Task DrainAsync()
+    {
+        var journal = (New.FenceRow.AnswersReads ? New : Legacy).Journal;
+        while (journal.Count > 0)
+        {
+            await ApplyAsync(journal[0].Key.Id);
+        }
+    }
+
+    /// <summary>A flip as in PROTOCOL §6, to the side that follows.</summary>
+    public async Task FlipAsync()
+    {
+        var old = Lead!.Value;
+        var (from, to) = (Sides.Sides.Of(old).Fence, Sides.Sides.Of(Stages.Other(old)).Fence);
+        var (was, follower) = (await from.ReadAsync(CancellationToken.None), await to.ReadAsync(CancellationToken.None));
+        var (epoch, stage) = (was.Epoch + 1, old == SideName.Legacy ? Stage.NewLeads : Stage.ShadowRead);
+        await Set(from, was, was with { Role = FenceRole.Switching, Epoch = epoch });
+        await DrainAsync();
+        await Set(to, follower, follower with { Role = FenceRole.Prepared, Epoch = epoch });
+        await Set(from, was with { Role = FenceRole.Switching, Epoch = epoch }, was with { Role = FenceRole.Follower, Stage = stage, Epoch = epoch });
+        await Set(to, follower with { Role = FenceRole.Prepared, Epoch = epoch }, follower with { Role = FenceRole.Lead, Stage = stage, Epoch = epoch });
+
+        static async Task Set(IFence fence, FenceRow expected, FenceRow next) =>
+            Assert.That(await fence.CompareAndSetAsync(expected, next, TimeSpan.FromSeconds(30), CancellationToken.None), Is.True);
+    }
+
+    private async Task WriteAsync(ISideTransaction transaction, SideName side, long id, Record? record)
+    {
+        var state = transaction.State;
+        var version = state.Version(state.Fence.DualEpoch).Next();
+        var hashes = record is null ? [] : Runtime.Hasher.Hash(record);
+        await transaction.SaveAsync(Key(id), state.Row, record is null ? null : Lens(side).Put(record, state.Row), CancellationToken.None);
+        await transaction.SetEntityAsync(Key(id), new EntityState(version, state.Entity?.ForeignSeq ?? 0, record is null, hashes), CancellationToken.None);
+        await transaction.AppendJournalAsync(Key(id), version, "test", CancellationToken.None);
+        await transaction.CommitAsync(CancellationToken.None);
+    }
+
+    private static TestLens Lens(SideName side) => side == SideName.Legacy ? TestLens.Legacy : TestLens.New;
 
     /// <summary>Both sides' visible content, for comparing them apart from any code under test: id → name, amount, cancelled, and paid where legacy can tell.</summary>
     public (SortedDictionary<long, string> Legacy, SortedDictionary<long, string> New) Contents()

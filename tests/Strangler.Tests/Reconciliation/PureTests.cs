@@ -1,0 +1,150 @@
+using System.Text.Json;
+using NUnit.Framework;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+using Strangler.Reconciliation;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.Reconciliation;
+
+[TestFixture]
+public sealed class PureTests
+{
+    private static readonly ValueMask Mask = new(new FieldHasher(new byte[32], 1));
+
+    [Test]
+    [Category("Case66")]
+    public void Each_verdict_has_its_outcome_and_exit_code([Values] Verdict verdict)
+    {
+        var expected = verdict switch
+        {
+            Verdict.Matched or Verdict.Explained or Verdict.NotComparable => ReconciliationOutcome.Clean,
+            Verdict.InFlight or Verdict.Lagging => ReconciliationOutcome.Inconclusive,
+            _ => ReconciliationOutcome.Drift,
+        };
+
+        var outcome = OutcomeRules.Of(new Dictionary<Verdict, long> { [verdict] = 1 }, 0);
+
+        Assert.That(outcome, Is.EqualTo(expected));
+        Assert.That(OutcomeRules.ExitCode(outcome), Is.EqualTo(expected switch
+        {
+            ReconciliationOutcome.Clean => 0,
+            ReconciliationOutcome.Drift => 1,
+            _ => 3,
+        }));
+    }
+
+    [Test]
+    public void Drift_outweighs_what_is_open_and_a_sign_off_covers_no_more_than_itself()
+    {
+        Assert.That(
+            OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.InFlight] = 9, [Verdict.Drift] = 1 }, 0), Is.EqualTo(ReconciliationOutcome.Drift));
+        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 1), Is.EqualTo(ReconciliationOutcome.Drift));
+        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 2), Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
+    [TestCase(1, 1000, 16)]
+    [TestCase(5, 5, 16)]
+    [TestCase(-7, 3, 4)]
+    [TestCase(long.MinValue, long.MaxValue, 16)]
+    [TestCase(1, 3, 16)]
+    public void Ranges_cover_every_id_once(long from, long to, int slices)
+    {
+        var ranges = KeyRanges.Of(new ReconciliationScope { Kind = "note" }, new KeyBounds(from, to, 1), new KeyBounds(1, 0, 0), slices);
+
+        Assert.That(ranges[0].From, Is.EqualTo(Math.Min(1, from)));
+        Assert.That(ranges[^1].To, Is.EqualTo(long.MaxValue));
+        Assert.That(ranges.Zip(ranges.Skip(1), (left, right) => left.To + 1 == right.From), Is.All.True);
+        Assert.That(ranges, Has.Count.LessThanOrEqualTo(slices));
+    }
+
+    [Test]
+    public void Personal_values_show_a_hash_and_a_shape_and_others_themselves()
+    {
+        var (name, amount) = (TestLens.TestSchema.Fields[0], TestLens.TestSchema.Fields[1]);
+
+        var shown = Mask.Show(name, "Jörg Müller-17");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(shown, Does.Match("^#[0-9a-f]{8} \\(14 characters: letters, other letters, digits, blanks, signs\\)$"));
+            Assert.That(Mask.Show(name, "Jörg Müller-17"), Is.EqualTo(shown));
+            Assert.That(Mask.Show(name, "Jörg Müller-18"), Is.Not.EqualTo(shown));
+            Assert.That(Mask.Show(amount, 1234L), Is.EqualTo("12.34"));
+            Assert.That(Mask.Show(name with { Personal = false }, "\u001b[2Jx"), Is.EqualTo("'\\u001b[2Jx'"));
+            Assert.That(Mask.Show(name with { Personal = false }, new string('x', 50)), Does.EndWith("…' (50 characters)"));
+            Assert.That(Mask.Show(name, null), Is.EqualTo("null"));
+        });
+    }
+
+    [Test]
+    [Category("Case64")]
+    public void No_personal_value_is_in_any_form_of_the_report()
+    {
+        var world = World.Filled();
+        world.Sides.PlantLegacy(100, "Erika Mustermann", 1);
+        world.TamperNew(110, 0, "Max Mustermann");
+        world.PlantNew(5, TestLens.NewRow("Mustermann", 1, false, false));
+        world.Sides.PlantLegacy(120, "Mustermann", 1, "?");
+
+        var report = world.Reconcile();
+        var all = report.ToJson() + string.Join('\n', ReportText.Render(report));
+
+        Assert.That(report.Samples, Has.Count.EqualTo(4));
+        Assert.That(all, Does.Not.Contain("Mustermann").And.Not.Contain("Note 1"));
+    }
+
+    [Test]
+    [Category("Case66")]
+    public void The_reports_json_keeps_its_names()
+    {
+        var world = World.Filled();
+        world.TamperNew(110, 1, 7L);
+        world.Options.Declared = [new DeclaredDifference("name", "o", "r", new DateOnly(2020, 1, 31))];
+
+        using var json = JsonDocument.Parse(world.Reconcile().ToJson());
+
+        var root = json.RootElement;
+        Assert.Multiple(() =>
+        {
+            Assert.That(root.EnumerateObject().Select(property => property.Name), Is.EqualTo(new[]
+            {
+                "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc", "stage", "lead", "legacy_rows",
+                "new_rows", "entities", "deleted", "counts", "fields", "declared", "signed_off", "richer_in_new", "rechecks", "hot_keys",
+                "deferred_chunks", "samples", "differing_ids", "truncated",
+            }));
+            Assert.That(root.GetProperty("stage").GetString(), Is.EqualTo("dual_write"));
+            Assert.That(root.GetProperty("counts").EnumerateObject().Count(), Is.EqualTo(Enum.GetValues<Verdict>().Length));
+            Assert.That(root.GetProperty("counts").GetProperty("not_comparable").GetInt64(), Is.Zero);
+            Assert.That(root.GetProperty("declared")[0].GetProperty("until").GetString(), Is.EqualTo("2020-01-31"));
+            Assert.That(root.GetProperty("samples")[0].GetProperty("fields")[0].GetRawText(), Does.Contain("\"new\": \"0.07\""));
+            Assert.That(root.GetProperty("began_utc").GetString(), Does.Match("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$"));
+        });
+    }
+
+    [Test]
+    public void Samples_are_the_lowest_ids_whichever_range_was_quicker([Range(1, 5)] int seed)
+    {
+        var world = World.Filled();
+        world.Options.SamplesPerVerdict = 3;
+        world.Options.MaxDifferingIds = 5;
+        for (var id = 10; id <= 200; id += 10)
+        {
+            world.TamperNew(id, 1, -1L);
+        }
+
+        var report = world.Reconcile(seed: seed);
+
+        Assert.That(report.Samples.Select(sample => sample.Id), Is.EqualTo(new long[] { 10, 20, 30 }));
+        Assert.That(report.DifferingIds, Is.EqualTo(new long[] { 10, 20, 30, 40, 50 }));
+        Assert.That(report.Truncated, Is.True);
+    }
+
+    [Test]
+    public void Settings_out_of_range_are_all_named()
+    {
+        var error = Assert.Throws<ArgumentException>(() => new ReconciliationOptions { Parallelism = 0, MaxChunk = -1 }.Validate());
+
+        Assert.That(error!.Message, Does.Contain("Parallelism is 0").And.Contain("MaxChunk is -1"));
+    }
+}
