@@ -20,7 +20,7 @@ internal static class StranglerCommandLine
             ProcessTerminationTimeout = TimeToStop,
         };
         var parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0)
+        if (parsed.Action is System.CommandLine.Invocation.ParseErrorAction)
         {
             foreach (var problem in parsed.Errors)
             {
@@ -64,6 +64,7 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(IdMapCommand.Create(standard));
         root.Subcommands.Add(StatusCommand.Create(standard));
         root.Subcommands.Add(DemoCommand.Create(standard));
+        Verb.ShowDetails(root);
         return root;
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Strangler.Contexts;
 using Strangler.Cutover;
@@ -89,7 +90,23 @@ public sealed class ContextHost : IAsyncDisposable
 
     /// <summary>A reconciler with the mapping's declared differences.</summary>
     public Reconciler Reconciler(ReconciliationOptions? options = null) =>
-        new(Runtime, options ?? new ReconciliationOptions { DeclaredDifferences = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)] });
+        new(Runtime, options ?? ReconciliationOptions);
+
+    /// <summary>The defaults with the mapping's declared differences.</summary>
+    public ReconciliationOptions ReconciliationOptions => new() { Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)] };
+
+    /// <summary>The ids that a stored reconciliation found to differ. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
+    public async Task<IReadOnlyList<long>> DifferingIdsAsync(long runId, CancellationToken cancellationToken)
+    {
+        var run = await Sides.Reconciliations.FindAsync(runId, cancellationToken).ConfigureAwait(false);
+        if (run is null or { EndedUtc: null })
+        {
+            throw new ArgumentException($"{Name} has no finished reconciliation {runId}; its reports name their number.");
+        }
+
+        using var report = JsonDocument.Parse(run.Report);
+        return [.. report.RootElement.GetProperty("differing_ids").EnumerateArray().Select(id => id.GetInt64())];
+    }
 
     /// <summary>Migrates this context's two databases.</summary>
     public Task<Migrations.MigrationStatus> MigrateAsync(IProgress<Migrations.MigrationProgress>? progress, CancellationToken cancellationToken) =>

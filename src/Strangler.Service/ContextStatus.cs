@@ -28,7 +28,7 @@ public sealed record ContextStatus(
         foreach (var kind in host.Runtime.Kinds.Keys)
         {
             var checkpoint = await host.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken).ConfigureAwait(false);
-            backfill.Add(Describe(checkpoint, view.Legacy.DualEpoch));
+            backfill.Add(Describe(checkpoint, view.Of(view.Lead)?.DualEpoch ?? 0));
             var counts = await host.Sides.Quarantine.CountAsync(kind, cancellationToken).ConfigureAwait(false);
             (quarantined, open) = (quarantined + counts.All, open + counts.Open);
             left += await host.Sides.PublicIds.LeftAsync(kind, cancellationToken).ConfigureAwait(false);

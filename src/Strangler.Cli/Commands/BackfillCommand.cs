@@ -12,11 +12,13 @@ internal static class BackfillCommand
         var context = StandardOptions.Context();
         var rate = new Option<double?>("--max-rate") { Description = "Most entities a second [default: no limit]" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be copied and where a run before got to; write nothing" };
-        var command = new Command(
+        var command = new Verb(
             "backfill",
             """
-            Copies every entity of the legacy side to the new side. Needs DualWrite; a live write always wins. Can be interrupted and started
-            again at any time: it goes on where it was. Rows that cannot be read go to quarantine.
+            Bring over what legacy held before both sides were written
+
+            Needs DualWrite; a live write always wins. Can be interrupted and started again at any time: it goes on where it was. Rows that cannot be
+            read go to quarantine.
 
             Examples:
               strangler backfill donations
@@ -73,7 +75,7 @@ internal static class BackfillCommand
         var view = await host.Cutover.StatusAsync(token).ConfigureAwait(false);
         var bounds = await host.Sides.Legacy.Store.BoundsAsync(kind, token).ConfigureAwait(false);
         var checkpoint = await host.Sides.BackfillTarget.ReadCheckpointAsync(kind, token).ConfigureAwait(false);
-        var current = checkpoint is not null && checkpoint.DualEpoch == view.Legacy.DualEpoch ? checkpoint : null;
+        var current = checkpoint is not null && checkpoint.DualEpoch == view.Legacy?.DualEpoch ? checkpoint : null;
         if (run.Output.IsJson)
         {
             run.Output.Json(new { context = host.Name, kind, view.Stage, rows = bounds.Rows, from = bounds.From, to = bounds.To, checkpoint = current });

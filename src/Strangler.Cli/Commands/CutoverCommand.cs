@@ -10,10 +10,10 @@ internal static class CutoverCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Command(
+        var command = new Verb(
             "cutover",
             """
-            Show and change the stage of a context.
+            Show and change the stage of a context
 
             Examples:
               strangler cutover status donations
@@ -26,8 +26,8 @@ internal static class CutoverCommand
             service.AdvanceAsync(request, progress, token)));
         command.Subcommands.Add(Move(standard, "back", "One stage back; the same flip in the other direction", (service, request, progress, token) =>
             service.BackAsync(request, progress, token)));
-        command.Subcommands.Add(Recover(standard, "resume", "Finish a flip whose process died", (service, request, token) => service.ResumeAsync(request, token)));
-        command.Subcommands.Add(Recover(standard, "abort", "Take back a flip that has not been decided", (service, request, token) => service.AbortAsync(request, token)));
+        command.Subcommands.Add(Recover(standard, "resume", "Finish a flip whose process died", (service, request, progress, token) => service.ResumeAsync(request, progress, token)));
+        command.Subcommands.Add(Recover(standard, "abort", "Take back a flip that has not been decided", (service, request, _, token) => service.AbortAsync(request, token)));
         command.Subcommands.Add(History(standard));
         command.Subcommands.Add(ReserveIds(standard));
         return command;
@@ -36,7 +36,7 @@ internal static class CutoverCommand
     private static Command Status(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var command = new Command("status", "Who leads, at which stage, and how far the next stage's gates are") { context };
+        var command = new Verb("status", "Who leads, at which stage, and how far the next stage's gates are") { context };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -72,7 +72,7 @@ internal static class CutoverCommand
         var force = new Option<bool>("--force") { Description = "Go on although gates are closed; needs --reason and is audited" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Print the gates with their values and change nothing" };
         var confirm = new Option<string?>("--confirm") { Description = "For NewOnly, the one-way door: the context's name, typed" };
-        var command = new Command(name, description) { context, reason, force, dryRun, confirm };
+        var command = new Verb(name, description) { context, reason, force, dryRun, confirm };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -129,15 +129,15 @@ internal static class CutoverCommand
     }
 
     private static Command Recover(
-        StandardOptions standard, string name, string description, Func<CutoverService, CutoverRequest, CancellationToken, Task<StageView>> act)
+        StandardOptions standard, string name, string description, Func<CutoverService, CutoverRequest, IProgress<string>?, CancellationToken, Task<StageView>> act)
     {
         var context = StandardOptions.Context();
         var reason = new Option<string>("--reason") { Description = "Why; goes into the audit trail", DefaultValueFactory = _ => "" };
-        var command = new Command(name, description) { context, reason };
+        var command = new Verb(name, description) { context, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var view = await act(host.Cutover, new CutoverRequest { Actor = CommandRun.Actor, Reason = run.Parsed.GetValue(reason) ?? "" }, token)
+            var view = await act(host.Cutover, new CutoverRequest { Actor = CommandRun.Actor, Reason = run.Parsed.GetValue(reason) ?? "" }, new StepLines(run.Output), token)
                 .ConfigureAwait(false);
             if (run.Output.IsJson)
             {
@@ -157,7 +157,7 @@ internal static class CutoverCommand
     {
         var context = StandardOptions.Context();
         var limit = new Option<int>("--limit") { Description = "How many entries, newest first", DefaultValueFactory = _ => 50 };
-        var command = new Command("history", "Who moved the context, when, why") { context, limit };
+        var command = new Verb("history", "Who moved the context, when, why") { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -184,7 +184,7 @@ internal static class CutoverCommand
     {
         var context = StandardOptions.Context();
         var count = new Option<long>("--count") { Description = "How many at least", DefaultValueFactory = _ => 10_000 };
-        var command = new Command("reserve-ids", "Reserve public ids in legacy for creates while the new side leads") { context, count };
+        var command = new Verb("reserve-ids", "Reserve public ids in legacy for creates while the new side leads") { context, count };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));

@@ -10,11 +10,12 @@ internal static class DemoCommand
     {
         var rows = new Option<int>("--rows") { Description = "Legacy donations to begin with, 1,000 to 10,000,000", DefaultValueFactory = _ => 20_000 };
         var seed = new Option<int>("--seed") { Description = "Of the generated rows and the load", DefaultValueFactory = _ => 1 };
-        var command = new Command(
+        var command = new Verb(
             "demo",
             """
-            Tells the whole story on a private MariaDB (or the server in STRANGLER_MYSQL): legacy tables full of donations, a frontend that writes all the
-            while, backfill, shadow reads, planted differences found and repaired, cutover forward, back and forward again. Ends with a computed
+            Tell the whole story on a private MariaDB
+
+            Takes the server in STRANGLER_MYSQL if that is set. Legacy tables full of donations, a frontend that writes all the while, backfill, shadow reads, planted differences found and repaired, cutover forward, back and forward again. Ends with a computed
             summary; exit code 1 if anything is off.
 
             Examples:
@@ -43,7 +44,7 @@ internal static class DemoCommand
         var seed = new Option<int>("--seed") { Description = "Of the random choices", DefaultValueFactory = _ => 1 };
         var workers = new Option<int>("--workers") { Description = "Requests at the same time", DefaultValueFactory = _ => 4 };
         var rate = new Option<double>("--rate") { Description = "Requests a second", DefaultValueFactory = _ => 100 };
-        var command = new Command(
+        var command = new Verb(
             "frontend", "The demo's load client: creates, changes, cancels and reads donations until its standard input ends")
         {
             memory, existing, seed, workers, rate,

@@ -7,10 +7,10 @@ internal static class IdMapCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Command(
+        var command = new Verb(
             "idmap",
             """
-            Look up the pairs of public (legacy) ids and new ids.
+            Look up the pairs of public (legacy) ids and new ids
 
             Examples:
               strangler idmap lookup donations 4711
@@ -26,7 +26,7 @@ internal static class IdMapCommand
         var id = new Argument<long?>("id") { Description = "A public id", DefaultValueFactory = _ => null };
         var newId = new Option<long?>("--new") { Description = "A new id instead" };
         var kind = new Option<string?>("--kind") { Description = "The kind of entity [default: the context's only one]" };
-        var command = new Command("lookup", "Find the other id of a pair; exit code 1 when there is none") { context, id, newId, kind };
+        var command = new Verb("lookup", "Find the other id of a pair; exit code 1 when there is none") { context, id, newId, kind };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var (publicId, wantedNew) = (run.Parsed.GetValue(id), run.Parsed.GetValue(newId));

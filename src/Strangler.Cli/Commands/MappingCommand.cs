@@ -10,10 +10,10 @@ internal static class MappingCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Command(
+        var command = new Verb(
             "mapping",
             """
-            Mapping files say where each field lives in legacy and in new.
+            Check, explain and prove the mapping files
 
             Examples:
               strangler mapping lint
@@ -30,7 +30,7 @@ internal static class MappingCommand
     private static Command Lint(StandardOptions standard)
     {
         var files = new Argument<string[]>("files") { Description = "Mapping files [default: all contexts']", DefaultValueFactory = _ => [] };
-        var command = new Command("lint", "Every mistake at once, as file:line:column: field: message; exit code 1 when there is any") { files };
+        var command = new Verb("lint", "Every mistake at once, as file:line:column: field: message; exit code 1 when there is any") { files };
         CommandRun.SetAction(command, standard, (run, _) =>
         {
             var configuration = run.LoadConfiguration();
@@ -60,7 +60,7 @@ internal static class MappingCommand
     private static Command Explain(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var command = new Command("explain", "The whole mapping for people: German ↔ English, with codes") { context };
+        var command = new Verb("explain", "The whole mapping for people: German ↔ English, with codes") { context };
         CommandRun.SetAction(command, standard, (run, _) =>
         {
             foreach (var mapping in ContextCatalog.LoadMapping(run.LoadConfiguration(), run.Parsed.GetRequiredValue(context)).Values)
@@ -84,11 +84,12 @@ internal static class MappingCommand
     {
         var context = StandardOptions.Context();
         var limit = new Option<int>("--limit") { Description = "How many quarantined rows and violations to list", DefaultValueFactory = _ => 50 };
-        var command = new Command(
+        var command = new Verb(
             "verify",
             """
-            Reads every row of the legacy table and checks both laws: storing what was read changes no byte, and reading what was stored gives the
-            same record. Reads only. Exit code 1 when a law is broken; rows that cannot be read are listed, but are no violation.
+            Prove both laws of a mapping on every real row
+
+            Storing what was read changes no byte, and reading what was stored gives the same record. Reads only. Exit code 1 when a law is broken; rows that cannot be read are listed, but are no violation.
             """) { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -115,11 +116,14 @@ internal static class MappingCommand
     {
         if (run.Output.IsJson)
         {
-            run.Output.Json(new { context, kind, result });
+            run.Output.Json(VerificationText.Json(context, kind, result));
             return;
         }
 
-        run.Output.Line(result.ToText(limit));
+        foreach (var line in VerificationText.Lines(kind, result, limit))
+        {
+            run.Output.Line(line);
+        }
     }
 
     private sealed class Adapter(string kind, ProgressLine line) : IProgress<VerificationProgress>

@@ -17,11 +17,12 @@ internal static class MigrateCommand
             Recursive = true,
         };
         var dryRun = new Option<bool>("--dry-run") { Description = "Print the statements that would be executed, and execute none" };
-        var command = new Command(
+        var command = new Verb(
             "migrate",
             """
-            Creates our side tables in both databases and the new schema of each context. Legacy tables are never touched. An interrupted run is
-            continued by the next one; an applied file that was edited or is missing stops everything.
+            Create the side tables and the new schema of all contexts
+
+            Legacy tables are never touched. An interrupted run is continued by the next one; an applied file that was edited or is missing stops everything.
 
             Examples:
               strangler migrate --dry-run
@@ -56,7 +57,7 @@ internal static class MigrateCommand
 
     private static Command Status(StandardOptions standard, Option<string[]> context)
     {
-        var command = new Command("status", "Which migrations are applied where; exit code 1 when any is open");
+        var command = new Verb("status", "Which migrations are applied where; exit code 1 when any is open");
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var status = await MigrationPlan.StatusAsync(run.LoadConfiguration(), Selected(run.Parsed.GetValue(context)), token).ConfigureAwait(false);

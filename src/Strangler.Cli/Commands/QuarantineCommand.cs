@@ -8,11 +8,13 @@ internal static class QuarantineCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Command(
+        var command = new Verb(
             "quarantine",
             """
-            Legacy rows that the mapping cannot read. They stay as they are in legacy; reading their id is an error, never "not found". A row leaves by
-            itself once it can be read. What stays has to be signed off before the new side may lead.
+            List and sign off legacy rows that cannot be read
+
+            They stay as they are in legacy; reading their id is an error, never "not found". A row leaves by itself once it can be read. What stays has
+            to be signed off before the new side may lead.
 
             Examples:
               strangler quarantine list donations
@@ -28,7 +30,7 @@ internal static class QuarantineCommand
     {
         var context = StandardOptions.Context();
         var limit = new Option<int>("--limit") { Description = "How many", DefaultValueFactory = _ => 100 };
-        var command = new Command("list", "Ids with place and reason; never values") { context, limit };
+        var command = new Verb("list", "Ids with place and reason; never values") { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -62,7 +64,7 @@ internal static class QuarantineCommand
         var id = new Argument<long?>("id") { Description = "One id", DefaultValueFactory = _ => null };
         var all = new Option<bool>("--all") { Description = "Every entry that is open" };
         var reason = new Option<string>("--reason") { Description = "Why it may stay unread; audited", Required = true };
-        var command = new Command("sign-off", "Accept that these rows stay unread") { context, id, all, reason };
+        var command = new Verb("sign-off", "Accept that these rows stay unread") { context, id, all, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var one = run.Parsed.GetValue(id);

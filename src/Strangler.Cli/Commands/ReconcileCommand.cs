@@ -14,11 +14,13 @@ internal static class ReconcileCommand
         var range = new Option<string?>("--range") { Description = "Only these public ids: FROM..TO, either may be left out" };
         var keys = new Option<FileInfo?>("--keys-from") { Description = "Only the ids in this file, one a line" };
         var output = new Option<FileInfo?>("--output", "-o") { Description = "Also write the report as JSON to this file" };
-        var command = new Command(
+        var command = new Verb(
             "reconcile",
             """
-            Compares every entity of both sides and reports drift. Writes in flight are looked at again, never reported as drift. A full pass that is
-            clean opens gates; a partial one does not. Values of personal fields are masked.
+            Compare both sides, field by field, and report drift
+
+            Writes in flight are looked at again, never reported as drift. A full pass that is clean opens gates; a partial one does not. Values of
+            personal fields are masked.
 
             Examples:
               strangler reconcile donations
@@ -47,7 +49,7 @@ internal static class ReconcileCommand
                     await File.WriteAllTextAsync(file.FullName, report.ToJson(), token).ConfigureAwait(false);
                 }
 
-                await run.Output.Standard.WriteLineAsync(run.Output.IsJson ? report.ToJson() : ReportText.Render(report)).ConfigureAwait(false);
+                await run.Output.Standard.WriteLineAsync(run.Output.IsJson ? report.ToJson() : string.Join(Environment.NewLine, ReportText.Render(report))).ConfigureAwait(false);
                 worst = Math.Max(worst, ExitCodeOf(report.Outcome));
             }
 
@@ -123,6 +125,6 @@ internal static class ReconcileCommand
     private sealed class Adapter(string kind, ProgressLine line) : IProgress<ReconciliationProgress>
     {
         public void Report(ReconciliationProgress value) =>
-            line.Report(new WorkState($"{kind}: compared", value.Done, value.Total, value.RowsPerSecond, value.Left, value.Note));
+            line.Report(new WorkState($"{kind}: compared", value.Done, value.Total, value.RowsPerSecond, value.Left, value.Waiting ?? ""));
     }
 }

@@ -9,10 +9,12 @@ internal static class RelayCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Command(
+        var command = new Verb(
             "relay",
             """
-            Drains the journal: reads the lead's present state of each key and applies it to the follower. Any number may run at once.
+            Bring the follower up to date: run, drain, look, retry
+
+            Reads the lead's present state of each key in the journal and applies it to the follower. Any number may run at once.
 
             Examples:
               strangler relay run donations          until Ctrl-C
@@ -30,7 +32,7 @@ internal static class RelayCommand
     private static Command Run(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var command = new Command("run", "Relay until Ctrl-C") { context };
+        var command = new Verb("run", "Relay until Ctrl-C") { context };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -53,7 +55,7 @@ internal static class RelayCommand
     private static Command Drain(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var command = new Command("drain", "Relay until nothing is due; exit code 1 when keys failed or are parked") { context };
+        var command = new Verb("drain", "Relay until nothing is due; exit code 1 when keys failed or are parked") { context };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -76,7 +78,7 @@ internal static class RelayCommand
     {
         var context = StandardOptions.Context();
         var limit = new Option<int>("--limit") { Description = "How many parked keys to show", DefaultValueFactory = _ => 20 };
-        var command = new Command("status", "Depth, lag and parked keys of the leading side's journal") { context, limit };
+        var command = new Verb("status", "Depth, lag and parked keys of the leading side's journal") { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -111,7 +113,7 @@ internal static class RelayCommand
         var context = StandardOptions.Context();
         var id = new Argument<long?>("id") { Description = "One parked id", DefaultValueFactory = _ => null };
         var all = new Option<bool>("--all") { Description = "Every parked key" };
-        var command = new Command("retry", "Give parked keys another try") { context, id, all };
+        var command = new Verb("retry", "Give parked keys another try") { context, id, all };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var one = run.Parsed.GetValue(id);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Strangler.Cli.Terminal;
 using Strangler.Reconciliation;
 
 namespace Strangler.Cli.Commands;
@@ -15,11 +16,13 @@ internal static class RepairCommand
         var apply = new Option<bool>("--apply") { Description = "Repair; without it only the differences are shown" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Show the differences and change nothing; the default" };
         var reason = new Option<string>("--reason") { Description = "Why; goes into the audit trail", DefaultValueFactory = _ => "" };
-        var command = new Command(
+        var command = new Verb(
             "repair",
             """
-            Copies the lead's state over the follower's, key by key, through the path that every write takes; never over a newer write.
-            Shows what it would do unless --apply is given. A full clean reconciliation must follow before any stage changes.
+            Bring the follower in line where a report found it apart
+
+            Copies the lead's state, key by key, through the path that every write takes; never over a newer write. Shows what it would do unless --apply
+            is given. A full clean reconciliation must follow before any stage changes.
 
             Examples:
               strangler repair donations --from-report 12
@@ -46,33 +49,36 @@ internal static class RepairCommand
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var kind = host.KindOf(null);
-            var targets = runId is null ? ids : await host.RepairableIdsAsync(runId.Value, token).ConfigureAwait(false);
+            var targets = runId is null ? ids : await host.DifferingIdsAsync(runId.Value, token).ConfigureAwait(false);
             if (targets.Count == 0)
             {
                 run.Output.Line("The report holds nothing to repair.");
                 return ExitCodes.Ok;
             }
 
+            var why = run.Parsed.GetValue(reason) is { Length: > 0 } given ? given
+                : apply_ ? throw new ArgumentException("--apply needs --reason: it goes into the audit trail.")
+                : "dry run";
             var steps = run.Output.IsJson ? null : new Steps(run);
-            var result = await new RepairJob(host.Runtime).RunAsync(
-                kind, targets, dryRun: !apply_, CommandRun.Actor, run.Parsed.GetValue(reason) ?? "", steps, token).ConfigureAwait(false);
+            var result = await new RepairJob(host.Runtime, host.ReconciliationOptions).RunAsync(
+                kind, targets, dryRun: !apply_, CommandRun.Actor, why, steps, token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(result);
             }
             else
             {
-                run.Output.Line(result.Summary);
+                run.Output.Line(RepairText.Summary(result));
                 run.Output.Line(apply_ ? $"Next: strangler reconcile {host.Name}" : "Nothing was changed; add --apply to repair.");
             }
 
-            return result.Failed > 0 ? ExitCodes.Found : ExitCodes.Ok;
+            return result.Counts[RepairOutcome.Failed] + result.Counts[RepairOutcome.Refused] > 0 ? ExitCodes.Found : ExitCodes.Ok;
         });
         return command;
     }
 
     private sealed class Steps(CommandRun run) : IProgress<RepairStep>
     {
-        public void Report(RepairStep value) => run.Output.Step($"  {value.Describe()}");
+        public void Report(RepairStep value) => run.Output.Step($"  {RepairText.Line(value)}");
     }
 }

@@ -9,7 +9,7 @@ internal static class StatusCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Command("status", "All contexts: stage, lead, journal, backfill, last reconciliation");
+        var command = new Verb("status", "All contexts: stage, lead, journal, backfill, last reconciliation");
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var rows = new List<ContextStatus>();

@@ -200,7 +200,7 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         using (var line = new ProgressLine(Output, run.Time))
         {
             var progress = new Direct<ReconciliationProgress>(value => line.Report(
-                new WorkState("compared", value.Done, value.Total, value.RowsPerSecond, value.Left, value.Note)));
+                new WorkState("compared", value.Done, value.Total, value.RowsPerSecond, value.Left, value.Waiting ?? "")));
             report = await host.Reconciler().RunAsync(new ReconciliationScope { Kind = Kind }, progress, cancellationToken).ConfigureAwait(false);
         }
 
@@ -210,7 +210,7 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
             _summary.Check($"reconciliation {when}", report.Outcome.ToString(), nameof(ReconciliationOutcome.Clean));
             if (report.Outcome != ReconciliationOutcome.Clean)
             {
-                Output.Line(ReportText.Render(report));
+                Output.Line(string.Join(Environment.NewLine, ReportText.Render(report)));
             }
         }
 
@@ -234,11 +234,11 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         _summary.Check("differences found", string.Join("; ", found), string.Join("; ", planted));
         Step("Repair: dry run, then the lead's state over the follower's");
         var ids = planted.Select(line => long.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture)).ToList();
-        var repair = new RepairJob(host.Runtime);
-        var steps = new Direct<RepairStep>(step => Detail(step.Describe()));
+        var repair = new RepairJob(host.Runtime, host.ReconciliationOptions);
+        var steps = new Direct<RepairStep>(step => Detail(RepairText.Line(step)));
         await repair.RunAsync(Kind, ids, dryRun: true, "demo", "planted by the demo", steps, cancellationToken).ConfigureAwait(false);
         var result = await repair.RunAsync(Kind, ids, dryRun: false, "demo", "planted by the demo", null, cancellationToken).ConfigureAwait(false);
-        Detail(result.Summary);
+        Detail(RepairText.Summary(result));
         await ReconcileAsync(host, "after the repair", cancellationToken).ConfigureAwait(false);
     }
 

@@ -1,5 +1,7 @@
 using Strangler.DualWrite;
+using Strangler.Contexts.Donations.Mapping;
 using Strangler.Mapping;
+using Strangler.Mapping.Converters;
 
 namespace Strangler.Contexts.Donations;
 
@@ -21,7 +23,7 @@ public sealed class DonationsContext
     }
 
     /// <summary>Its line in the list of contexts.</summary>
-    public static ContextDefinition Definition { get; } = new(Name, Compose);
+    public static ContextDefinition Definition { get; } = new(Name, Compose) { Converters = new ConverterRegistry().AddDonations() };
 
     /// <summary>The bare legacy repository.</summary>
     public LegacyDonationRepository Legacy { get; }

@@ -1,0 +1,63 @@
+using System.Globalization;
+using Strangler.Mapping;
+
+namespace Strangler.Cli.Terminal;
+
+/// <summary>A mapping verification for people and as JSON: counts, places and reasons, never values.</summary>
+internal static class VerificationText
+{
+    public static IEnumerable<string> Lines(string kind, MappingVerification result, int limit)
+    {
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{kind}: {result.Rows:N0} rows, {result.Readable:N0} readable, {result.Unreadable:N0} unreadable, {result.Violations:N0} violations of a law");
+        foreach (var line in Counts("Unreadable (quarantine):", result.UnreadableBy.Select(entry => ($"{entry.Key.Place}: {entry.Key.Reason}", entry.Value)), limit)
+                     .Concat(Counts("Hidden by legacy's form:", result.HiddenBy.Select(entry => (entry.Key, entry.Value)), limit))
+                     .Concat(Counts("Copies that disagree with their field:", result.DisagreeingMirrors.Select(entry => (entry.Key, entry.Value)), limit))
+                     .Concat(Counts("The new side cannot hold:", result.RefusedByNew.Select(entry => (entry.Key, entry.Value)), limit))
+                     .Concat(Counts("Trial changes that legacy refused by name:", result.TrialsRefused.Select(entry => (entry.Key, entry.Value)), limit)))
+        {
+            yield return line;
+        }
+
+        foreach (var violation in result.Samples.Take(limit))
+        {
+            yield return $"  ✗ id {violation.Id}: {violation.Law} at {violation.Field}";
+        }
+    }
+
+    public static object Json(string context, string kind, MappingVerification result) => new
+    {
+        context,
+        kind,
+        result.Rows,
+        result.Readable,
+        result.Unreadable,
+        result.Violations,
+        unreadable_by = result.UnreadableBy.Select(entry => new { entry.Key.Place, entry.Key.Reason, count = entry.Value }),
+        hidden_by = result.HiddenBy,
+        disagreeing_mirrors = result.DisagreeingMirrors,
+        refused_by_new = result.RefusedByNew,
+        trials_refused = result.TrialsRefused,
+        samples = result.Samples,
+    };
+
+    private static IEnumerable<string> Counts(string heading, IEnumerable<(string What, long Count)> counts, int limit)
+    {
+        var ordered = counts.OrderByDescending(entry => entry.Count).ThenBy(entry => entry.What, StringComparer.Ordinal).ToList();
+        if (ordered.Count > 0)
+        {
+            yield return heading;
+        }
+
+        foreach (var (what, count) in ordered.Take(limit))
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"  {count,9:N0}  {what}");
+        }
+
+        if (ordered.Count > limit)
+        {
+            yield return $"  … and {ordered.Count - limit} more";
+        }
+    }
+}
