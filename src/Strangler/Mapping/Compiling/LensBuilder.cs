@@ -106,14 +106,14 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         if (field.Mirror is not null)
         {
             var mirror = Place(field.Mirror, field.Name);
-            _targets.Add(mirror.ExtraName, new ExtraTarget(mirror, place));
+            _targets.Add(mirror.ExtraName, new ExtraTarget(mirror, place, IsField: true));
             _extrasOfField.Add(field.Name, [mirror.ExtraName]);
             return new MirroredField(record.Ordinal, field.Name, place, mirror, field.MirrorFillsIn);
         }
 
         if (field.KeptAsExtra)
         {
-            _targets.Add(place.ExtraName, new ExtraTarget(place, null));
+            _targets.Add(place.ExtraName, new ExtraTarget(place, null, IsField: true));
             _extrasOfField.Add(field.Name, [place.ExtraName]);
         }
 
@@ -124,7 +124,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
     private MapField BuildMap(FieldDeclaration list, int ordinal)
     {
         var place = (LobPlace)Place(list.Legacy!, list.Name);
-        _targets.Add(place.ExtraName, new ExtraTarget(place, null));
+        _targets.Add(place.ExtraName, new ExtraTarget(place, null, IsField: true));
         _extrasOfField.Add(list.Name, [place.ExtraName]);
         var key = list.Items.Find(item => item.Legacy == "key")!;
         var value = list.Items.Find(item => item.Legacy == "value")!;
@@ -150,7 +150,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         foreach (var (_, text, _) in kind.Extras?.Preserved ?? [])
         {
             var place = Place(text, kind.Extras!.Field.Name);
-            _targets.Add(place.ExtraName, new ExtraTarget(place, null));
+            _targets.Add(place.ExtraName, new ExtraTarget(place, null, IsField: false));
             places.Add(place);
         }
 

@@ -77,6 +77,9 @@ public abstract class LegacyPlace
 
     internal abstract void SetRaw(LegacyCursor row, string field, byte[] content);
 
+    /// <summary>"" in its place, whatever kind of value stands there.</summary>
+    internal virtual void Empty(LegacyCursor row, string field) => SetText(row, field, "");
+
     /// <summary>Back to what an insert would have there.</summary>
     internal abstract void Reset(LegacyCursor row, string field);
 
@@ -335,6 +338,8 @@ internal sealed class LobPlace(string name, string extraName, int lob, int slot,
 
         SetValue(row, field, value);
     }
+
+    internal override void Empty(LegacyCursor row, string field) => SetValue(row, field, PhpString.Empty);
 
     internal override void Reset(LegacyCursor row, string field) => Clear(row, field);
 }

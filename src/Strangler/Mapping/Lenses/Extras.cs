@@ -12,7 +12,8 @@ internal readonly record struct Extra(string Name, byte[] Content);
 /// <summary>A place whose raw value may be an extra.</summary>
 /// <param name="Place">The place.</param>
 /// <param name="CopyOf">For a mirror: the place that it copies; null otherwise.</param>
-internal sealed record ExtraTarget(LegacyPlace Place, LegacyPlace? CopyOf);
+/// <param name="IsField">Whether it is the place of a field, which stays there, in its place, when the extra goes.</param>
+internal sealed record ExtraTarget(LegacyPlace Place, LegacyPlace? CopyOf, bool IsField);
 
 /// <summary>
 /// The list field that holds what no other field expresses, so that nothing is lost on the new side: preserved columns that differ from an
@@ -124,6 +125,10 @@ internal sealed class ExtrasField(int ordinal, string name, ColumnPlace[] column
             if (target.CopyOf is { } original)
             {
                 target.Place.SetText(row, Name, original.Text(row));
+            }
+            else if (target.IsField)
+            {
+                target.Place.Empty(row, Name);
             }
             else
             {
