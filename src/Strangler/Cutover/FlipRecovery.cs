@@ -39,7 +39,14 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
             return row;
         }
 
-        return await AbortAsync(side, row, cancellationToken) ?? await fence.ReadAsync(cancellationToken);
+        try
+        {
+            return await AbortAsync(side, row, cancellationToken) ?? await fence.ReadAsync(cancellationToken);
+        }
+        catch (FenceBusyException)
+        {
+            return row;
+        }
     }
 
     /// <summary>(switching, e) → (lead, e + 1); null when someone else was quicker. Needs the old lead only, never the follower.</summary>
@@ -58,7 +65,14 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
     private async Task<(SideName Side, FenceRow Row)?> PromoteAsync(SideName side, FenceRow prepared, CancellationToken cancellationToken)
     {
         var next = prepared with { Role = FenceRole.Lead, Deadline = null };
-        if (!await sides.Of(side).Fence.CompareAndSetAsync(prepared, next, options.FenceLockTimeout, cancellationToken))
+        try
+        {
+            if (!await sides.Of(side).Fence.CompareAndSetAsync(prepared, next, options.FenceLockTimeout, cancellationToken))
+            {
+                return null;
+            }
+        }
+        catch (FenceBusyException)
         {
             return null;
         }

@@ -11,4 +11,17 @@ internal static partial class Log
 
     [LoggerMessage(1301, LogLevel.Information, "{Context}: {Side} leads now, {Stage}, epoch {Epoch}")]
     public static partial void Promoted(this ILogger logger, string context, SideName side, Stage stage, long epoch);
+
+    [LoggerMessage(1302, LogLevel.Warning, "{Context}: {Side} could not be promoted now; the flip is decided, and the next reader or writer will do it")]
+    public static partial void PromotionLeft(this ILogger logger, string context, SideName side, Exception exception);
+
+    [LoggerMessage(1303, LogLevel.Error, "{Context}: a flip failed ({Cause}) and could not be aborted; it ends at its deadline")]
+    public static partial void AbortFailed(this ILogger logger, string context, string cause, Exception exception);
+
+    [LoggerMessage(1304, LogLevel.Information, "{Context}: the fence of the following {Side} side will be brought up by the next apply")]
+    public static partial void FollowerNotRaised(this ILogger logger, string context, SideName side, Exception exception);
+
+    [LoggerMessage(1305, LogLevel.Error, "{Context}: not in the audit trail: {Action} by {Actor} to {To}, epoch {Epoch}")]
+    public static partial void AuditFailed(
+        this ILogger logger, string context, string action, string actor, string to, long epoch, Exception exception);
 }

@@ -28,6 +28,8 @@ public sealed class ContextRuntime
         Loggers = loggers;
         Replica = replica ?? $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}";
         Stage = new StageCache(sides, Options, loggers);
+        Shadow = new ShadowReader(this);
+        InlineApply = new InlineApply(this);
     }
 
     public ContextSides Sides { get; }
@@ -48,6 +50,14 @@ public sealed class ContextRuntime
     public string Replica { get; }
 
     public StageCache Stage { get; }
+
+    /// <summary>Compares a sample of the reads with the follower, off the callers' path; run by the relay.</summary>
+    public ShadowReader Shadow { get; }
+
+    /// <summary>Whether inline applies are skipped, since the follower does not answer.</summary>
+    public bool BreakerIsOpen => InlineApply.IsOpen;
+
+    internal InlineApply InlineApply { get; }
 
     /// <summary>Decides samples and jitter only.</summary>
     internal Random Random { get; init; } = Random.Shared;

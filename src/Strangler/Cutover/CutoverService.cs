@@ -1,0 +1,321 @@
+using Microsoft.Extensions.Logging;
+using Strangler.DualWrite;
+using Strangler.Telemetry;
+
+namespace Strangler.Cutover;
+
+/// <summary>
+/// Moves a context from stage to stage, forward and back, and finishes what a dead process left behind. What it shows is read from the fences each time.
+/// </summary>
+public sealed class CutoverService
+{
+    private readonly ContextRuntime _runtime;
+    private readonly GateKeeper _gates;
+    private readonly FlipRecovery _recovery;
+    private readonly ILogger _log;
+
+    /// <param name="runtime">The context.</param>
+    /// <param name="missingCapture">What is missing of the capture of other programs' writes; null when all is installed and checked. Without this, none is.</param>
+    public CutoverService(ContextRuntime runtime, Func<CancellationToken, Task<string?>>? missingCapture = null)
+    {
+        _runtime = runtime;
+        _gates = new GateKeeper(runtime, missingCapture);
+        _recovery = new FlipRecovery(runtime.Sides, runtime.Options, runtime.Loggers);
+        _log = runtime.Loggers.CreateLogger<CutoverService>();
+    }
+
+    private ContextSides Sides => _runtime.Sides;
+
+    /// <summary>From both fences, now. A side that does not answer is null in it; throws when neither does, or when the one that does cannot tell.</summary>
+    public async Task<StageView> StatusAsync(CancellationToken cancellationToken)
+    {
+        var (legacy, legacyFault) = await TryReadAsync(SideName.Legacy, cancellationToken);
+        var (@new, newFault) = await TryReadAsync(SideName.New, cancellationToken);
+        foreach (var (side, row) in new[] { (SideName.Legacy, legacy), (SideName.New, @new) })
+        {
+            if (row is { AnswersReads: true })
+            {
+                return new StageView(row.Stage, side, row.Epoch, legacy, @new, row.Role == FenceRole.Switching);
+            }
+        }
+
+        foreach (var (side, row, other) in new[] { (SideName.Legacy, legacy, @new), (SideName.New, @new, legacy) })
+        {
+            if (row?.Role == FenceRole.Prepared && other?.Role == FenceRole.Follower && row.Epoch == other.Epoch)
+            {
+                return new StageView(row.Stage, side, row.Epoch, legacy, @new, Switching: true);
+            }
+        }
+
+        throw legacyFault ?? newFault ?? new CutoverException(
+            $"Neither fence of {_runtime.Context} leads, and none is about to: legacy {legacy}, new {@new}. Were they restored from backups of different times?");
+    }
+
+    /// <summary>The gates of the step to a neighbouring stage. Throws <see cref="CutoverException"/> when the target is none.</summary>
+    public async Task<IReadOnlyList<Gate>> GatesAsync(Stage target, CancellationToken cancellationToken)
+    {
+        var status = await StatusAsync(cancellationToken);
+        return await _gates.LookAsync(MoveTo(status, target), status.Lead, status.Of(status.Lead)!, cancellationToken);
+    }
+
+    /// <summary>One stage forward. Throws <see cref="GateException"/> when refused; a lost race or a flip that aborted is a <see cref="CutoverException"/>.</summary>
+    public Task<StageView> AdvanceAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken) =>
+        StepAsync("advance", StageTable.Forward, request, progress, cancellationToken);
+
+    /// <summary>One stage back; otherwise as <see cref="AdvanceAsync"/>.</summary>
+    public Task<StageView> BackAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken) =>
+        StepAsync("back", StageTable.Back, request, progress, cancellationToken);
+
+    /// <summary>Finishes a flip whose process died: promotes when it was decided, else carries on until its deadline. Nothing to resume: nothing happens.</summary>
+    public async Task<StageView> ResumeAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var status = await StatusAsync(cancellationToken);
+        if (!status.Switching || request.DryRun)
+        {
+            return status;
+        }
+
+        var row = status.Of(status.Lead)!;
+        if (row.Role == FenceRole.Prepared)
+        {
+            var old = Stages.Other(status.Lead);
+            await _recovery.RollForwardAsync(old, status.Of(old)!, row, cancellationToken);
+            await AuditAsync(old, Entry("resume", request, "", row.Stage, row.Epoch, forced: false, "promoted"));
+        }
+        else
+        {
+            var move = StageTable.FlipFrom(row.Stage);
+            await FlipAsync(status.Lead, row, move, "resume", request, [], progress, resume: true, cancellationToken);
+        }
+
+        return await SettledAsync(cancellationToken);
+    }
+
+    /// <summary>Ends a flip that is not decided yet; needs the old lead only. Throws <see cref="CutoverException"/> when it is decided: then it has been finished.</summary>
+    public async Task<StageView> AbortAsync(CutoverRequest request, CancellationToken cancellationToken)
+    {
+        var status = await StatusAsync(cancellationToken);
+        if (!status.Switching || request.DryRun)
+        {
+            return status;
+        }
+
+        var row = status.Of(status.Lead)!;
+        if (row.Role == FenceRole.Switching && await _recovery.AbortAsync(status.Lead, row, cancellationToken) is { } aborted)
+        {
+            await AuditAsync(status.Lead, Entry("abort", request, row.Stage.ToString(), aborted.Stage, aborted.Epoch, forced: false, ""));
+            return await SettledAsync(cancellationToken);
+        }
+
+        await ResumeAsync(request, null, cancellationToken);
+        throw new CutoverException($"The flip of {_runtime.Context} was decided already, and has been finished; to undo it: strangler cutover back {_runtime.Context}");
+    }
+
+    /// <summary>Both sides' audit trails, newest first; of the side that answers when the other does not.</summary>
+    public async Task<IReadOnlyList<AuditEntry>> HistoryAsync(int limit, CancellationToken cancellationToken)
+    {
+        List<AuditEntry> entries = [];
+        Exception? fault = null;
+        var answers = 0;
+        foreach (var side in Enum.GetValues<SideName>())
+        {
+            try
+            {
+                entries.AddRange(await Sides.Of(side).Audit.ListAsync(limit, cancellationToken));
+                answers++;
+            }
+            catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+            {
+                fault = exception;
+            }
+        }
+
+        return answers > 0 ? [.. entries.OrderByDescending(entry => entry.AtUtc).Take(limit)] : throw fault!;
+    }
+
+    private async Task<StageView> StepAsync(
+        string action, Func<Stage, StageMove?> next, CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var status = await StatusAsync(cancellationToken);
+        if (request.Target == status.Stage && !status.Switching)
+        {
+            return status;
+        }
+
+        if (status.Switching)
+        {
+            throw new CutoverException($"A flip of {_runtime.Context} is on; finish it first: strangler cutover resume|abort {_runtime.Context}");
+        }
+
+        var move = next(status.Stage) ?? throw new CutoverException($"{_runtime.Context} is in {status.Stage}; there is no way {action} from there.");
+        if (request.Target is { } target && target != move.To)
+        {
+            throw new CutoverException($"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
+        }
+
+        var failed = await PassGatesAsync(move, status, request, progress, cancellationToken);
+        if (request.DryRun)
+        {
+            return status;
+        }
+
+        if (move.Kind == MoveKind.Flip)
+        {
+            await FlipAsync(status.Lead, status.Of(status.Lead)!, move, action, request, failed, progress, resume: false, cancellationToken);
+        }
+        else
+        {
+            await KeepLeadAsync(status, move, action, request, failed, cancellationToken);
+        }
+
+        return await SettledAsync(cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<Gate>> PassGatesAsync(
+        StageMove move, StageView status, CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        if (move.To == Stage.NewLeads && !request.DryRun)
+        {
+            await ReserveIdsAsync(cancellationToken);
+        }
+
+        var gates = await _gates.LookAsync(move, status.Lead, status.Of(status.Lead)!, cancellationToken);
+        if (move.To == Stage.NewOnly)
+        {
+            gates = [.. gates, GateKeeper.Confirmation(_runtime.Context, request.TypedConfirmation)];
+        }
+
+        foreach (var gate in gates)
+        {
+            progress?.Report($"{(gate.Passed ? "pass" : "FAIL")}  {gate.Name}: {gate.Value} (required: {gate.Required}){(gate.Cure.Length > 0 ? $"  {gate.Cure}" : "")}");
+        }
+
+        var failed = gates.Where(gate => !gate.Passed).ToList();
+        if (failed.Count == 0 || request.DryRun)
+        {
+            return failed;
+        }
+
+        if (!request.Force || string.IsNullOrWhiteSpace(request.Reason) || failed.Any(gate => gate.Unforceable))
+        {
+            EngineMeter.Moved(_runtime.Context, "refused");
+            throw new GateException(_runtime.Context, move.To, failed);
+        }
+
+        // Before the step, not after it: if the process dies in between, a reconciliation too many is asked for, never one too few.
+        await Sides.Reconciliations.DisturbAsync($"forced step to {move.To}", cancellationToken);
+        return failed;
+    }
+
+    private async Task ReserveIdsAsync(CancellationToken cancellationToken)
+    {
+        foreach (var kind in _runtime.Kinds.Keys)
+        {
+            if (await Sides.PublicIds.LeftAsync(kind, cancellationToken) < _runtime.Options.IdBlock)
+            {
+                await Sides.PublicIds.ReserveAsync(kind, _runtime.Options.IdBlock, cancellationToken);
+            }
+        }
+    }
+
+    private async Task KeepLeadAsync(
+        StageView status, StageMove move, string action, CutoverRequest request, IReadOnlyList<Gate> failed, CancellationToken cancellationToken)
+    {
+        var lead = status.Of(status.Lead)!;
+        var next = StageTable.After(move, lead);
+        var fence = Sides.Of(status.Lead).Fence;
+        if (!await fence.CompareAndSetPatientlyAsync(_runtime, lead, next, cancellationToken))
+        {
+            throw CutoverException.LostRace(_runtime.Context);
+        }
+
+        await AuditAsync(status.Lead, Entry(action, request, move.From.ToString(), move.To, next.Epoch, failed.Count > 0, Detail(failed, [])));
+        EngineMeter.Moved(_runtime.Context, "done");
+        await BringFollowerAsync(Stages.Other(status.Lead), next);
+    }
+
+    // Only for show and for the next flip; an apply does the same when it finds the follower's fence behind.
+    private async Task BringFollowerAsync(SideName side, FenceRow lead)
+    {
+        try
+        {
+            var fence = Sides.Of(side).Fence;
+            var behind = await fence.ReadAsync(CancellationToken.None);
+            if (behind.Epoch < lead.Epoch && !behind.AnswersReads)
+            {
+                var next = lead with { Role = FenceRole.Follower };
+                await fence.CompareAndSetAsync(behind, next, _runtime.Options.FenceLockTimeout, CancellationToken.None);
+            }
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or FenceBusyException or NotMigratedException)
+        {
+            _log.FollowerNotRaised(_runtime.Context, side, exception);
+        }
+    }
+
+    private async Task FlipAsync(
+        SideName from, FenceRow row, StageMove move, string action, CutoverRequest request, IReadOnlyList<Gate> failed,
+        IProgress<string>? progress, bool resume, CancellationToken cancellationToken)
+    {
+        var parked = request.Force ? await Sides.Of(from).Journal.ParkedAsync(100, cancellationToken) : [];
+        var flip = new Flip(_runtime, _recovery);
+        try
+        {
+            var lead = resume
+                ? await flip.ContinueAsync(from, row, move.To, request.Force, progress, cancellationToken)
+                : await flip.RunAsync(from, row, move.To, request.Force, progress, cancellationToken);
+            var detail = Detail(failed, [.. parked.Select(key => key.Key)]);
+            await AuditAsync(from, Entry(action, request, move.From.ToString(), move.To, lead.Epoch, failed.Count > 0, detail));
+            EngineMeter.Moved(_runtime.Context, "done");
+        }
+        catch (Exception exception)
+        {
+            EngineMeter.Moved(_runtime.Context, "aborted");
+            await AuditAsync(from, Entry(action, request, move.From.ToString(), move.From, row.Epoch + 1, false, $"failed: {Failures.Describe(exception)}"));
+            throw;
+        }
+    }
+
+    private async Task<StageView> SettledAsync(CancellationToken cancellationToken)
+    {
+        await _runtime.Stage.RefreshAsync(cancellationToken);
+        _runtime.Wake();
+        return await StatusAsync(cancellationToken);
+    }
+
+    private StageMove MoveTo(StageView status, Stage target) =>
+        StageTable.Between(status.Stage, target)
+        ?? throw new CutoverException($"{_runtime.Context} is in {status.Stage}; no step leads from there to {target}.");
+
+    private async Task<(FenceRow? Row, Exception? Fault)> TryReadAsync(SideName side, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await Sides.Of(side).Fence.ReadAsync(cancellationToken), null);
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            return (null, exception);
+        }
+    }
+
+    // The move has happened; a trail that cannot be written is no reason to report that it has not.
+    private async Task AuditAsync(SideName side, AuditEntry entry)
+    {
+        try
+        {
+            await Sides.Of(side).Audit.AppendAsync(entry, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            _log.AuditFailed(_runtime.Context, entry.Action, entry.Actor, entry.To, entry.Epoch, exception);
+        }
+    }
+
+    private AuditEntry Entry(string action, CutoverRequest request, string from, Stage to, long epoch, bool forced, string detail) =>
+        new(_runtime.Time.GetUtcNow().UtcDateTime, request.Actor, action, from, to.ToString(), epoch, forced, request.Reason, detail);
+
+    private static string Detail(IReadOnlyList<Gate> failed, IReadOnlyList<EntityKey> parked) =>
+        string.Join("; ", failed.Select(gate => $"{gate.Name}: {gate.Value}"))
+        + (parked.Count == 0 ? "" : $"; left behind: {string.Join(", ", parked)}");
+}

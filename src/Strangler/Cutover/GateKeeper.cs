@@ -1,0 +1,215 @@
+using System.Globalization;
+using System.Text.Json;
+using Strangler.Backfill;
+using Strangler.DualWrite;
+using Strangler.Reconciliation;
+using Strangler.Telemetry;
+
+namespace Strangler.Cutover;
+
+/// <summary>Looks at everything that a move depends on (ARCHITECTURE §2). Reads only.</summary>
+internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken, Task<string?>>? missingCapture)
+{
+    private readonly string _context = runtime.Context;
+
+    private ContextSides Sides => runtime.Sides;
+
+    public async Task<IReadOnlyList<Gate>> LookAsync(StageMove move, SideName lead, FenceRow fence, CancellationToken cancellationToken)
+    {
+        if (move is { IsForward: false, Kind: not MoveKind.Flip })
+        {
+            // The lead stays and less is asked of the other side, which may be the very reason: it is down, or wrong.
+            return [];
+        }
+
+        List<Gate> gates = [await MigrationsAsync(cancellationToken)];
+        if (!gates[0].Passed)
+        {
+            return gates;
+        }
+
+        if (Stages.IsDual(move.From))
+        {
+            gates.AddRange(await JournalAsync(lead, cancellationToken));
+        }
+
+        if (move.IsForward && Stages.IsDual(move.From))
+        {
+            gates.Add(await CaptureAsync(cancellationToken));
+            foreach (var kind in runtime.Kinds.Keys.Order(StringComparer.Ordinal))
+            {
+                gates.AddRange(await DataAsync(kind, fence, cancellationToken));
+            }
+
+            gates.AddRange(await ReconciliationAsync(cancellationToken));
+        }
+
+        if (move is { To: Stage.NewLeads, IsForward: true })
+        {
+            gates.AddRange(await NewLeadsAsync(fence, cancellationToken));
+        }
+
+        if (move.IsForward)
+        {
+            gates.Add(await ReplicasAsync(move.To, cancellationToken));
+        }
+
+        return gates;
+    }
+
+    public static Gate Confirmation(string context, string? typed) => Check(
+        "confirmation", typed == context, typed is null ? "none" : $"'{typed}'", $"'{context}' typed by hand", $"strangler cutover advance {context} --confirm {context}")
+        with { Unforceable = true };
+
+    private async Task<Gate> MigrationsAsync(CancellationToken cancellationToken)
+    {
+        List<string> missing = [];
+        foreach (var side in Enum.GetValues<SideName>())
+        {
+            try
+            {
+                await Sides.Of(side).Fence.ReadAsync(cancellationToken);
+            }
+            catch (NotMigratedException)
+            {
+                missing.Add($"missing on {side.ToString().ToLowerInvariant()}");
+            }
+            catch (SideUnavailableException)
+            {
+                missing.Add($"{side.ToString().ToLowerInvariant()} does not answer");
+            }
+        }
+
+        return Check(
+            "migrations", missing.Count == 0, missing.Count == 0 ? "applied" : string.Join(", ", missing), "applied on both sides",
+            $"strangler migrate --context {_context}") with { Unforceable = true };
+    }
+
+    private async Task<IEnumerable<Gate>> JournalAsync(SideName lead, CancellationToken cancellationToken)
+    {
+        var depth = await Sides.Of(lead).Journal.DepthAsync(cancellationToken);
+        return
+        [
+            Check("parked keys", depth.Parked == 0, Text(depth.Parked), "0", $"strangler relay --context {_context} --retry-parked"),
+            Check(
+                "journal lag", depth.Lag <= runtime.Options.LagLimit, $"{depth.Lag.TotalSeconds:0.#} s ({depth.Open} open)",
+                $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay --context {_context}"),
+        ];
+    }
+
+    private async Task<Gate> CaptureAsync(CancellationToken cancellationToken)
+    {
+        if (runtime.Options.ForeignWritersNone)
+        {
+            return Check("capture", true, "declared needless (foreign-writers none)", "installed or declared needless", "");
+        }
+
+        var missing = missingCapture is null ? "not installed" : await missingCapture(cancellationToken);
+        return Check("capture", missing is null, missing ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
+    }
+
+    private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)
+    {
+        var checkpoint = await Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken);
+        var complete = checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch;
+        var (all, open) = await Sides.Quarantine.CountAsync(kind, cancellationToken);
+        var unmapped = await Sides.New.Store.UnmappedAsync(kind, 1, cancellationToken);
+        return
+        [
+            Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),
+            Check($"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0", $"strangler quarantine list {_context}"),
+            Check($"unmapped {kind}", unmapped.Count == 0, unmapped.Count == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
+        ];
+    }
+
+    private static string Describe(BackfillCheckpoint? checkpoint, FenceRow fence) => checkpoint switch
+    {
+        null => "not begun",
+        _ when checkpoint.DualEpoch != fence.DualEpoch => "of an earlier dual-write period",
+        { Phase: BackfillPhase.Done } => "complete",
+        _ => $"pass {checkpoint.Pass}, {checkpoint.Phase.ToString().ToLowerInvariant()}",
+    };
+
+    private async Task<IEnumerable<Gate>> ReconciliationAsync(CancellationToken cancellationToken)
+    {
+        var runs = await Sides.Reconciliations.ListAsync(200, cancellationToken);
+        var disturbed = await Sides.Reconciliations.LastDisturbanceUtcAsync(cancellationToken);
+        var now = await Sides.Reconciliations.UtcNowAsync(cancellationToken);
+        return runtime.Kinds.Keys.Order(StringComparer.Ordinal).Select(kind => Judge(kind, LastFull(runs, kind), disturbed, now));
+    }
+
+    // Runs are stored a context, reports name their kind; a context of one kind needs no look into the report.
+    private ReconciliationRun? LastFull(IReadOnlyList<ReconciliationRun> runs, string kind) =>
+        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind)).MaxBy(run => run.BeganUtc);
+
+    private static string? KindOf(string report)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(report);
+            return document.RootElement.EnumerateObject()
+                .Where(property => property.NameEquals("kind") || property.NameEquals("Kind")).Select(property => property.Value.GetString()).FirstOrDefault();
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private Gate Judge(string kind, ReconciliationRun? run, DateTime? disturbed, DateTime now)
+    {
+        var limit = runtime.Options.ReconciliationMaxAge;
+        var fault = run switch
+        {
+            null => "none",
+            { Outcome: not "clean" } => run.Outcome,
+            _ when now - run.BeganUtc > limit => $"{(now - run.BeganUtc).TotalHours:0.#} h old",
+            _ when run.BeganUtc <= disturbed => "clean, but begun before the last backfill, repair or forced step",
+            _ => null,
+        };
+        return Check(
+            $"full reconciliation of {kind}", fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old", $"strangler reconcile {_context}");
+    }
+
+    private async Task<IEnumerable<Gate>> NewLeadsAsync(FenceRow fence, CancellationToken cancellationToken)
+    {
+        var (reads, mismatches) = await Sides.ShadowLog.CountAsync(fence.Epoch, cancellationToken);
+        var least = runtime.Options.ShadowReadMinimum;
+        List<Gate> gates =
+        [
+            Check("shadow reads", reads >= least, Text(reads), $"at least {least}", $"strangler status {_context} (they are counted while frontends read)"),
+            Check("shadow mismatches", mismatches == 0, Text(mismatches), "0", $"strangler reconcile {_context}"),
+        ];
+        foreach (var kind in runtime.Kinds.Keys.Order(StringComparer.Ordinal))
+        {
+            var left = await Sides.PublicIds.LeftAsync(kind, cancellationToken);
+            EngineMeter.IdsAre(_context, kind, left);
+            gates.Add(Check(
+                $"reserved ids of {kind}", left >= runtime.Options.IdBlock, Text(left), $"at least {runtime.Options.IdBlock}",
+                $"strangler cutover reserve-ids {_context} (advance does it by itself)"));
+        }
+
+        return gates;
+    }
+
+    private async Task<Gate> ReplicasAsync(Stage target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var live = await Sides.Replicas.LiveAsync(runtime.Options.ReplicaLiveness, cancellationToken);
+            var old = live.Where(replica => replica.NewestKnownStage < target).Select(replica => replica.Name).ToList();
+            return Check(
+                "replicas", old.Count == 0, old.Count == 0 ? $"{live.Count} live" : $"too old: {string.Join(", ", old)}", $"all know {target}",
+                "deploy the present build everywhere");
+        }
+        catch (SideUnavailableException)
+        {
+            return Check("replicas", false, "legacy does not answer", $"all know {target}", "bring legacy back");
+        }
+    }
+
+    private static Gate Check(string name, bool passed, string value, string required, string cure) =>
+        new(name, passed, value, required, passed ? "" : cure);
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,79 @@
+using Strangler.Mapping;
+
+namespace Strangler.DualWrite;
+
+/// <summary>
+/// Finds out whether a commit happened whose reply was lost. The look-up begins a transaction on the key: it waits for the locks of the lost one, which the
+/// server may still be committing or rolling back, so the answer is final.
+/// </summary>
+internal sealed class CommitDetective(ContextRuntime runtime)
+{
+    private const int Tries = 5;
+    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1));
+
+    /// <summary>Throws the attempt's <see cref="CommitOutcomeUnknownException"/> when it cannot be found out.</summary>
+    public async Task<bool> HappenedAsync(SideName side, WriteAttempt attempt, WriteCommand command)
+    {
+        for (var failures = 1; ; failures++)
+        {
+            try
+            {
+                // The caller's token does not count: an answer "cancelled" would say that nothing was written.
+                await using var transaction = await runtime.Sides.Of(side).Store.BeginAsync(
+                    new WriteIntent(attempt.Key, command.RequestKey), CancellationToken.None);
+                return Judge(side, attempt, command, transaction) ?? throw attempt.Unknown!;
+            }
+            catch (SideUnavailableException exception)
+            {
+                if (failures >= Tries || !exception.IsTransient)
+                {
+                    throw attempt.Unknown!;
+                }
+
+                await Task.Delay(Waits.After(failures, runtime.Random.NextDouble()), runtime.Time, CancellationToken.None);
+            }
+        }
+    }
+
+    private bool? Judge(SideName side, WriteAttempt attempt, WriteCommand command, ISideTransaction transaction)
+    {
+        if (command.RequestKey is not null)
+        {
+            return transaction.Request is not null;
+        }
+
+        var state = transaction.State;
+        if (attempt.Created)
+        {
+            // The id was allotted to this write alone.
+            return state.Row is not null || (state.Entity?.Version >= attempt.Entity!.Version && attempt.Fence.Stage != Stage.LegacyOnly);
+        }
+
+        return attempt.Fence.Stage == Stage.LegacyOnly
+            ? JudgeByContent(runtime.Kind(attempt.Key.Kind).Of(side).Lens, attempt, state)
+            : JudgeByVersion(attempt, state);
+    }
+
+    private static bool? JudgeByVersion(WriteAttempt attempt, SideState state)
+    {
+        var present = state.Version(attempt.Fence.DualEpoch);
+        return present.CompareTo(attempt.Entity!.Version) switch
+        {
+            < 0 => false,
+            0 => state.Entity!.FieldHashes.AsSpan().SequenceEqual(attempt.Entity.FieldHashes) && state.Entity.Tombstone == attempt.Entity.Tombstone,
+            _ => null, // Others have written since: over ours, or instead of it.
+        };
+    }
+
+    private static bool? JudgeByContent(IRecordLens lens, WriteAttempt attempt, SideState state)
+    {
+        var present = RecordEncoding.ContentHash(state.Row is null ? null : lens.Get(state.Row));
+        if (present.AsSpan().SequenceEqual(RecordEncoding.ContentHash(attempt.Record)))
+        {
+            return true;
+        }
+
+        var unchanged = state.Row is null ? attempt.Before is null : attempt.Before is not null && state.Row.SameAs(attempt.Before);
+        return unchanged ? false : null;
+    }
+}

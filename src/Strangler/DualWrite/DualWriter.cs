@@ -1,0 +1,351 @@
+using Microsoft.Extensions.Logging;
+using Strangler.Mapping;
+using Strangler.Telemetry;
+
+namespace Strangler.DualWrite;
+
+/// <summary>
+/// Reads and writes of one context in whatever stage it is in (PROTOCOL §2 and §5). The stage that this process believes in is only a hint: the side that is
+/// asked says in the same snapshot, or the same transaction, whether it leads.
+/// </summary>
+public sealed class DualWriter
+{
+    private const int MaxRetries = 5;
+    private static readonly BackOff Retries = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(500));
+
+    private readonly ContextRuntime _runtime;
+    private readonly CommitDetective _detective;
+    private readonly ILogger _log;
+
+    public DualWriter(ContextRuntime runtime)
+    {
+        _runtime = runtime;
+        _detective = new CommitDetective(runtime);
+        _log = runtime.Loggers.CreateLogger<DualWriter>();
+    }
+
+    private ContextSides Sides => _runtime.Sides;
+
+    /// <summary>
+    /// The lead's state of an entity; a null record when it is not there. Throws <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> (with its
+    /// id) when it is there and cannot be read, <see cref="SwitchingException"/> when no side answered within the pause budget.
+    /// </summary>
+    public async Task<(Record? Record, LoadToken Token)> ReadAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        var kind = _runtime.Kind(key.Kind);
+        var patience = new Patience(_runtime);
+        var hint = await LeadAsync(patience, cancellationToken);
+        while (true)
+        {
+            try
+            {
+                var state = await Sides.Of(hint.Lead).Store.ReadAsync(key, cancellationToken);
+                if (state.Fence.AnswersReads)
+                {
+                    _runtime.Stage.Learn(hint.Lead, state.Fence);
+                    return await AnswerAsync(kind, key, hint.Lead, state, cancellationToken);
+                }
+
+                hint = await OtherLeadAsync(hint, fence => fence.AnswersReads, patience, cancellationToken);
+            }
+            catch (SideUnavailableException exception) when (MayHaveMoved(exception, hint))
+            {
+                hint = await MovedAsync(hint, cancellationToken) ?? throw Again(exception);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale load,
+    /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/>, and
+    /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing was written.
+    /// </summary>
+    public async Task<WriteResult> WriteAsync(WriteCommand command, CancellationToken cancellationToken)
+    {
+        var began = _runtime.Time.GetTimestamp();
+        var outcome = "failed";
+        try
+        {
+            var result = await WriteOnLeadAsync(command, cancellationToken);
+            outcome = result.Replayed ? "replayed" : "written";
+            return result;
+        }
+        catch (ConflictException)
+        {
+            outcome = "conflict";
+            throw;
+        }
+        catch (SwitchingException)
+        {
+            outcome = "switching";
+            throw;
+        }
+        finally
+        {
+            EngineMeter.Written(_runtime.Context, outcome, _runtime.Time.GetElapsedTime(began));
+        }
+    }
+
+    internal static LoadToken TokenOf(SideName side, SideState state, Record? record) =>
+        new(side, state.Fence.Stage, state.Fence.Epoch, state.Version(state.Fence.DualEpoch), RecordEncoding.ContentHash(record))
+        {
+            ForeignSeq = state.Entity?.ForeignSeq ?? 0,
+        };
+
+    internal static Record? Decode(IRecordLens lens, EntityKey key, AggregateRow? row)
+    {
+        try
+        {
+            return row is null ? null : lens.Get(row);
+        }
+        catch (UnreadableException exception) when (exception.Id is null)
+        {
+            throw new UnreadableException(exception.Place, exception.Reason, exception) { Id = key.Id };
+        }
+    }
+
+    private async Task<(Record? Record, LoadToken Token)> AnswerAsync(
+        EntityKind kind, EntityKey key, SideName side, SideState state, CancellationToken cancellationToken)
+    {
+        if (state.Row is null && side == SideName.New && await Sides.Quarantine.FindAsync(key, cancellationToken) is { } entry)
+        {
+            throw new QuarantinedException(key, $"{entry.Place}: {entry.Reason}");
+        }
+
+        var record = Decode(kind.Of(side).Lens, key, state.Row);
+        if (state.Fence is { Role: FenceRole.Lead, Stage: Stage.ShadowRead or Stage.NewLeads })
+        {
+            _runtime.Shadow.Offer(key, side, state.Fence.Epoch);
+        }
+
+        return (record, TokenOf(side, state, record));
+    }
+
+    private async Task<WriteResult> WriteOnLeadAsync(WriteCommand command, CancellationToken cancellationToken)
+    {
+        var patience = new Patience(_runtime);
+        var hint = await LeadAsync(patience, cancellationToken);
+        var failures = 0;
+        long reserved = 0;
+        while (true)
+        {
+            var key = command.Key;
+            if (key.Id == 0 && hint.Lead == SideName.New)
+            {
+                // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
+                reserved = reserved != 0 ? reserved : await Sides.PublicIds.TakeAsync(key.Kind, cancellationToken);
+                key = key with { Id = reserved };
+            }
+
+            try
+            {
+                var attempt = await AttemptAsync(hint.Lead, key, command, cancellationToken);
+                if (attempt.Result is { } written)
+                {
+                    await BringAlongAsync(hint.Lead, attempt, command, cancellationToken);
+                    return written;
+                }
+
+                if (attempt.Request is { } known)
+                {
+                    return await ReplayAsync(hint.Lead, attempt.Fence, command.Key with { Id = known.Id }, known, cancellationToken);
+                }
+
+                hint = await OtherLeadAsync(hint, fence => fence.Role == FenceRole.Lead, patience, cancellationToken);
+            }
+            catch (SideUnavailableException exception) when (exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries)
+            {
+                _log.WriteRetried(_runtime.Context, command.Key.Kind, failures, exception);
+                await Task.Delay(Retries.After(failures, _runtime.Random.NextDouble()), _runtime.Time, cancellationToken);
+            }
+            catch (SideUnavailableException exception) when (MayHaveMoved(exception, hint))
+            {
+                hint = await MovedAsync(hint, cancellationToken) ?? throw Again(exception);
+            }
+        }
+    }
+
+    private async Task<WriteAttempt> AttemptAsync(SideName side, EntityKey key, WriteCommand command, CancellationToken cancellationToken)
+    {
+        WriteAttempt attempt;
+        await using (var transaction = await Sides.Of(side).Store.BeginAsync(new WriteIntent(key, command.RequestKey), cancellationToken))
+        {
+            var (state, fence) = (transaction.State, transaction.State.Fence);
+            if (fence.Role != FenceRole.Lead || transaction.Request is not null)
+            {
+                return new WriteAttempt(fence) { Request = fence.Role == FenceRole.Lead ? transaction.Request : null };
+            }
+
+            _runtime.Stage.Learn(side, fence);
+            RefuseStale(side, key, state, command.Loaded);
+            attempt = await PrepareAsync(side, key, command, transaction, cancellationToken);
+            if (attempt.Nothing)
+            {
+                return attempt;
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                // From here on the caller's token no longer counts: half a commit cannot be taken back.
+                await transaction.CommitAsync(CancellationToken.None);
+                return attempt;
+            }
+            catch (CommitOutcomeUnknownException exception)
+            {
+                _log.CommitUnknown(_runtime.Context, key.Kind, exception);
+                attempt = attempt with { Unknown = exception };
+            }
+        }
+
+        // Outside of the transaction, whose locks the look-up would wait for.
+        return await _detective.HappenedAsync(side, attempt, command)
+            ? attempt
+            : throw new SideUnavailableException(side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
+    }
+
+    private void RefuseStale(SideName side, EntityKey key, SideState state, LoadToken? loaded)
+    {
+        if (loaded is null)
+        {
+            return;
+        }
+
+        var present = TokenOf(side, state, side == SideName.Legacy ? Decode(_runtime.Kind(key.Kind).Of(side).Lens, key, state.Row) : null);
+        if (loaded.IsStale(present, state.Fence.DualEpoch))
+        {
+            var shown = side == SideName.New ? present.Version.ToString() : present.Display;
+            throw new ConflictException(key, loaded.Display, shown);
+        }
+    }
+
+    private async Task<WriteAttempt> PrepareAsync(
+        SideName side, EntityKey key, WriteCommand command, ISideTransaction transaction, CancellationToken cancellationToken)
+    {
+        var (state, fence) = (transaction.State, transaction.State.Fence);
+        var (id, record) = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
+        var present = state.Version(fence.DualEpoch);
+        var nothing = record is null && state.Row is null;
+        var counted = fence.Stage != Stage.LegacyOnly && !nothing;
+        var version = counted ? present.Next() : present;
+        var written = key with { Id = id };
+        var entity = new EntityState(version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : _runtime.Hasher.Hash(record));
+        var attempt = new WriteAttempt(fence)
+        {
+            Key = written,
+            Created = command.Key.Id == 0,
+            Before = state.Row,
+            Record = record,
+            Entity = entity,
+            Nothing = nothing,
+            Result = new WriteResult(id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record), Replayed: false),
+        };
+        if (nothing)
+        {
+            return attempt;
+        }
+
+        if (counted)
+        {
+            await transaction.SetEntityAsync(written, entity, cancellationToken);
+        }
+
+        if (Stages.IsDual(fence.Stage))
+        {
+            await transaction.AppendJournalAsync(written, version, command.Actor, cancellationToken);
+        }
+
+        if (command.RequestKey is not null)
+        {
+            await transaction.SaveRequestAsync(command.RequestKey, id, version, cancellationToken);
+        }
+
+        return attempt;
+    }
+
+    private async Task BringAlongAsync(SideName side, WriteAttempt attempt, WriteCommand command, CancellationToken cancellationToken)
+    {
+        if (!attempt.Nothing && Stages.IsDual(attempt.Fence.Stage))
+        {
+            await _runtime.InlineApply.RunAsync(
+                attempt.Key, Stages.Other(side), new CarriedWrite(attempt.Result!.Version, command.RequestKey), cancellationToken);
+        }
+    }
+
+    private async Task<WriteResult> ReplayAsync(
+        SideName side, FenceRow fence, EntityKey key, RequestResult known, CancellationToken cancellationToken)
+    {
+        // The entity may have moved on since: a save that rests on this result must then be refused, so the token keeps the version of back then.
+        var (_, present) = await ReadAsync(key, cancellationToken);
+        var token = present with { Version = fence.Stage == Stage.LegacyOnly ? present.Version : known.Version };
+        _log.RequestReplayed(_runtime.Context, key.Kind, side);
+        return new WriteResult(known.Id, known.Version, token, Replayed: true);
+    }
+
+    private async Task<StageHint> LeadAsync(Patience patience, CancellationToken cancellationToken)
+    {
+        var hint = _runtime.Stage.Current ?? await _runtime.Stage.RefreshAsync(cancellationToken);
+        while (hint is null)
+        {
+            await patience.WaitAsync(cancellationToken);
+            hint = await _runtime.Stage.RefreshAsync(cancellationToken);
+        }
+
+        return hint;
+    }
+
+    // The side that was asked does not take it (any more). Asks the fences; waits only when the same side is still the one to ask.
+    private async Task<StageHint> OtherLeadAsync(
+        StageHint asked, Func<FenceRow, bool> takesIt, Patience patience, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (await _runtime.Stage.RefreshAsync(cancellationToken) is { } hint && takesIt(hint.Fence))
+            {
+                if (hint.Lead == asked.Lead)
+                {
+                    // Denied a moment ago, lead again now: the flip was aborted. Bounded all the same, should a fence contradict itself.
+                    await patience.WaitAsync(cancellationToken);
+                }
+
+                return hint;
+            }
+
+            await patience.WaitAsync(cancellationToken);
+        }
+    }
+
+    // The side that is believed to lead does not answer. It may have stopped leading long ago; but from LegacyOnly nobody goes straight to the new side,
+    // and there the new side is not to be asked for anything.
+    private static bool MayHaveMoved(SideUnavailableException exception, StageHint hint) =>
+        exception.Side == hint.Lead && hint.Stage != Stage.LegacyOnly;
+
+    private async Task<StageHint?> MovedAsync(StageHint asked, CancellationToken cancellationToken) =>
+        await _runtime.Stage.RefreshAsync(cancellationToken) is { } hint && hint.Lead != asked.Lead ? hint : null;
+
+    private static Exception Again(SideUnavailableException exception) =>
+        new SideUnavailableException(exception.Side, "does not answer, and leads", exception.IsTransient, exception);
+}
+
+/// <summary>One try of a write: what was about to be committed, or why nothing was.</summary>
+internal sealed record WriteAttempt(FenceRow Fence)
+{
+    public EntityKey Key { get; init; }
+
+    public bool Created { get; init; }
+
+    public AggregateRow? Before { get; init; }
+
+    public Record? Record { get; init; }
+
+    public EntityState? Entity { get; init; }
+
+    /// <summary>There was nothing to delete.</summary>
+    public bool Nothing { get; init; }
+
+    public WriteResult? Result { get; init; }
+
+    public RequestResult? Request { get; init; }
+
+    public CommitOutcomeUnknownException? Unknown { get; init; }
+}

@@ -1,0 +1,221 @@
+using Microsoft.Extensions.Logging;
+using Strangler.Backfill;
+using Strangler.Mapping;
+
+namespace Strangler.DualWrite;
+
+/// <summary>What an apply came to.</summary>
+public enum ApplyResult
+{
+    /// <summary>The follower has the lead's state now.</summary>
+    Applied,
+
+    /// <summary>It had it already.</summary>
+    Superseded,
+
+    /// <summary>The side that was to follow does not follow (any more); nothing was written.</summary>
+    NotFollower,
+}
+
+/// <summary>The write that an inline apply comes from: its version and request key, so that the request need not be looked up.</summary>
+internal sealed record CarriedWrite(EntityVersion Version, string? RequestKey);
+
+/// <summary>
+/// Brings the follower to the lead's present state of one key (PROTOCOL §2 step 4): inline, by the relay, by a repair. Idempotent; runs of one key take turns on
+/// the follower's entity row, and each reads the lead only after it has that lock, so an older state is never written over a newer one.
+/// </summary>
+/// <remarks>
+/// Why a flip cannot slip in between: the follower's fence is held shared from the first statement to the commit. The follower becomes lead only after
+/// its fence was set to prepared, which waits for this transaction; and the lead stops being the lead only after that.
+/// <para>
+/// A follower whose fence lags behind (its dual epoch, or its epoch after a move that kept the lead, or a prepared row that an aborted flip left) is brought
+/// up by a compare-and-set of its own, outside of the apply's transaction, and only while the lead's fence says lead or switching with a higher
+/// epoch: a prepared row of a lower epoch can never be promoted, so nothing is taken from anyone. While the lead is switching, a plain follower's epoch is left to
+/// the flipper, whose compare-and-set would otherwise fail for nothing.
+/// </para>
+/// </remarks>
+public sealed class FollowerApplier(ContextRuntime runtime)
+{
+    private const int MaxRaises = 3;
+
+    private readonly ILogger _log = runtime.Loggers.CreateLogger<FollowerApplier>();
+
+    /// <summary>
+    /// Throws <see cref="UnreadableException"/> (after listing the key in quarantine) and <see cref="CannotHoldException"/>, <see cref="RegressionException"/>,
+    /// <see cref="ForeignChangeException"/>: those do not pass by themselves. The follower is the side that does not lead, unless given.
+    /// </summary>
+    public async Task<ApplyResult> ApplyAsync(EntityKey key, CancellationToken cancellationToken, SideName? follower = null) =>
+        await ApplyAsync(key, follower ?? Stages.Other((await runtime.Stage.GetAsync(cancellationToken)).Lead), carried: null, cancellationToken);
+
+    internal async Task<ApplyResult> ApplyAsync(EntityKey key, SideName follower, CarriedWrite? carried, CancellationToken cancellationToken)
+    {
+        for (var raises = 0; ; raises++)
+        {
+            var turn = new ApplyTurn(runtime, key, follower, carried);
+            var result = await turn.RunAsync(cancellationToken);
+            if (result is { } done)
+            {
+                await SettleAsync(turn, cancellationToken);
+                return done;
+            }
+
+            if (raises == MaxRaises || !await RaiseAsync(follower, turn, cancellationToken))
+            {
+                return ApplyResult.NotFollower;
+            }
+        }
+    }
+
+    private async Task SettleAsync(ApplyTurn turn, CancellationToken cancellationToken)
+    {
+        if (turn.MayBeQuarantined)
+        {
+            await runtime.Sides.Quarantine.RemoveAsync(turn.Key, cancellationToken);
+        }
+
+        await runtime.Sides.Of(Stages.Other(turn.Follower)).Journal.SettleAsync(
+            turn.Key, turn.Accepted.Version, turn.Accepted.ForeignSeq, cancellationToken);
+    }
+
+    private async Task<bool> RaiseAsync(SideName follower, ApplyTurn turn, CancellationToken cancellationToken)
+    {
+        if (turn.FollowerFence is not { } behind || turn.LeadFence is not { } lead || !MustBeRaised(behind, lead))
+        {
+            return false;
+        }
+
+        var next = new FenceRow(FenceRole.Follower, lead.Stage, lead.Epoch, lead.DualEpoch);
+        await runtime.Sides.Of(follower).Fence.CompareAndSetAsync(behind, next, runtime.Options.FenceLockTimeout, cancellationToken);
+        _log.FollowerRaised(runtime.Context, follower, behind.Epoch, lead.Epoch);
+        return true;
+    }
+
+    /// <summary>Whether the follower's fence must first be brought up to the lead's.</summary>
+    internal static bool MustBeRaised(FenceRow follower, FenceRow lead) =>
+        lead.AnswersReads && Stages.IsDual(lead.Stage) && follower.Epoch < lead.Epoch
+        && (follower.Role == FenceRole.Prepared
+            || (follower.Role == FenceRole.Follower && (lead.Role == FenceRole.Lead || follower.DualEpoch != lead.DualEpoch)));
+}
+
+/// <summary>One transaction of an apply.</summary>
+internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName follower, CarriedWrite? carried)
+{
+    private readonly EntityKind _kind = runtime.Kind(key.Kind);
+    private readonly SideName _leadSide = Stages.Other(follower);
+
+    public EntityKey Key => key;
+
+    public SideName Follower => follower;
+
+    public FenceRow? FollowerFence { get; private set; }
+
+    public FenceRow? LeadFence { get; private set; }
+
+    /// <summary>What the follower has accepted, after a result.</summary>
+    public EntityState Accepted { get; private set; } = new(default, 0, false, []);
+
+    /// <summary>Whether the key may stand in quarantine: not when the follower had accepted the state just before, for that was readable.</summary>
+    public bool MayBeQuarantined { get; private set; }
+
+    private ISideStore LeadStore => runtime.Sides.Of(_leadSide).Store;
+
+    /// <summary>Null: the fences do not allow it as they are.</summary>
+    public async Task<ApplyResult?> RunAsync(CancellationToken cancellationToken)
+    {
+        await using var transaction = await runtime.Sides.Of(follower).Store.BeginAsync(new WriteIntent(key), cancellationToken);
+        var was = transaction.State;
+        var lead = await LeadStore.ReadAsync(key, cancellationToken);
+        (FollowerFence, LeadFence) = (was.Fence, lead.Fence);
+        if (was.Fence.Role != FenceRole.Follower || !lead.Fence.AnswersReads || !Stages.IsDual(lead.Fence.Stage)
+            || was.Fence.Epoch > lead.Fence.Epoch || FollowerApplier.MustBeRaised(was.Fence, lead.Fence))
+        {
+            return null;
+        }
+
+        var version = lead.Version(lead.Fence.DualEpoch);
+        var foreignSeq = lead.Entity?.ForeignSeq ?? 0;
+        RefuseForeignChange(was.Entity, foreignSeq);
+        if (was.Entity is { } accepted && IsAccepted(accepted, version, foreignSeq))
+        {
+            Accepted = accepted;
+            MayBeQuarantined = _leadSide == SideName.Legacy;
+            return ApplyResult.Superseded;
+        }
+
+        await ApplyAsync(transaction, lead, version, foreignSeq, cancellationToken);
+        return ApplyResult.Applied;
+    }
+
+    private void RefuseForeignChange(EntityState? accepted, long leadSeq)
+    {
+        if (follower == SideName.Legacy && accepted is not null && accepted.ForeignSeq > leadSeq)
+        {
+            throw new ForeignChangeException(key, accepted.ForeignSeq - leadSeq);
+        }
+    }
+
+    // The lead was read under the follower's lock, as was everything accepted before: in a sound system the mark cannot be ahead of the lead.
+    private bool IsAccepted(EntityState accepted, EntityVersion version, long foreignSeq)
+    {
+        if (accepted.Version > version)
+        {
+            throw new RegressionException(key, version, accepted.Version);
+        }
+
+        return accepted.Version == version && accepted.ForeignSeq >= foreignSeq;
+    }
+
+    private async Task ApplyAsync(
+        ISideTransaction transaction, SideState lead, EntityVersion version, long foreignSeq, CancellationToken cancellationToken)
+    {
+        var was = transaction.State;
+        var record = await ReadLeadAsync(lead, cancellationToken);
+        var present = record is null || was.Row is null ? null : _kind.Of(follower).Lens.Get(was.Row);
+        var filled = record is null ? null : RecordMerge.Fill(record, present, _kind.Of(_leadSide).Lens);
+        await _kind.Of(follower).PutAsync(transaction, key, filled, cancellationToken);
+        Accepted = new EntityState(version, foreignSeq, record is null, record is null ? [] : runtime.Hasher.Hash(record));
+        await transaction.SetEntityAsync(key, Accepted, cancellationToken);
+        await CarryRequestsAsync(transaction, was.Entity, version, cancellationToken);
+        MayBeQuarantined = _leadSide == SideName.Legacy && !(was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
+        await transaction.CommitAsync(CancellationToken.None);
+    }
+
+    private async Task<Record?> ReadLeadAsync(SideState lead, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return DualWriter.Decode(_kind.Of(_leadSide).Lens, key, lead.Row);
+        }
+        catch (UnreadableException exception) when (_leadSide == SideName.Legacy)
+        {
+            var now = runtime.Time.GetUtcNow().UtcDateTime;
+            await runtime.Sides.Quarantine.PutAsync(
+                key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
+            throw;
+        }
+    }
+
+    // Request keys travel with the state, so that a caller's retry after a flip finds its result on the new lead. The inline apply of the very next version
+    // knows the only one there can be; everyone else asks the lead.
+    private async Task CarryRequestsAsync(
+        ISideTransaction transaction, EntityState? accepted, EntityVersion version, CancellationToken cancellationToken)
+    {
+        if (carried is not null && carried.Version == version && accepted?.Version.Next() == version)
+        {
+            if (carried.RequestKey is not null)
+            {
+                await transaction.SaveRequestAsync(carried.RequestKey, key.Id, version, cancellationToken);
+            }
+
+            return;
+        }
+
+        foreach (var request in await LeadStore.RequestsAsync(key, accepted?.Version, cancellationToken))
+        {
+            if (request.Version <= version)
+            {
+                await transaction.SaveRequestAsync(request.RequestKey, key.Id, request.Version, cancellationToken);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Logging;
+
+namespace Strangler.DualWrite;
+
+/// <summary>Event ids 1000–1099. Keys may be named, values of entities never.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1000, LogLevel.Information, "{Context}: a write of a {Kind} is repeated as a whole (failure {Failures})")]
+    public static partial void WriteRetried(this ILogger logger, string context, string kind, int failures, Exception exception);
+
+    [LoggerMessage(1001, LogLevel.Warning, "{Context}: the connection was lost while a {Kind} was being committed; looking up whether it happened")]
+    public static partial void CommitUnknown(this ILogger logger, string context, string kind, Exception exception);
+
+    [LoggerMessage(1002, LogLevel.Information, "{Context}: a request for a {Kind} had been carried out before ({Side} answered)")]
+    public static partial void RequestReplayed(this ILogger logger, string context, string kind, SideName side);
+
+    [LoggerMessage(1003, LogLevel.Warning, "{Context}: {Kind} {Id} was written, but the other side was not brought along ({Reason}); the relay will do it")]
+    public static partial void InlineApplyFailed(this ILogger logger, string context, string kind, long id, string reason, Exception exception);
+
+    [LoggerMessage(1004, LogLevel.Warning, "{Context}: the follower's circuit breaker is {State}")]
+    public static partial void BreakerChanged(this ILogger logger, string context, string state);
+
+    [LoggerMessage(1005, LogLevel.Information, "{Context}: the fence of the following {Side} side was brought from epoch {From} to {To}")]
+    public static partial void FollowerRaised(this ILogger logger, string context, SideName side, long from, long to);
+
+    [LoggerMessage(1006, LogLevel.Warning, "{Context}: a shadow read of a {Kind} could not be compared ({Reason})")]
+    public static partial void ShadowReadFailed(this ILogger logger, string context, string kind, string reason, Exception exception);
+
+    [LoggerMessage(1007, LogLevel.Warning, "{Context}: {Reads} shadow reads could not be counted")]
+    public static partial void ShadowCountsLost(this ILogger logger, string context, long reads, Exception exception);
+}

@@ -1,0 +1,36 @@
+using Strangler.Mapping;
+
+namespace Strangler.DualWrite;
+
+/// <summary>
+/// What one write does on the side that leads, inside its transaction: reads what <paramref name="transaction"/> has under lock, saves, and returns the
+/// public id with the record that the side holds afterwards (null: deleted). It may be called again when the transaction has to be repeated, and on the other
+/// side when a flip came in between.
+/// </summary>
+public delegate Task<(long Id, Record? Record)> LeadWrite(
+    ISideRepository lead, ISideTransaction transaction, EntityKey key, CancellationToken cancellationToken);
+
+/// <summary>One write of one entity.</summary>
+public sealed class WriteCommand
+{
+    /// <summary>Id 0 creates.</summary>
+    public required EntityKey Key { get; init; }
+
+    /// <summary>What the caller had loaded; null when the write does not rest on anything that was read before.</summary>
+    public LoadToken? Loaded { get; init; }
+
+    /// <summary>Makes the write repeatable: the same key gives the same result, once. Unique among all callers; kept 7 days.</summary>
+    public string? RequestKey { get; init; }
+
+    /// <summary>For the journal and the timeline.</summary>
+    public string Actor { get; init; } = "unknown";
+
+    public required LeadWrite Write { get; init; }
+}
+
+/// <summary>A write that has happened.</summary>
+/// <param name="Id">Public id.</param>
+/// <param name="Version">The version it gave the entity.</param>
+/// <param name="Token">To save the same instance again.</param>
+/// <param name="Replayed">Whether the request key had been seen before and nothing was written now.</param>
+public sealed record WriteResult(long Id, EntityVersion Version, LoadToken Token, bool Replayed);

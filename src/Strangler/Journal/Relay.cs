@@ -1,0 +1,196 @@
+using Microsoft.Extensions.Logging;
+using Strangler.DualWrite;
+using Strangler.Telemetry;
+
+namespace Strangler.Journal;
+
+/// <summary>What one pass over the journal came to.</summary>
+public sealed record RelayPass(int Applied, int Superseded, int Failed, int Parked)
+{
+    public static readonly RelayPass None = new(0, 0, 0, 0);
+
+    public static RelayPass operator +(RelayPass left, RelayPass right) => new(
+        left.Applied + right.Applied, left.Superseded + right.Superseded, left.Failed + right.Failed, left.Parked + right.Parked);
+}
+
+/// <summary>
+/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. Any number of processes may run one. Idle while
+/// there is no follower (LegacyOnly, NewOnly). No lock on the lead is held while the follower is spoken to.
+/// </summary>
+public sealed class Relay(ContextRuntime runtime)
+{
+    /// <summary>Keys that are brought over side by side.</summary>
+    private const int Lanes = 4;
+
+    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(30));
+
+    private readonly FollowerApplier _applier = new(runtime);
+    private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
+
+    /// <summary>
+    /// Runs until cancelled, and owns what must run with it: the heartbeat and the shadow reads. Failures are logged and tried again; only cancellation ends it.
+    /// </summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await LeaveAsync();
+        }
+    }
+
+    /// <summary>Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays.</summary>
+    public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
+    {
+        var total = RelayPass.None;
+        while (await PassAsync(cancellationToken) is { } pass)
+        {
+            total += pass;
+        }
+
+        return total;
+    }
+
+    private async Task RelayAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await TryPassesAsync(cancellationToken);
+            await runtime.WaitForWakeAsync(runtime.Options.RelayPoll, cancellationToken);
+        }
+    }
+
+    private async Task TryPassesAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await DrainAsync(cancellationToken);
+            if (runtime.Stage.Current is { } hint && Stages.IsDual(hint.Stage))
+            {
+                var depth = await runtime.Sides.Of(hint.Lead).Journal.DepthAsync(cancellationToken);
+                EngineMeter.JournalIs(runtime.Context, depth.Open, depth.Parked, depth.Lag);
+            }
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            _log.PassFailed(runtime.Context, Failures.Describe(exception), exception);
+        }
+    }
+
+    // Null: nothing is due, or there is nothing to follow. The stage is taken from the fences each time: a relay that slept through a flip finds the other lead.
+    private async Task<RelayPass?> PassAsync(CancellationToken cancellationToken)
+    {
+        if (await runtime.Stage.RefreshAsync(cancellationToken) is not { } hint || !Stages.IsDual(hint.Stage))
+        {
+            return null;
+        }
+
+        var journal = runtime.Sides.Of(hint.Lead).Journal;
+        var claims = await journal.ClaimAsync(runtime.Replica, runtime.Options.RelayBatch, runtime.Options.RelayLease, cancellationToken);
+        if (claims.Count == 0)
+        {
+            return null;
+        }
+
+        var queue = new Queue<JournalClaim>(claims);
+        var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(_ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
+        return (await Task.WhenAll(lanes)).Aggregate(RelayPass.None, (left, right) => left + right);
+    }
+
+    private async Task<RelayPass> LaneAsync(IJournal journal, SideName follower, Queue<JournalClaim> queue, CancellationToken cancellationToken)
+    {
+        var pass = RelayPass.None;
+        while (Next(queue) is { } claim)
+        {
+            pass += await ApplyAsync(journal, follower, claim, cancellationToken);
+        }
+
+        return pass;
+    }
+
+    private static JournalClaim? Next(Queue<JournalClaim> queue)
+    {
+        lock (queue)
+        {
+            return queue.TryDequeue(out var claim) ? claim : null;
+        }
+    }
+
+    private async Task<RelayPass> ApplyAsync(IJournal journal, SideName follower, JournalClaim claim, CancellationToken cancellationToken)
+    {
+        try
+        {
+            switch (await _applier.ApplyAsync(claim.Key, follower, carried: null, cancellationToken))
+            {
+                case ApplyResult.Applied:
+                    EngineMeter.Relayed(runtime.Context, "applied");
+                    return new RelayPass(1, 0, 0, 0);
+                case ApplyResult.Superseded:
+                    EngineMeter.Relayed(runtime.Context, "superseded");
+                    return new RelayPass(0, 1, 0, 0);
+                default:
+                    // A flip is in its last steps, or over. If it is aborted, this side's journal is drained again.
+                    await journal.FailAsync(claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
+                    return new RelayPass(0, 0, 1, 0);
+            }
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return await FailAsync(journal, claim, exception, cancellationToken);
+        }
+    }
+
+    private async Task<RelayPass> FailAsync(IJournal journal, JournalClaim claim, Exception exception, CancellationToken cancellationToken)
+    {
+        var attempts = claim.Attempts + 1;
+        var parks = Failures.IsPermanent(exception) || (attempts >= runtime.Options.MaxAttempts && !Failures.IsTransient(exception));
+        var reason = Failures.Describe(exception);
+        TimeSpan? delay = parks ? null : Waits.After(attempts, runtime.Random.NextDouble());
+        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        EngineMeter.Relayed(runtime.Context, parks ? "parked" : "failed");
+        if (parks)
+        {
+            _log.Parked(runtime.Context, claim.Key.Kind, claim.Key.Id, attempts, reason, exception);
+        }
+        else
+        {
+            _log.ApplyFailed(runtime.Context, claim.Key.Kind, claim.Key.Id, attempts, reason, exception);
+        }
+
+        return parks ? new RelayPass(0, 0, 0, 1) : new RelayPass(0, 0, 1, 0);
+    }
+
+    private async Task BeatAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await runtime.Sides.Replicas.BeatAsync(runtime.Replica, runtime.Build, Enum.GetValues<Stage>()[^1], cancellationToken);
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                // Legacy may be down while the new side leads; only a gate misses the beat.
+                _log.BeatFailed(runtime.Context, Failures.Describe(exception), exception);
+            }
+
+            await Task.Delay(runtime.Options.ReplicaLiveness / 3, runtime.Time, cancellationToken);
+        }
+    }
+
+    private async Task LeaveAsync()
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2), runtime.Time);
+        try
+        {
+            await runtime.Sides.Replicas.LeaveAsync(runtime.Replica, timeout.Token);
+        }
+        catch (Exception exception)
+        {
+            _log.BeatFailed(runtime.Context, Failures.Describe(exception), exception);
+        }
+    }
+}

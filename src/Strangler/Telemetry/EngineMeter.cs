@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Strangler.Telemetry;
+
+/// <summary>The engine's instruments, meter <c>Strangler</c>. Tags are the context and a few fixed words; never ids or values of entities.</summary>
+internal static class EngineMeter
+{
+    private static readonly Meter Meter = new("Strangler");
+
+    private static readonly Counter<long> Writes = Meter.CreateCounter<long>(
+        "strangler.writes", "{write}", "Writes by outcome: written, replayed, conflict, switching, failed.");
+
+    private static readonly Histogram<double> WriteDuration = Meter.CreateHistogram<double>(
+        "strangler.write.duration", "s", "From the call to the answer, the inline apply included.");
+
+    private static readonly Counter<long> InlineApplies = Meter.CreateCounter<long>(
+        "strangler.inline_applies", "{apply}", "Inline applies by outcome: applied, superseded, not_follower, failed, skipped.");
+
+    private static readonly Counter<long> RelayApplies = Meter.CreateCounter<long>(
+        "strangler.relay_applies", "{apply}", "Applies by the relay by outcome: applied, superseded, failed, parked.");
+
+    private static readonly Gauge<long> JournalOpen = Meter.CreateGauge<long>("strangler.journal.open", "{row}", "Journal rows waiting or claimed.");
+
+    private static readonly Gauge<long> JournalParked = Meter.CreateGauge<long>("strangler.journal.parked", "{row}", "Journal rows set aside.");
+
+    private static readonly Gauge<double> JournalLag = Meter.CreateGauge<double>("strangler.journal.lag", "s", "Age of the oldest open journal row.");
+
+    private static readonly Gauge<int> Breaker = Meter.CreateGauge<int>("strangler.breaker.open", null, "1 while inline applies are skipped.");
+
+    private static readonly Gauge<long> IdsLeft = Meter.CreateGauge<long>("strangler.ids_left", "{id}", "Reserved public ids not yet used.");
+
+    private static readonly Counter<long> ShadowReads = Meter.CreateCounter<long>(
+        "strangler.shadow_reads", "{read}", "Shadow reads by outcome: matched, mismatched, unsettled, failed, dropped.");
+
+    private static readonly Counter<long> Moves = Meter.CreateCounter<long>("strangler.moves", "{move}", "Stage moves by outcome: done, aborted, refused.");
+
+    public static void Written(string context, string outcome, TimeSpan took)
+    {
+        Writes.Add(1, Tags(context, outcome));
+        WriteDuration.Record(took.TotalSeconds, new TagList { { "context", context } });
+    }
+
+    public static void AppliedInline(string context, string outcome) => InlineApplies.Add(1, Tags(context, outcome));
+
+    public static void Relayed(string context, string outcome) => RelayApplies.Add(1, Tags(context, outcome));
+
+    public static void JournalIs(string context, long open, long parked, TimeSpan lag)
+    {
+        var tags = new TagList { { "context", context } };
+        JournalOpen.Record(open, tags);
+        JournalParked.Record(parked, tags);
+        JournalLag.Record(lag.TotalSeconds, tags);
+    }
+
+    public static void BreakerIs(string context, bool open) => Breaker.Record(open ? 1 : 0, new TagList { { "context", context } });
+
+    public static void IdsAre(string context, string kind, long left) =>
+        IdsLeft.Record(left, new TagList { { "context", context }, { "kind", kind } });
+
+    public static void ShadowRead(string context, string outcome) => ShadowReads.Add(1, Tags(context, outcome));
+
+    public static void Moved(string context, string outcome) => Moves.Add(1, Tags(context, outcome));
+
+    private static TagList Tags(string context, string outcome) => new() { { "context", context }, { "outcome", outcome } };
+}
