@@ -131,10 +131,22 @@ internal sealed class BackfillRun
         finally
         {
             stop.Cancel();
-            await reading.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await EndAsync(reading);
         }
 
         return at;
+    }
+
+    // What stopped the pass is on its way up already, or is this very failure.
+    private static async Task EndAsync(Task reading)
+    {
+        try
+        {
+            await reading;
+        }
+        catch (Exception) when (reading.IsCompleted)
+        {
+        }
     }
 
     private async Task<LegacyChunk?> ReadChunkAsync(BackfillCheckpoint at, long from, CancellationToken cancellationToken)

@@ -65,8 +65,10 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         }
 
         var record = RecordMerge.Fill(entity.Record, was is null ? null : newLens.Get(was), legacyLens);
+
+        // As an apply does: the hashes are of the lead's own record, hidden values as hidden.
         return new BackfillWrite(
-            entity.Id, was, newLens.Put(record, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(record)));
+            entity.Id, was, newLens.Put(record, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(entity.Record)));
     }
 
     public QuarantineEntry Entry(long id, string place, string reason) => new(id, place, reason, time.GetUtcNow().UtcDateTime);

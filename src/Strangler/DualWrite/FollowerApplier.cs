@@ -15,10 +15,23 @@ public enum ApplyResult
 
     /// <summary>The side that was to follow does not follow (any more); nothing was written.</summary>
     NotFollower,
+
+    /// <summary>A repair only: since it looked, a write came in on either side. Nothing was written.</summary>
+    ChangedMeanwhile,
 }
 
 /// <summary>The write that an inline apply comes from: its version and request key, so that the request need not be looked up.</summary>
 internal sealed record CarriedWrite(EntityVersion Version, string? RequestKey);
+
+/// <summary>What a repair saw on both sides: it applies only where that still stands, and then although nothing is newer.</summary>
+internal sealed record SeenStates(bool LeadHasRow, EntityState? Lead, EntityState? Follower)
+{
+    public bool StandIn(SideState lead, SideState follower) =>
+        lead.Row is not null == LeadHasRow && Same(lead.Entity, Lead) && Same(follower.Entity, Follower);
+
+    private static bool Same(EntityState? now, EntityState? seen) =>
+        (now?.Version, now?.ForeignSeq, now?.Tombstone) == (seen?.Version, seen?.ForeignSeq, seen?.Tombstone);
+}
 
 /// <summary>
 /// Brings the follower to the lead's present state of one key (PROTOCOL §2 step 4): inline, by the relay, by a repair. Idempotent; runs of one key take turns on
@@ -47,12 +60,25 @@ public sealed class FollowerApplier(ContextRuntime runtime)
     public async Task<ApplyResult> ApplyAsync(EntityKey key, CancellationToken cancellationToken, SideName? follower = null) =>
         await ApplyAsync(key, follower ?? Stages.Other((await runtime.Stage.GetAsync(cancellationToken)).Lead), carried: null, cancellationToken);
 
-    internal async Task<ApplyResult> ApplyAsync(EntityKey key, SideName follower, CarriedWrite? carried, CancellationToken cancellationToken)
+    /// <summary>The same for a repair: also where the versions are equal and only the rows differ.</summary>
+    internal Task<ApplyResult> RepairAsync(EntityKey key, SideName follower, SeenStates seen, CancellationToken cancellationToken) =>
+        ApplyAsync(key, follower, carried: null, seen, cancellationToken);
+
+    internal Task<ApplyResult> ApplyAsync(EntityKey key, SideName follower, CarriedWrite? carried, CancellationToken cancellationToken) =>
+        ApplyAsync(key, follower, carried, seen: null, cancellationToken);
+
+    private async Task<ApplyResult> ApplyAsync(
+        EntityKey key, SideName follower, CarriedWrite? carried, SeenStates? seen, CancellationToken cancellationToken)
     {
         for (var raises = 0; ; raises++)
         {
-            var turn = new ApplyTurn(runtime, key, follower, carried);
+            var turn = new ApplyTurn(runtime, key, follower, carried, seen);
             var result = await turn.RunAsync(cancellationToken);
+            if (result is ApplyResult.ChangedMeanwhile)
+            {
+                return ApplyResult.ChangedMeanwhile;
+            }
+
             if (result is { } done)
             {
                 await SettleAsync(turn, cancellationToken);
@@ -98,7 +124,7 @@ public sealed class FollowerApplier(ContextRuntime runtime)
 }
 
 /// <summary>One transaction of an apply.</summary>
-internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName follower, CarriedWrite? carried)
+internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName follower, CarriedWrite? carried, SeenStates? seen = null)
 {
     private readonly EntityKind _kind = runtime.Kind(key.Kind);
     private readonly SideName _leadSide = Stages.Other(follower);
@@ -132,10 +158,15 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             return null;
         }
 
+        if (seen is not null && !seen.StandIn(lead, was))
+        {
+            return ApplyResult.ChangedMeanwhile;
+        }
+
         var version = lead.Version(lead.Fence.DualEpoch);
         var foreignSeq = lead.Entity?.ForeignSeq ?? 0;
         RefuseForeignChange(was.Entity, foreignSeq);
-        if (was.Entity is { } accepted && IsAccepted(accepted, version, foreignSeq))
+        if (was.Entity is { } accepted && IsAccepted(accepted, version, foreignSeq) && seen is null)
         {
             Accepted = accepted;
             MayBeQuarantined = _leadSide == SideName.Legacy;

@@ -32,10 +32,11 @@ internal sealed class ReconciliationPass
     private readonly ValueMask _mask;
     private readonly SuspectQueue _suspects;
     private readonly ConcurrentQueue<KeyRange> _ranges = new();
-    private readonly TaskCompletionSource _walked = new();
     private readonly Lock _gate = new();
     private readonly long _startedAt;
+    private TaskCompletionSource _stirred = new();
     private ExceptionDispatchInfo? _failure;
+    private volatile bool _walked;
     private long _total;
     private string? _waiting;
 
@@ -84,7 +85,8 @@ internal sealed class ReconciliationPass
         var walkers = Enumerable.Range(0, _options.Parallelism).Select(_ => GuardAsync(WalkAsync, stop)).ToList();
         var recheck = GuardAsync(RecheckAsync, stop);
         await Task.WhenAll(walkers);
-        _walked.TrySetResult();
+        _walked = true;
+        Stir();
         await recheck;
         _failure?.Throw();
         if (_scope.IsFull)
@@ -118,6 +120,7 @@ internal sealed class ReconciliationPass
         {
             Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
             stop.Cancel();
+            Stir();
         }
     }
 
@@ -207,6 +210,7 @@ internal sealed class ReconciliationPass
         {
             var mayDefer = chunk.Deferrals < MaxDeferrals && added == 0;
             added = _suspects.Add(suspects, added, _runtime.Time.GetUtcNow() + _options.RecheckDelay, allOrNothing: mayDefer);
+            Stir();
             if (added < suspects.Count && mayDefer)
             {
                 _ranges.Enqueue(chunk with { Deferrals = chunk.Deferrals + 1 });
@@ -229,22 +233,33 @@ internal sealed class ReconciliationPass
 
     private async Task RecheckAsync(CancellationToken cancellationToken)
     {
-        while (!_walked.Task.IsCompleted || _suspects.Count > 0)
+        while (true)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+
+            // Taken before looking: what is added after the look completes it.
+            var (stirred, walked) = (Volatile.Read(ref _stirred).Task, _walked);
             var due = _suspects.TakeDue(_runtime.Time.GetUtcNow(), RecheckBatch);
             if (due.Count > 0)
             {
                 await RecheckAsync(due, cancellationToken);
-                continue;
             }
-
-            using var nap = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var delay = Task.Delay(_options.RecheckDelay / 2, _runtime.Time, nap.Token);
-            await Task.WhenAny(_walked.Task.IsCompleted ? delay : _walked.Task, delay);
-            nap.Cancel();
-            cancellationToken.ThrowIfCancellationRequested();
+            else if (_suspects.Count > 0)
+            {
+                await Task.Delay(_options.RecheckDelay / 2, _runtime.Time, cancellationToken);
+            }
+            else if (walked)
+            {
+                return;
+            }
+            else
+            {
+                await stirred;
+            }
         }
     }
+
+    private void Stir() => Interlocked.Exchange(ref _stirred, new TaskCompletionSource()).TrySetResult();
 
     private async Task RecheckAsync(IReadOnlyList<Suspect> due, CancellationToken cancellationToken)
     {

@@ -33,8 +33,8 @@ internal sealed class World
             sides.Sides,
             [new EntityKind(
                 TestLens.Kind,
-                new PlainRepository(sides.Sides.Legacy.Store, TestLens.Legacy),
-                new PlainRepository(sides.Sides.New.Store, TestLens.New))],
+                new Repository(sides.Sides.Legacy.Store, TestLens.Legacy),
+                new Repository(sides.Sides.New.Store, TestLens.New))],
             new ContextOptions(),
             new FieldHasher(new byte[32], 1),
             time,
@@ -246,15 +246,8 @@ internal sealed class World
         return (legacy, @new);
     }
 
-    private sealed class PlainRepository(ISideStore store, IRecordLens lens) : ISideRepository
-    {
-        public ISideStore Store => store;
-
-        public IRecordLens Lens => lens;
-
-        public Task<Record?> PutAsync(ISideTransaction transaction, EntityKey key, Record? record, CancellationToken cancellationToken) =>
-            throw new NotSupportedException();
-    }
+    private sealed class Repository(ISideStore store, IRecordLens lens)
+        : SideRepository<TestEntity>(store, lens, new TestConverter(), TestLens.Kind);
 }
 
 /// <summary>Collects what is reported, at once and on the reporting thread.</summary>

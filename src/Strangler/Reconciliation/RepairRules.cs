@@ -1,0 +1,59 @@
+using Strangler.DualWrite;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>What a repair would do with a key.</summary>
+internal enum RepairPlan
+{
+    Nothing,
+
+    /// <summary>The follower gets the lead's rows.</summary>
+    Write,
+
+    /// <summary>The follower loses its rows, for the lead has none.</summary>
+    Remove,
+
+    Refuse,
+}
+
+/// <summary>What a repair may do: lead to follower, and only where that cannot destroy what nobody else has. Pure.</summary>
+internal static class RepairRules
+{
+    public static (RepairPlan Plan, string Why) Decide(PairView pair, Finding finding)
+    {
+        if (pair.Lead is not { } lead)
+        {
+            return (RepairPlan.Refuse, "a flip is on; try again");
+        }
+
+        return finding.Verdict switch
+        {
+            null or Verdict.Matched or Verdict.Explained or Verdict.NotComparable => (RepairPlan.Nothing, ""),
+            Verdict.InFlight => (RepairPlan.Nothing, "the relay brings it along"),
+            Verdict.Lagging => (RepairPlan.Refuse, $"{finding.Note}; that is the relay's: strangler relay"),
+            Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
+            Verdict.Regression => (RepairPlan.Refuse, $"{finding.Note}: the lead was set back, and a repair would destroy the newer state"),
+            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is, so removing it is left to an operator"),
+            _ => Refusal(pair, finding, lead) is { } why ? (RepairPlan.Refuse, why)
+                : (pair.Of(lead).Present ? RepairPlan.Write : RepairPlan.Remove, ""),
+        };
+    }
+
+    private static string? Refusal(PairView pair, Finding finding, SideName lead)
+    {
+        if (lead == SideName.Legacy)
+        {
+            return null;
+        }
+
+        // Legacy follows: what another program has put there is nowhere else. What it has removed can be put back.
+        if (pair.Legacy.ForeignSeq > pair.New.ForeignSeq || (finding.Verdict == Verdict.Uncaptured && pair.Legacy.Present))
+        {
+            return "another program's write to legacy would be overwritten unseen; let it be written to legacy once more, so that it is merged";
+        }
+
+        return pair.New.Present || pair.New.Tombstone
+            ? null
+            : "new leads, but has neither rows nor a tombstone: removing legacy's rows could destroy the last copy";
+    }
+}
