@@ -112,5 +112,5 @@ internal sealed class CommandRun : IDisposable
     }
 
     private static string OneLine(Exception exception) =>
-        exception is ConfigurationException ? exception.Message : exception.Message.ReplaceLineEndings(" ");
+        exception is ConfigurationException or Migrations.MigrationException ? exception.Message : exception.Message.ReplaceLineEndings(" ");
 }

@@ -9,7 +9,7 @@
 --
 -- Ids of donations begin far from the legacy ids: code that goes around the id map is found out at once.
 
-CREATE TABLE donation (
+CREATE TABLE IF NOT EXISTS donation (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   created_at DATETIME NULL DEFAULT NULL,
   amount BIGINT NOT NULL DEFAULT 0 COMMENT 'cents',
@@ -31,7 +31,7 @@ CREATE TABLE donation (
   KEY donation_backup (backed_up_at)
 ) ENGINE=InnoDB AUTO_INCREMENT=1000000001 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_donor (
+CREATE TABLE IF NOT EXISTS donation_donor (
   donation_id BIGINT UNSIGNED NOT NULL,
   type VARCHAR(32) NOT NULL DEFAULT 'unknown',
   salutation TEXT NOT NULL DEFAULT (''),
@@ -51,7 +51,7 @@ CREATE TABLE donation_donor (
   CONSTRAINT donation_donor_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_comment (
+CREATE TABLE IF NOT EXISTS donation_comment (
   donation_id BIGINT UNSIGNED NOT NULL,
   text TEXT NOT NULL DEFAULT (''),
   author VARCHAR(250) NOT NULL DEFAULT '',
@@ -61,7 +61,7 @@ CREATE TABLE donation_comment (
   CONSTRAINT donation_comment_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_tracking (
+CREATE TABLE IF NOT EXISTS donation_tracking (
   donation_id BIGINT UNSIGNED NOT NULL,
   campaign TEXT NOT NULL DEFAULT (''),
   keyword TEXT NOT NULL DEFAULT (''),
@@ -73,7 +73,7 @@ CREATE TABLE donation_tracking (
   CONSTRAINT donation_tracking_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_token (
+CREATE TABLE IF NOT EXISTS donation_token (
   donation_id BIGINT UNSIGNED NOT NULL,
   access_token TEXT NOT NULL DEFAULT (''),
   update_token TEXT NOT NULL DEFAULT (''),

@@ -1,7 +1,7 @@
 -- Payment data by type, each in a table of its own: an unconfirmed payment has no row, so nothing optional exists by accident.
 
 -- What a provider of payments reported, whichever it was.
-CREATE TABLE donation_payment (
+CREATE TABLE IF NOT EXISTS donation_payment (
   donation_id BIGINT UNSIGNED NOT NULL,
   transaction_id TEXT NOT NULL DEFAULT (''),
   provider_type TEXT NOT NULL DEFAULT (''),
@@ -15,7 +15,7 @@ CREATE TABLE donation_payment (
   CONSTRAINT donation_payment_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_payment_direct_debit (
+CREATE TABLE IF NOT EXISTS donation_payment_direct_debit (
   donation_id BIGINT UNSIGNED NOT NULL,
   iban TEXT NOT NULL DEFAULT (''),
   bic TEXT NOT NULL DEFAULT (''),
@@ -26,7 +26,7 @@ CREATE TABLE donation_payment_direct_debit (
   CONSTRAINT donation_payment_direct_debit_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_payment_bank_transfer (
+CREATE TABLE IF NOT EXISTS donation_payment_bank_transfer (
   donation_id BIGINT UNSIGNED NOT NULL,
   code VARCHAR(32) NOT NULL DEFAULT '',
   code_hash BINARY(32) GENERATED ALWAYS AS (UNHEX(SHA2(CAST(NULLIF(code, '') AS BINARY), 256))) STORED,
@@ -35,7 +35,7 @@ CREATE TABLE donation_payment_bank_transfer (
   CONSTRAINT donation_payment_bank_transfer_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_payment_paypal (
+CREATE TABLE IF NOT EXISTS donation_payment_paypal (
   donation_id BIGINT UNSIGNED NOT NULL,
   payer_id TEXT NOT NULL DEFAULT (''),
   subscription_id TEXT NOT NULL DEFAULT (''),
@@ -54,7 +54,7 @@ CREATE TABLE donation_payment_paypal (
   CONSTRAINT donation_payment_paypal_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_payment_credit_card (
+CREATE TABLE IF NOT EXISTS donation_payment_credit_card (
   donation_id BIGINT UNSIGNED NOT NULL,
   amount BIGINT NOT NULL DEFAULT 0 COMMENT 'cents',
   session_id TEXT NOT NULL DEFAULT (''),
@@ -68,7 +68,7 @@ CREATE TABLE donation_payment_credit_card (
   CONSTRAINT donation_payment_credit_card_donation FOREIGN KEY (donation_id) REFERENCES donation (id) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
 -- step
-CREATE TABLE donation_payment_sofort (
+CREATE TABLE IF NOT EXISTS donation_payment_sofort (
   donation_id BIGINT UNSIGNED NOT NULL,
   is_registered TINYINT(1) NOT NULL DEFAULT 0,
   confirmed_at DATETIME NULL DEFAULT NULL,
