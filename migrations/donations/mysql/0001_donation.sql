@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS donation (
   payment_state VARCHAR(32) NOT NULL DEFAULT 'new',
   is_moderated TINYINT(1) NOT NULL DEFAULT 0,
   is_cancelled TINYINT(1) NOT NULL DEFAULT 0,
+  is_deleted TINYINT(1) NOT NULL DEFAULT 0,
   deleted_at DATETIME NULL DEFAULT NULL,
   is_exported TINYINT(1) NOT NULL DEFAULT 0,
   exported_at DATETIME NULL DEFAULT NULL,
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS donation (
   is_confirmation_sent TINYINT(1) NOT NULL DEFAULT 0,
   PRIMARY KEY (id),
   KEY donation_created (created_at),
-  KEY donation_export (is_exported, deleted_at),
+  KEY donation_export (is_exported, is_deleted),
   KEY donation_moderated (is_moderated, created_at),
   KEY donation_backup (backed_up_at)
 ) ENGINE=InnoDB AUTO_INCREMENT=1000000001 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci

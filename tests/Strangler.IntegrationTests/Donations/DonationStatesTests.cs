@@ -96,7 +96,7 @@ public sealed class DonationStatesTests
     {
         await _world.Host.Relay.DrainAsync(CancellationToken.None);
         var report = await _world.ReconcileAsync();
-        Assert.That(report.Outcome, Is.EqualTo(Reconciliation.ReconciliationOutcome.Clean), () => Reconciliation.ReportText.Render(report));
+        Assert.That(report.Outcome, Is.EqualTo(Reconciliation.ReconciliationOutcome.Clean), () => string.Join('\n', Reconciliation.ReportText.Render(report)));
     }
 
     private async Task StoreUnchangedAsync()

@@ -42,7 +42,7 @@ public sealed class DonationsLifeCycleTests
 
         await world.Host.Relay.DrainAsync(CancellationToken.None);
         var report = await world.ReconcileAsync();
-        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => ReportText.Render(report));
+        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
         Assert.That(acknowledged, Has.Count.GreaterThan(Writers));
         foreach (var (id, amount) in acknowledged)
         {
@@ -109,7 +109,7 @@ public sealed class DonationsLifeCycleTests
         }
 
         var report = await world.ReconcileAsync();
-        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => ReportText.Render(report));
+        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
     }
 
     [Test]

@@ -8,7 +8,7 @@ public sealed class DonationStatusTests
 {
     private static readonly string[] _letters = ["N", "Z", "X", "B", "P", "D", "E"];
     private static readonly string[] _types = ["BEZ", "UEB", "PPL", "MCP", "SUB", "MBK", "CSH"];
-    private static readonly string[] _states = ["new", "promised", "incomplete", "booked"];
+    private static readonly string[] _states = ["new", "promised", "incomplete", "booked", "historical"];
 
     [TestCase("N", "new")]
     [TestCase("Z", "promised")]
@@ -22,7 +22,7 @@ public sealed class DonationStatusTests
 
     [TestCase("D", true, false, true, true)]
     [TestCase("P", false, true, false, true)]
-    [TestCase("E", false, false, false, true)]
+    [TestCase("E", false, false, false, false)]
     public void A_loud_letter_hides_what_it_drowns(string letter, bool hidesModerated, bool moderated, bool cancelled, bool hidesState)
     {
         var record = DonationRows.Row(("status", letter)).Get();
@@ -44,7 +44,7 @@ public sealed class DonationStatusTests
     [TestCase("SUB", "PAYER", "TX", "incomplete")]
     public void A_hidden_payment_state_is_derived_from_the_payment_data(string type, string payer, string transaction, string state)
     {
-        foreach (var letter in new[] { "D", "P", "E" })
+        foreach (var letter in new[] { "D", "P" })
         {
             var record = DonationRows.Row(("status", letter), ("zahlweise", type)).WithBlob(("paypal_payer_id", payer), ("ext_payment_id", transaction)).Get();
             Assert.That(((Hidden)record["payment_state"]!).Derived, Is.EqualTo(state));
@@ -92,7 +92,8 @@ public sealed class DonationStatusTests
     [TestCase("N", "payment_state", "booked", "B")]
     [TestCase("D", "payment_state", "booked", "D")]
     [TestCase("P", "payment_state", "booked", "P")]
-    [TestCase("E", "payment_state", "booked", "E")]
+    [TestCase("E", "payment_state", "booked", "B")]
+    [TestCase("E", "payment_state", "historical", "E")]
     [TestCase("D", "is_moderated", true, "D")]
     public void A_change_of_one_field_keeps_the_letter_wherever_it_can(string before, string field, object value, string after) =>
         Assert.That(DonationRows.Row(("status", before)).Put((field, value)).Column("status"), Is.EqualTo(after));
@@ -111,9 +112,8 @@ public sealed class DonationStatusTests
         {
             "D" => cancelled,
             "P" => moderated && !cancelled,
-            "E" => !moderated && !cancelled,
             _ => false,
         };
-        return stays ? letter : cancelled ? "D" : moderated ? "P" : state switch { "new" => "N", "promised" => "Z", "incomplete" => "X", _ => "B" };
+        return stays ? letter : cancelled ? "D" : moderated ? "P" : state switch { "new" => "N", "promised" => "Z", "incomplete" => "X", "historical" => "E", _ => "B" };
     }
 }

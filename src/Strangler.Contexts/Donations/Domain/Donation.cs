@@ -230,7 +230,7 @@ public sealed class Donation
         _log.Add(new LogEntry(when, message));
     }
 
-    /// <summary>Erases personal data for good: donor, account, names at the provider, tokens, and a comment that is not public.</summary>
+    /// <summary>Erases personal data for good (an anonymous donor stays one: there is nothing to erase): donor, account, names at the provider, tokens, and a comment that is not public.</summary>
     public void Anonymize(DateTime at)
     {
         if (IsAnonymized)
@@ -243,7 +243,7 @@ public sealed class Donation
             PersonDonor person => new AnonymizedDonor(DonorType.Person, person.Name.Salutation),
             CompanyDonor company => new AnonymizedDonor(DonorType.Company, company.Contact.Salutation),
             EmailDonor email => new AnonymizedDonor(DonorType.Email, email.Name.Salutation),
-            AnonymousDonor => new AnonymizedDonor(DonorType.Anonymous, ""),
+            AnonymousDonor anonymous => anonymous,
             UnclassifiedDonor unclassified => new AnonymizedDonor(DonorType.Unknown, unclassified.Name.Salutation),
             _ => throw new InvalidOperationException($"No rule to anonymize a {Donor.GetType().Name}."),
         };

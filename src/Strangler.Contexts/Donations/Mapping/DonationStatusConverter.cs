@@ -19,7 +19,6 @@ internal sealed class DonationStatusConverter : LegacyConverter
 
     private const string Cancelled = "D";
     private const string Moderated = "P";
-    private const string Exported = "E";
 
     private static readonly object _true = true;
     private static readonly object _false = false;
@@ -47,8 +46,8 @@ internal sealed class DonationStatusConverter : LegacyConverter
     }
 
     public override string Description =>
-        $"{Cancelled} is cancelled and hides the other two; {Moderated} is moderated and hides the payment state; {Exported} is historical and hides the payment "
-        + "state; any other letter is the payment state. A hidden payment state is derived from the payment data: direct debit and cash need "
+        $"{Cancelled} is cancelled and hides the other two; {Moderated} is moderated and hides the payment state; "
+        + "any other letter is the payment state. A hidden payment state is derived from the payment data: direct debit and cash need "
         + "none (new, booked), a bank transfer is promised, PayPal with a payer or a transaction and a credit card with a transaction are booked, "
         + "Sofort with a confirmation is promised, all others are incomplete. The letter stays while it says nothing that the record denies; "
         + $"else it is written by priority: {Cancelled}, {Moderated}, payment state.";
@@ -68,9 +67,6 @@ internal sealed class DonationStatusConverter : LegacyConverter
             case Moderated:
                 values[0] = _hidden[Derive(row)];
                 values[1] = _true;
-                break;
-            case Exported:
-                values[0] = _hidden[Derive(row)];
                 break;
             default:
                 values[0] = StateOf(letter) ?? throw _status.UnknownCode(row);

@@ -70,7 +70,9 @@ public sealed class ConverterRegistry
 {
     private readonly Dictionary<string, (ConverterShape Shape, Func<ConverterBinding, LegacyConverter> Create)> _converters = new(StringComparer.Ordinal);
 
-    public ConverterRegistry() => Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding));
+    public ConverterRegistry() =>
+        Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding))
+            .Add("marked-time", MarkedTimeConverter.Shape, static binding => new MarkedTimeConverter(binding));
 
     /// <summary>In the order of the alphabet.</summary>
     public IReadOnlyList<string> Names => [.. _converters.Keys.Order(StringComparer.Ordinal)];

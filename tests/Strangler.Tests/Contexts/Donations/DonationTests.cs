@@ -1,3 +1,4 @@
+using NUnit.Framework;
 using Strangler.Contexts.Donations;
 
 namespace Strangler.Tests.Contexts.Donations;
