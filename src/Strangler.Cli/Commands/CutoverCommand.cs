@@ -207,8 +207,8 @@ internal static class CutoverCommand
     }
 
     private static void WriteGates(CommandRun run, IReadOnlyList<Gate> gates) => run.Output.Table(
-        ["", "gate", "value", "required", "cure"],
-        gates.Select(gate => (IReadOnlyList<string>)[gate.Passed ? "✓" : "✗", gate.Name, gate.Value, gate.Required, gate.Passed ? "" : gate.Cure]));
+        ["open", "gate", "value", "required", "cure"],
+        gates.Select(gate => (IReadOnlyList<string>)[gate.Passed ? "yes" : "NO", gate.Name, gate.Value, gate.Required, gate.Passed ? "" : gate.Cure]));
 
     private sealed class StepLines(Terminal.Output output) : IProgress<string>
     {

@@ -29,6 +29,6 @@ internal sealed class DemoSummary
             return;
         }
 
-        output.Table(["", "what", "found", "expected"], _lines.Select(line => (IReadOnlyList<string>)[line.Good ? "✓" : "✗", line.What, line.Found, line.Expected]));
+        output.Table(["ok", "what", "found", "expected"], _lines.Select(line => (IReadOnlyList<string>)[line.Good ? "yes" : "NO", line.What, line.Found, line.Expected]));
     }
 }

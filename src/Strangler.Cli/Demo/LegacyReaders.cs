@@ -8,7 +8,7 @@ namespace Strangler.Cli.Demo;
 
 /// <summary>
 /// What old programs ask of the legacy tables, in their own SQL: the public comment list and the export's selection (booked, promised or debited,
-/// not moderated, deleted, incomplete or exported before). They never hear of the migration, so their answers must not change.
+/// not moderated, deleted, incomplete or exported before; a zero or epoch date in dt_gruen is no export). They never hear of the migration, so their answers must not change.
 /// </summary>
 internal static class LegacyReaders
 {
@@ -24,7 +24,7 @@ internal static class LegacyReaders
         """
         SELECT id, status, name, ort, email, info, bescheinigung, betrag, periode, zahlweise, ueb_code, data, CAST(dt_new AS CHAR) AS dt_new
         FROM spenden
-        WHERE status IN ('N', 'Z', 'B') AND dt_gruen IS NULL AND dt_del IS NULL AND id BETWEEN @from AND @to
+        WHERE status IN ('N', 'Z', 'B') AND (dt_gruen IS NULL OR dt_gruen <= '1970-01-01 01:00:00') AND dt_del IS NULL AND id BETWEEN @from AND @to
         ORDER BY id
         """;
 

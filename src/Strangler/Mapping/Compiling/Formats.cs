@@ -6,6 +6,7 @@ namespace Strangler.Mapping.Compiling;
 internal static class Formats
 {
     private const string Flag = "flag";
+    private const string StrictFlag = "strict-flag";
     private const string Number = "number";
     private const string Euro = "euro";
     private const string EuroWithPoint = "euro-with-point";
@@ -22,7 +23,7 @@ internal static class Formats
 
     public static string[] AllowedFor(FieldType type) => type switch
     {
-        FieldType.Boolean => [Flag],
+        FieldType.Boolean => [Flag, StrictFlag],
         FieldType.Integer => [Number],
         FieldType.Money => [Euro, EuroWithPoint, Cents],
         FieldType.Text => [PlainText],
@@ -32,16 +33,16 @@ internal static class Formats
         _ => [],
     };
 
-    /// <summary>The field's format; the only one of its type when it names none; null when it does not fit.</summary>
+    /// <summary>The field's format; when it names none, the only one of its type, of booleans the plain flag; null when it does not fit.</summary>
     public static string? Of(FieldDeclaration field)
     {
         var allowed = AllowedFor(field.Type!.Value);
-        return field.Format is null ? (allowed.Length == 1 ? allowed[0] : null) : Array.Find(allowed, format => format == field.Format);
+        return field.Format is null ? (allowed.Length == 1 || field.Type == FieldType.Boolean ? allowed[0] : null) : Array.Find(allowed, format => format == field.Format);
     }
 
     public static ColumnType[] ColumnTypesOf(string format) => format switch
     {
-        Flag or Number or Cents => _integers,
+        Flag or StrictFlag or Number or Cents => _integers,
         Euro or EuroWithPoint or PlainText => _texts,
         Codes => _textsAndIntegers,
         _ => _times,
@@ -57,7 +58,8 @@ internal static class Formats
 
     public static ValueFormat Create(FieldDeclaration field, CodesDeclaration? codes) => Of(field) switch
     {
-        Flag => new FlagFormat(),
+        Flag => new FlagFormat(onlyOne: false),
+        StrictFlag => new FlagFormat(onlyOne: true),
         Number or Cents => new IntegerFormat(),
         Euro => new EuroFormat(needsPoint: false),
         EuroWithPoint => new EuroFormat(needsPoint: true),

@@ -25,12 +25,13 @@ internal sealed class TextFormat : ValueFormat
         place.SetText(row, field, Values.Expect<string>(field, value));
 }
 
-internal sealed class FlagFormat : ValueFormat
+/// <param name="onlyOne">Whether nothing but 1 counts as true, as it does where programs ask <c>= 1</c>.</param>
+internal sealed class FlagFormat(bool onlyOne) : ValueFormat
 {
     public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
     {
         var isRead = place.TryInteger(row, out var number, out reason);
-        value = Values.Of(number != 0);
+        value = Values.Of(onlyOne ? number == 1 : number != 0);
         return isRead;
     }
 
