@@ -87,7 +87,8 @@ Task("driver").Does(() =>
     driver = System.IO.File.ReadAllText(answer).Trim();
     Console.WriteLine(driver == "MySqlConnector"
         ? $"Driver: MySqlConnector, which the package feed offers."
-        : $"Driver: MySql.Data, for the package feed lacks MySqlConnector {MySqlConnectorVersion}. Delete artifacts/mysql-driver to ask again.");
+        : $"Driver: MySql.Data, for the package feed lacks MySqlConnector {MySqlConnectorVersion}. "
+            + "Delete artifacts/mysql-driver to ask again.");
 });
 
 Task("build").IsDependentOn("driver").Does(() =>
@@ -105,9 +106,12 @@ Task("test").IsDependentOn("build").Does(() =>
         Console.WriteLine($"Testing {project}");
         var trx = System.IO.Path.Combine(results, $"{project}.trx");
         // Packages of servers are installed by the tests' own set-up, when the first test asks for a server.
-        var code = Run("dotnet", ["test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
+        var code = Run("dotnet",
+        [
+            "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
             $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}",
-            "--results-directory", results, "--logger", $"trx;LogFileName={project}.trx", "--logger", "console;verbosity=quiet"], quiet: false);
+            "--results-directory", results, "--logger", $"trx;LogFileName={project}.trx", "--logger", "console;verbosity=quiet",
+        ], quiet: false);
         if (!System.IO.File.Exists(trx))
         {
             Console.Error.WriteLine($"{project} left no results.");
@@ -127,8 +131,8 @@ Task("test").IsDependentOn("build").Does(() =>
                     break;
                 case "NotExecuted":
                     skipped++;
-                    var reason = test.Descendants(ns + "Message").Select(message => message.Value.Trim()).FirstOrDefault() ?? "no reason given";
-                    Console.WriteLine($"  skipped: {name}: {reason}");
+                    var reason = test.Descendants(ns + "Message").Select(message => message.Value.Trim()).FirstOrDefault();
+                    Console.WriteLine($"  skipped: {name}: {reason ?? "no reason given"}");
                     if (onCi)
                         broken = true;
                     break;
@@ -183,7 +187,8 @@ Task("demo").IsDependentOn("driver").Does(() =>
 
 Task("bench").IsDependentOn("driver").Does(() =>
 {
-    MustRun("Building (Release)", "dotnet", DotNet("build", "tests/Strangler.Benchmarks/Strangler.Benchmarks.csproj", "-c", "Release", "-v", "quiet"));
+    MustRun("Building (Release)", "dotnet",
+        DotNet("build", "tests/Strangler.Benchmarks/Strangler.Benchmarks.csproj", "-c", "Release", "-v", "quiet"));
     Environment.Exit(Run("dotnet", ["tests/Strangler.Benchmarks/bin/Release/net10.0/Strangler.Benchmarks.dll", .. passedOn], quiet: false));
 });
 

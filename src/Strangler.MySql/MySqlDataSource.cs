@@ -8,7 +8,8 @@ public sealed class MySqlDataSourceOptions
     /// <summary>How long opening may take, waiting for a free place in the pool included; default 10 s, at least 1 s.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The default of a command's own <see cref="DbCommand.CommandTimeout"/>, rounded up to seconds; default 30 s, zero means none.
+    /// <summary>The default of a command's own <see cref="DbCommand.CommandTimeout"/>, rounded up to seconds; default 30 s, zero means
+    /// none.
     /// It bounds every call by itself: the execution, and each later fetch of rows.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -23,7 +24,8 @@ public sealed class MySqlDataSourceOptions
     /// fewer than connections: with fewer, callers that wait for a row lock could keep its holder from its COMMIT.</summary>
     public int MaxBlockingThreads { get; init; }
 
-    /// <summary>How long a connection may lie in the pool before it is not used again; default 3 min, well below what firewalls forget after.</summary>
+    /// <summary>How long a connection may lie in the pool before it is not used again; default 3 min, well below what firewalls forget
+    /// after.</summary>
     public TimeSpan IdleLifetime { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <summary>The clock; default the system's.</summary>

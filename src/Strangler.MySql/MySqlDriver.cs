@@ -15,7 +15,8 @@ namespace Strangler.MySql;
 /// <remarks>
 /// <list type="bullet">
 /// <item>TINYINT(1) is a number, CHAR(36) is text and BINARY(16) is bytes: nothing is guessed to be a bool or a Guid.</item>
-/// <item>Dates have no <see cref="DateTimeKind"/>. Dates that may be zero are read with <c>CAST(… AS CHAR)</c>; others throw when read.</item>
+/// <item>Dates have no <see cref="DateTimeKind"/>. Dates that may be zero are read with <c>CAST(… AS CHAR)</c>; others throw when
+/// read.</item>
 /// <item>The number of affected rows counts the rows found, not only those changed.</item>
 /// </list>
 /// </remarks>
@@ -40,7 +41,7 @@ public static class MySqlDriver
         if (string.IsNullOrWhiteSpace(builder.Server))
             throw new ArgumentException("The connection string names no Server.", nameof(connectionString));
         if (!NamesSslMode(given) && IsLoopback(builder.Server))
-            builder.SslMode = MySqlSslMode.Disabled;
+            builder.SslMode = Unencrypted;
 
         builder.TreatTinyAsBoolean = false;
         builder.AllowUserVariables = true;
@@ -56,7 +57,8 @@ public static class MySqlDriver
         return Create(builder, display, options);
     }
 
-    /// <summary>What an exception means, its inner exceptions included. <see cref="MySqlErrorKind.Other"/> for what is none of ours.</summary>
+    /// <summary>What an exception means, its inner exceptions included. <see cref="MySqlErrorKind.Other"/> for what is none of
+    /// ours.</summary>
     public static MySqlErrorKind Classify(Exception exception)
     {
         var (fromDriver, lost) = (false, false);
@@ -114,16 +116,29 @@ public static class MySqlDriver
     };
 
     private static bool IsLoopback(string server) =>
-        server.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(server, out var address) && IPAddress.IsLoopback(address));
+        server.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(server, out var address) && IPAddress.IsLoopback(address));
 
     private static bool NamesSslMode(DbConnectionStringBuilder given) =>
         given.Keys.Cast<string>().Any(key => IsSslMode(key));
 
     private static bool IsSslMode(string key) =>
-        key.Replace(" ", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal).Equals("sslmode", StringComparison.OrdinalIgnoreCase);
+        key.Replace(" ", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal)
+            .Equals("sslmode", StringComparison.OrdinalIgnoreCase);
 
 #if MYSQLCONNECTOR
-    private static string Translated(DbConnectionStringBuilder given) => given.ConnectionString;
+    private const MySqlSslMode Unencrypted = MySqlSslMode.None;
+
+    private static string Translated(DbConnectionStringBuilder given)
+    {
+        // The other driver's word for it.
+        foreach (var key in given.Keys.Cast<string>().Where(IsSslMode).ToList())
+        {
+            if ("Disabled".Equals(given[key] as string, StringComparison.OrdinalIgnoreCase))
+                given[key] = nameof(MySqlSslMode.None);
+        }
+        return given.ConnectionString;
+    }
 
     private static MySqlDataSource Create(MySqlConnectionStringBuilder builder, string display, MySqlDataSourceOptions options)
     {
@@ -162,6 +177,7 @@ public static class MySqlDriver
         await connection.DisposeAsync().ConfigureAwait(false);
     }
 #else
+    private const MySqlSslMode Unencrypted = MySqlSslMode.Disabled;
     private const BindingFlags Hidden = BindingFlags.Instance | BindingFlags.NonPublic;
 
     private static string Translated(DbConnectionStringBuilder given)
@@ -184,7 +200,10 @@ public static class MySqlDriver
     private static MySqlDataSource Create(MySqlConnectionStringBuilder builder, string display, MySqlDataSourceOptions options)
     {
         if (builder.UseCompression)
-            throw new ArgumentException("Compression is not possible with MySql.Data. Leave it out, or build with -p:MySqlDriver=MySqlConnector.");
+        {
+            throw new ArgumentException("Compression is not possible with MySql.Data. Leave it out, or build with "
+                + "-p:MySqlDriver=MySqlConnector.");
+        }
         // The pool is ours: the driver's blocks threads, and its reset fails against MariaDB without a default database.
         builder.Pooling = false;
         builder.CharacterSet = "utf8mb4";

@@ -25,7 +25,8 @@ public enum MySqlErrorKind
 
     NoSuchTable,
 
-    /// <summary>The connection broke while in use. Whether the statement took effect is unknown; an open transaction is rolled back.</summary>
+    /// <summary>The connection broke while in use. Whether the statement took effect is unknown; an open transaction is rolled
+    /// back.</summary>
     ConnectionLost,
 
     /// <summary>A value does not fit its column.</summary>

@@ -11,7 +11,8 @@ internal static class ServerOwner
     {
         if (args is not [Verb, var root])
             return 64;
-        await using var server = await LocalMariaDb.StartAsync(new() { RootFolder = root, InstallPackages = false }, CancellationToken.None);
+        var options = new LocalServerOptions { RootFolder = root, InstallPackages = false };
+        await using var server = await LocalMariaDb.StartAsync(options, CancellationToken.None);
         Console.WriteLine($"{server.ProcessId} {server.Folder}");
         await Console.In.ReadLineAsync();
         return 0;

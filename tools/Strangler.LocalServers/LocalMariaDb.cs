@@ -204,8 +204,8 @@ public sealed class LocalMariaDb : IAsyncDisposable
         ];
         if (user is not null)
             arguments.Add($"--user={user.Name}");
-        var run = await Command.RunAsync(ServerPackages.Find("mariadb-install-db")!, arguments, options.Deadline, options.Time, cancellationToken)
-            .ConfigureAwait(false);
+        var program = ServerPackages.Find("mariadb-install-db")!;
+        var run = await Command.RunAsync(program, arguments, options.Deadline, options.Time, cancellationToken).ConfigureAwait(false);
         if (run.ExitCode != 0)
             throw new LocalServerException($"mariadb-install-db ended with {run.ExitCode}:\n{run.Output}");
     }
@@ -229,7 +229,8 @@ public sealed class LocalMariaDb : IAsyncDisposable
         return (script, once);
     }
 
-    /// <summary>Below the range from which the system takes ports for outgoing connections, so that nobody takes it during a restart.</summary>
+    /// <summary>Below the range from which the system takes ports for outgoing connections, so that nobody takes it during a
+    /// restart.</summary>
     private static int FreePort()
     {
         for (var attempt = 0; attempt < 100; attempt++)

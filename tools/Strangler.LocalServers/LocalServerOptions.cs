@@ -3,7 +3,8 @@ namespace Strangler.LocalServers;
 /// <summary>How a private server is to be started. Every default suits tests and the demo.</summary>
 public sealed class LocalServerOptions
 {
-    /// <summary>The folder below which servers get their own; default <c>strangler-servers-&lt;user&gt;</c> in the temporary folder.</summary>
+    /// <summary>The folder below which servers get their own; default <c>strangler-servers-&lt;user&gt;</c> in the temporary
+    /// folder.</summary>
     public string? RootFolder { get; init; }
 
     /// <summary>InnoDB's buffer pool in MiB, 16 to 65536; default 256.</summary>

@@ -5,7 +5,8 @@ namespace Strangler.LocalServers;
 /// <summary>A MySQL or MariaDB for tests and the demo: the one that <c>STRANGLER_MYSQL</c> names, else a private one.</summary>
 public sealed class MySqlServer : IAsyncDisposable
 {
-    /// <summary>The environment variable with a connection string of a server to use; its user must be allowed to create databases.</summary>
+    /// <summary>The environment variable with a connection string of a server to use; its user must be allowed to create
+    /// databases.</summary>
     public const string Variable = "STRANGLER_MYSQL";
 
     private readonly string _connectionString;

@@ -82,6 +82,8 @@ internal static class ServerFolder
             && Posix.StartTime(pid) != parts[2];
     }
 
+    private static string CommandLine(int pid) => File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cmdline"));
+
     private static void KillServer(string folder)
     {
         try
@@ -89,7 +91,7 @@ internal static class ServerFolder
             var text = File.ReadAllText(Path.Combine(folder, PidFile));
             // The pid may belong to somebody else by now: only a process that was started on this folder is ours.
             if (int.TryParse(text, CultureInfo.InvariantCulture, out var pid)
-                && File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cmdline")).Contains(folder, StringComparison.Ordinal))
+                && CommandLine(pid).Contains(folder, StringComparison.Ordinal))
             {
                 using var server = Process.GetProcessById(pid);
                 server.Kill();

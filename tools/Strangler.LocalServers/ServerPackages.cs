@@ -42,7 +42,7 @@ public static class ServerPackages
             if (packages.Count > 0)
                 await InstallAsync(packages, install, cancellationToken).ConfigureAwait(false);
             if (Missing(programs) is { Count: > 0 } left)
-                throw new LocalServerException($"{string.Join(", ", left)} was installed, yet its programs are not in the PATH or /usr/sbin.");
+                throw new LocalServerException($"{string.Join(", ", left)} was installed, but its programs can't be found.");
         }
         finally
         {
@@ -64,7 +64,10 @@ public static class ServerPackages
         List<string> arguments = ["install", "-y", "--no-install-recommends", .. packages];
         var byHand = $"sudo apt-get {string.Join(' ', arguments)}";
         if (!install || Find("apt-get") is null)
-            throw new LocalServerException($"Needed and not installed: {string.Join(", ", packages)}. Install it, on Debian or Ubuntu with: {byHand}");
+        {
+            throw new LocalServerException(
+                $"Needed and not installed: {string.Join(", ", packages)}. Install it; on Debian or Ubuntu type: {byHand}");
+        }
         if (!Posix.IsRoot && !await MaySudoAsync(cancellationToken).ConfigureAwait(false))
             throw new LocalServerException($"Needed and not installed: {string.Join(", ", packages)}. Type: {byHand}");
 
@@ -78,16 +81,21 @@ public static class ServerPackages
             throw new LocalServerException($"'{byHand}' ended with {second.ExitCode}:\n{second.Output}");
     }
 
-    private static async Task<bool> MaySudoAsync(CancellationToken cancellationToken) =>
-        Find("sudo") is { } sudo
-        && (await Command.RunAsync(sudo, ["-n", "true"], AptDeadline, TimeProvider.System, cancellationToken).ConfigureAwait(false)).ExitCode == 0;
+    private static async Task<bool> MaySudoAsync(CancellationToken cancellationToken)
+    {
+        if (Find("sudo") is not { } sudo)
+            return false;
+        var run = await Command.RunAsync(sudo, ["-n", "true"], AptDeadline, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        return run.ExitCode == 0;
+    }
 
     private static Task<(int ExitCode, string Output)> AptAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         // Another apt may run; it is waited for.
         IEnumerable<string> withLock = ["-o", "DPkg::Lock::Timeout=300", .. arguments];
-        return Posix.IsRoot
-            ? Command.RunAsync("apt-get", withLock, AptDeadline, TimeProvider.System, cancellationToken)
-            : Command.RunAsync("sudo", ["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get", .. withLock], AptDeadline, TimeProvider.System, cancellationToken);
+        if (Posix.IsRoot)
+            return Command.RunAsync("apt-get", withLock, AptDeadline, TimeProvider.System, cancellationToken);
+        IEnumerable<string> withSudo = ["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get", .. withLock];
+        return Command.RunAsync("sudo", withSudo, AptDeadline, TimeProvider.System, cancellationToken);
     }
 }

@@ -11,6 +11,7 @@ namespace Strangler.LocalServers;
 internal sealed class Supervisor : IAsyncDisposable
 {
     private const string Script = """
+        exec 2>/dev/null
         trap '' INT HUP TERM PIPE
         folder=$1; shift
         server=
@@ -21,7 +22,7 @@ internal sealed class Supervisor : IAsyncDisposable
             reap)  wait "$server"; echo $?; server= ;;
           esac
         done
-        if [ -n "$server" ]; then kill -9 "$server"; wait "$server"; fi 2>/dev/null
+        if [ -n "$server" ]; then kill -9 "$server"; wait "$server"; fi
         rm -rf "$folder"
         """;
 

@@ -30,7 +30,8 @@ internal sealed class BlockingConnection(BlockingSession session) : DbConnection
 
     public override void Open() => throw new NotSupportedException("Open a new connection from the data source.");
 
-    public override Task OpenAsync(CancellationToken cancellationToken) => throw new NotSupportedException("Open a new connection from the data source.");
+    public override Task OpenAsync(CancellationToken cancellationToken) =>
+        throw new NotSupportedException("Open a new connection from the data source.");
 
     public override void ChangeDatabase(string databaseName) => throw new NotSupportedException("Name the database in the statement.");
 
@@ -73,7 +74,8 @@ internal sealed class BlockingConnection(BlockingSession session) : DbConnection
         return new BlockingTransaction(this, isolationLevel);
     }
 
-    protected override async ValueTask<DbTransaction> BeginDbTransactionAsync(IsolationLevel isolationLevel, CancellationToken cancellationToken)
+    protected override async ValueTask<DbTransaction> BeginDbTransactionAsync(
+        IsolationLevel isolationLevel, CancellationToken cancellationToken)
     {
         var begin = BlockingTransaction.Begin(this, isolationLevel);
         await using (begin.ConfigureAwait(false))

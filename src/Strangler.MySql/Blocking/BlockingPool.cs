@@ -131,7 +131,8 @@ internal sealed class BlockingPool : IAsyncDisposable
         }
     }
 
-    /// <summary>A server that closed a connection, by restart, KILL or its wait_timeout, has sent an end of stream, which is readable.</summary>
+    /// <summary>A server that closed a connection, by restart, KILL or its wait_timeout, has sent an end of stream, which is
+    /// readable.</summary>
     private bool IsAlive(BlockingSession session)
     {
         if (Options.Time.GetElapsedTime(session.IdleSince) > Options.IdleLifetime)
@@ -151,10 +152,10 @@ internal sealed class BlockingPool : IAsyncDisposable
         var raw = Driver.Create();
         var call = new BlockingCall<BlockingSession>(() => Connect(raw));
         Threads.Queue(call);
-        var left = Options.ConnectTimeout - waited;
+        var left = Options.ConnectTimeout > waited ? Options.ConnectTimeout - waited : TimeSpan.Zero;
         try
         {
-            return await call.Result.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, Options.Time, cancellationToken).ConfigureAwait(false);
+            return await call.Result.WaitAsync(left, Options.Time, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException && !call.Result.IsCompleted)
         {

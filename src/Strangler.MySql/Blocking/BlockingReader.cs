@@ -10,11 +10,14 @@ namespace Strangler.MySql.Blocking;
 /// Rows in batches: one hop to a blocking thread brings many, the first together with the execution, and small results to their end, so
 /// that reading mostly completes at once and closing has nothing left to do.
 /// </summary>
-internal sealed class BlockingReader(BlockingConnection connection, BlockingSession session, DbDataReader raw, TimeSpan limit, bool closesConnection)
-    : DbDataReader
+internal sealed class BlockingReader(
+    BlockingConnection connection, BlockingSession session, DbDataReader raw, TimeSpan limit, bool closesConnection) : DbDataReader
 {
-    private const int BatchRows = 256;
-    private const int BatchBytes = 256 * 1024;
+    private const int FirstRows = 256;
+    private const int FirstBytes = 256 * 1024;
+
+    // A reader that keeps on reading gets more at a time: a hop costs what dozens of rows do.
+    private const int MostGrowth = 8;
     private static readonly TimeSpan BatchTime = TimeSpan.FromMilliseconds(20);
 
     private readonly Queue<ResultBuffer> _results = new();
@@ -22,6 +25,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
     private bool _isDrained;
     private bool _isClosed;
     private int _row = -1;
+    private int _growth = 1;
 
     public override int FieldCount => Current?.Names.Length ?? 0;
 
@@ -182,7 +186,8 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
         return (T)converted;
     }
 
-    public override Task<T> GetFieldValueAsync<T>(int ordinal, CancellationToken cancellationToken) => Task.FromResult(GetFieldValue<T>(ordinal));
+    public override Task<T> GetFieldValueAsync<T>(int ordinal, CancellationToken cancellationToken) =>
+        Task.FromResult(GetFieldValue<T>(ordinal));
 
     public override bool GetBoolean(int ordinal) => GetFieldValue<bool>(ordinal);
 
@@ -294,6 +299,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
     {
         _row = -1;
         _last!.Clear();
+        _growth = Math.Min(2 * _growth, MostGrowth);
         Fetch();
         return true;
     }
@@ -331,7 +337,7 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
                 {
                     bytes += _last!.Add(raw);
                     // Rows that come slowly are handed on early.
-                    if (++rows >= BatchRows || bytes >= BatchBytes || Stopwatch.GetElapsedTime(started) > BatchTime)
+                    if (++rows >= FirstRows * _growth || bytes >= FirstBytes * _growth || Stopwatch.GetElapsedTime(started) > BatchTime)
                         return;
                 }
                 _last!.IsComplete = true;
@@ -367,7 +373,8 @@ internal sealed class BlockingReader(BlockingConnection connection, BlockingSess
         }
     }
 
-    /// <summary>Without a token or a thread of its own a KILL would have no sure bound in time; so a long result costs the connection.</summary>
+    /// <summary>Without a token or a thread of its own a KILL would have no sure bound in time; so a long result costs the
+    /// connection.</summary>
     private void CloseEarly()
     {
         try

@@ -129,7 +129,8 @@ internal sealed class BlockingSession(BlockingPool pool, DbConnection raw, int t
         }
     }
 
-    /// <summary>After <see cref="Break"/>, so that it finds nothing to wait for. Its finalizer would do the same and must not throw.</summary>
+    /// <summary>After <see cref="Break"/>, so that it finds nothing to wait for. Its finalizer would do the same and must not
+    /// throw.</summary>
     public void DisposeRaw()
     {
         try
@@ -171,7 +172,8 @@ internal sealed class BlockingSession(BlockingPool pool, DbConnection raw, int t
             pool.Threads.Queue(swallow);
             await ((Task)swallow.Result).WaitAsync(grace, pool.Options.Time).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is TimeoutException or DbException or IOException or InvalidOperationException or NullReferenceException)
+        catch (Exception e) when (e is TimeoutException or DbException or IOException or InvalidOperationException
+            or NullReferenceException)
         {
             pool.Threads.Abandon(work);
             Break();

@@ -3,7 +3,8 @@ using System.Text;
 namespace Strangler.MySql.Blocking;
 
 /// <summary>
-/// Makes a used session as new: rolls back, releases locks, temporary tables, variables and prepared statements, takes back a USE, and sets the
+/// Makes a used session as new: rolls back, releases locks, temporary tables, variables and prepared statements, takes back a USE, and
+/// sets the
 /// character set. Three commands in one round trip, written below the driver while it is idle.
 /// </summary>
 /// <remarks>https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_reset_connection.html; MariaDB has it since 10.2.

@@ -15,6 +15,8 @@ public sealed class DriverTests
     // Far below the 1000 s that the hopeless statements would take, far above what a busy machine needs.
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
 
+    private const string HeavyJoin = "SELECT COUNT(*) FROM seq_1_to_1000000000 a JOIN seq_1_to_1000000000 b WHERE a.seq % 7 = b.seq % 11";
+
     private TestDatabase _database = null!;
 
     [OneTimeSetUp]
@@ -76,7 +78,8 @@ public sealed class DriverTests
     public async Task A_frozen_server_does_not_hold_a_command_beyond_its_deadline(CancellationToken cancellationToken)
     {
         await using var server = await TestServers.StartPrivateMySqlAsync();
-        await using var source = MySqlDriver.CreateDataSource(server.ConnectionString(), new() { CancellationGrace = TimeSpan.FromSeconds(1) });
+        await using var source = MySqlDriver.CreateDataSource(
+            server.ConnectionString(), new() { CancellationGrace = TimeSpan.FromSeconds(1) });
         await using (var connection = await source.OpenAsync(cancellationToken))
         {
             await server.FreezeAsync(cancellationToken);
@@ -97,7 +100,8 @@ public sealed class DriverTests
     public async Task A_frozen_server_does_not_hold_a_command_beyond_its_token(CancellationToken cancellationToken)
     {
         await using var server = await TestServers.StartPrivateMySqlAsync();
-        await using var source = MySqlDriver.CreateDataSource(server.ConnectionString(), new() { CancellationGrace = TimeSpan.FromSeconds(1) });
+        await using var source = MySqlDriver.CreateDataSource(
+            server.ConnectionString(), new() { CancellationGrace = TimeSpan.FromSeconds(1) });
         await using var connection = await source.OpenAsync(cancellationToken);
         await server.FreezeAsync(cancellationToken);
         using var stop = new CancellationTokenSource();
@@ -108,7 +112,7 @@ public sealed class DriverTests
     }
 
     [TestCase("SELECT SLEEP(1000)")]
-    [TestCase("SELECT COUNT(*) FROM seq_1_to_1000000000 a JOIN seq_1_to_1000000000 b WHERE a.seq % 7 = b.seq % 11")]
+    [TestCase(HeavyJoin)]
     [TestCase("DO SLEEP(1000)")]
     public async Task A_query_that_never_ends_is_cancelled_on_the_server_too(string query, CancellationToken cancellationToken)
     {
@@ -159,7 +163,7 @@ public sealed class DriverTests
     {
         await using var connection = await _database.OpenAsync();
         var id = await connection.ExecuteScalarAsync<long>("SELECT CONNECTION_ID()");
-        var running = connection.ExecuteScalarAsync("SELECT COUNT(*) FROM seq_1_to_1000000000 a JOIN seq_1_to_1000000000 b WHERE a.seq % 7 = b.seq % 11");
+        var running = connection.ExecuteScalarAsync(HeavyJoin);
         await UntilBusyAsync(id, cancellationToken);
 
         await RunElsewhereAsync($"KILL QUERY {id}");
@@ -212,12 +216,14 @@ public sealed class DriverTests
         Assert.That(await KindAsync(connection, "INSERT INTO kinds VALUES (2, 'abcd')"), Is.EqualTo(MySqlErrorKind.DataTooLong));
         Assert.That(await KindAsync(connection, "SELECT * FROM no_such_table"), Is.EqualTo(MySqlErrorKind.NoSuchTable));
         Assert.That(await KindAsync(connection, "SELEKT 1"), Is.EqualTo(MySqlErrorKind.Other));
-        Assert.That(await KindAsync(connection, "no_such_procedure"), Is.Not.EqualTo(MySqlErrorKind.ConnectionLost), "the driver's own errors have no number");
+        Assert.That(await KindAsync(connection, "no_such_procedure"), Is.Not.EqualTo(MySqlErrorKind.ConnectionLost),
+            "the driver's own errors have no number");
         Assert.That(connection.State, Is.EqualTo(ConnectionState.Open));
         Assert.That(await KindAsync(connection, "INSERT INTO kinds VALUES (3, 'c'); INSERT INTO kinds VALUES (1, 'b')"),
             Is.EqualTo(MySqlErrorKind.Duplicate), "also of a later statement of one text");
         Assert.That(MySqlDriver.Classify(new InvalidOperationException()), Is.EqualTo(MySqlErrorKind.Other));
-        Assert.That(MySqlDriver.Classify(new InvalidOperationException("outer", new TimeoutException())), Is.EqualTo(MySqlErrorKind.Timeout));
+        Assert.That(MySqlDriver.Classify(new InvalidOperationException("outer", new TimeoutException())),
+            Is.EqualTo(MySqlErrorKind.Timeout));
     }
 
     [Test]
@@ -258,7 +264,8 @@ public sealed class DriverTests
     {
         await using var connection = await _database.OpenAsync();
         var sql = "START TRANSACTION; SELECT @a AS a; DO 0; SELECT seq FROM seq_1_to_3 WHERE seq <> @b; SELECT 'last' WHERE 1 = 0; COMMIT";
-        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(sql, new { a = "x", b = 2 }, cancellationToken: cancellationToken));
+        await using var results = await connection.QueryMultipleAsync(
+            new CommandDefinition(sql, new { a = "x", b = 2 }, cancellationToken: cancellationToken));
 
         Assert.That(await results.ReadSingleAsync<string>(), Is.EqualTo("x"));
         Assert.That(await results.ReadAsync<long>(), Is.EqualTo(new[] { 1L, 3L }));
@@ -355,9 +362,11 @@ public sealed class DriverTests
     public async Task Dapper_works_unchanged(CancellationToken cancellationToken)
     {
         await using var connection = await _database.OpenAsync();
-        await connection.ExecuteAsync("CREATE TABLE people (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(50), born DATE, active TINYINT(1))");
+        await connection.ExecuteAsync(
+            "CREATE TABLE people (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(50), born DATE, active TINYINT(1))");
 
-        var rows = await connection.ExecuteAsync(new CommandDefinition("INSERT INTO people (name, born, active) VALUES (@Name, @Born, @Active)",
+        var rows = await connection.ExecuteAsync(new CommandDefinition(
+            "INSERT INTO people (name, born, active) VALUES (@Name, @Born, @Active)",
             new[] { new Person(0, "Käthe", new(1950, 2, 3), 1), new Person(0, "Ümit", null, 2) }, cancellationToken: cancellationToken));
         var people = (await connection.QueryAsync<Person>(new CommandDefinition(
             "SELECT id, name, born, active FROM people WHERE name IN @names ORDER BY id", new { names = new[] { "Käthe", "Ümit" } },
@@ -367,14 +376,16 @@ public sealed class DriverTests
         Assert.That(rows, Is.EqualTo(2));
         Assert.That(people, Is.EqualTo(new[] { new Person(1, "Käthe", new(1950, 2, 3), 1), new Person(2, "Ümit", null, 2) }));
         Assert.That(changed, Is.EqualTo(2), "found rows, not changed ones");
-        Assert.That(connection.Query<long>("SELECT id FROM people ORDER BY id").ToList(), Is.EqualTo(new[] { 1L, 2L }), "the synchronous way, too");
+        Assert.That(connection.Query<long>("SELECT id FROM people ORDER BY id").ToList(), Is.EqualTo(new[] { 1L, 2L }),
+            "the synchronous way, too");
     }
 
     [Test]
     public async Task Zero_dates_are_read_as_text_and_fail_only_where_they_are_asked_for(CancellationToken cancellationToken)
     {
         await using var connection = await _database.OpenAsync();
-        await connection.ExecuteAsync("SET sql_mode = ''; CREATE TABLE zero (id INT, at DATETIME); INSERT INTO zero VALUES (1, '0000-00-00'), (2, '2024-02-29 01:02:03')");
+        await connection.ExecuteAsync("SET sql_mode = ''; CREATE TABLE zero (id INT, at DATETIME)");
+        await connection.ExecuteAsync("INSERT INTO zero VALUES (1, '0000-00-00'), (2, '2024-02-29 01:02:03')");
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT id, at, CAST(at AS CHAR) FROM zero ORDER BY id";
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -392,21 +403,24 @@ public sealed class DriverTests
     {
         await using var connection = await _database.OpenAsync();
         await connection.ExecuteAsync("""
-            CREATE TABLE things (text VARCHAR(100), old VARCHAR(100) CHARACTER SET latin1, bytes BLOB, big BIGINT UNSIGNED, money DECIMAL(20,4),
-              at DATETIME(6), stamp TIMESTAMP(6) NULL, guid CHAR(36), bin BINARY(16), flag TINYINT(1), bits BIT(8), time TIME)
+            CREATE TABLE things (text VARCHAR(100), old VARCHAR(100) CHARACTER SET latin1, bytes BLOB, big BIGINT UNSIGNED,
+              money DECIMAL(20,4), at DATETIME(6), stamp TIMESTAMP(6) NULL, guid CHAR(36), bin BINARY(16),
+              flag TINYINT(1), bits BIT(8), time TIME)
             """);
         var all = Enumerable.Range(0, 256).Select(i => (byte)i).ToArray();
         var moment = new DateTime(2024, 2, 29, 23, 59, 59, DateTimeKind.Unspecified).AddTicks(1234560);
         var given = new
         {
-            text = "🦊 'quoted' \\ \0 end", old = "Grüße für 5 €", bytes = all, big = ulong.MaxValue, money = 1234567890123456.7891m, at = moment, stamp = moment,
+            text = "🦊 'quoted' \\ \0 end", old = "Grüße für 5 €", bytes = all, big = ulong.MaxValue,
+            money = 1234567890123456.7891m, at = moment, stamp = moment,
             guid = "ABCDEF00-not-a-guid-in-capitals-AAAA", bin = all[16..32], flag = 7, bits = 129UL, time = new TimeSpan(1, 2, 3),
         };
         await connection.ExecuteAsync(
             "INSERT INTO things VALUES (@text, @old, @bytes, @big, @money, @at, @stamp, @guid, @bin, @flag, @bits, @time)", given);
 
         var row = (IDictionary<string, object>)await connection.QuerySingleAsync("SELECT * FROM things");
-        var stored = (IDictionary<string, object>)await connection.QuerySingleAsync("SELECT HEX(old) AS old, HEX(text) AS text FROM things");
+        var stored = (IDictionary<string, object>)await connection.QuerySingleAsync(
+            "SELECT HEX(old) AS old, HEX(text) AS text FROM things");
 
         using (Assert.EnterMultipleScope())
         {
@@ -443,8 +457,10 @@ public sealed class DriverTests
             Assert.That(await insert.ExecuteNonQueryAsync(cancellationToken), Is.EqualTo(1));
         }
 
-        Assert.That(await connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM prepared WHERE name = CONCAT('🦊', id)"), Is.EqualTo(50));
-        Assert.That(await connection.ExecuteScalarAsync<byte[]>("SELECT raw FROM prepared WHERE id = 99"), Is.EqualTo(new byte[] { 99, 0, 255 }));
+        Assert.That(await connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM prepared WHERE name = CONCAT('🦊', id)"),
+            Is.EqualTo(50));
+        Assert.That(await connection.ExecuteScalarAsync<byte[]>("SELECT raw FROM prepared WHERE id = 99"),
+            Is.EqualTo(new byte[] { 99, 0, 255 }));
     }
 
     [Test]
@@ -452,13 +468,15 @@ public sealed class DriverTests
     {
         await using var source = MySqlDriver.CreateDataSource(_database.ConnectionString,
             new() { MaxPoolSize = 10, ConnectTimeout = TimeSpan.FromSeconds(60) });
-        await _database.Source.RunAsync("CREATE TABLE counter (id INT PRIMARY KEY, n INT); INSERT INTO counter VALUES (1, 0)", cancellationToken);
+        await _database.Source.RunAsync(
+            "CREATE TABLE counter (id INT PRIMARY KEY, n INT); INSERT INTO counter VALUES (1, 0)", cancellationToken);
 
         await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
         {
             await using var connection = await source.OpenAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-            await connection.ExecuteAsync(new("UPDATE counter SET n = n + 1 WHERE id = 1", transaction: transaction, cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new(
+                "UPDATE counter SET n = n + 1 WHERE id = 1", transaction: transaction, cancellationToken: cancellationToken));
             await transaction.CommitAsync(cancellationToken);
         }));
 
@@ -482,7 +500,8 @@ public sealed class DriverTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public async Task A_transaction_left_open_is_rolled_back_when_its_connection_is_returned(bool byText, CancellationToken cancellationToken)
+    public async Task A_transaction_left_open_is_rolled_back_when_its_connection_is_returned(
+        bool byText, CancellationToken cancellationToken)
     {
         await using var source = MySqlDriver.CreateDataSource(_database.ConnectionString, new() { MaxPoolSize = 1 });
         var table = $"left_{byText}";
@@ -516,7 +535,8 @@ public sealed class DriverTests
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await connection.ExecuteAsync("UPDATE held SET n = 1", transaction: transaction);
-            Assert.CatchAsync<TimeoutException>(() => connection.ExecuteAsync("DO SLEEP(1000)", commandTimeout: 1, transaction: transaction));
+            Assert.CatchAsync<TimeoutException>(() =>
+                connection.ExecuteAsync("DO SLEEP(1000)", commandTimeout: 1, transaction: transaction));
         }
         await using var next = await _database.OpenAsync();
         Assert.That(await next.ExecuteAsync("UPDATE held SET n = n + 2"), Is.EqualTo(1));
@@ -603,7 +623,8 @@ public sealed class DriverTests
     private async Task<bool> ExistsAsync(long id)
     {
         await using var elsewhere = await _database.OpenAsync();
-        return await elsewhere.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM information_schema.processlist WHERE id = @id", new { id }) > 0;
+        return await elsewhere.ExecuteScalarAsync<int>(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE id = @id", new { id }) > 0;
     }
 
     private async Task<long> IdOfAsync(string part)
