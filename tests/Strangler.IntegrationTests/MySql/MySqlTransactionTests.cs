@@ -303,8 +303,7 @@ internal sealed class MySqlTransactionTests
     {
         // Not innodb_trx: it is a cache that is not renewed while it is being asked all the time.
         await using var connection = await _sides.Legacy.OpenAsync();
-        while (await connection.ExecuteScalarAsync<long>(
-            "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'Innodb_row_lock_current_waits'") == 0)
+        while ((await connection.QuerySingleAsync<(string, long Count)>("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).Count == 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
         }
