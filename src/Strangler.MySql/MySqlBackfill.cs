@@ -38,7 +38,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private readonly MySqlSide _side;
     private readonly AggregateSql _sql;
     private readonly AggregateWriter _writer;
-    private readonly DbConnection _connection;
+    private readonly PreparedConnection _prepared;
     private readonly long _from;
     private readonly long _to;
     private readonly Dictionary<long, EntityState> _entities = [];
@@ -47,20 +47,40 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private FenceRow? _fence;
     private bool _isOver;
 
-    private MySqlBackfillChunk(MySqlSide side, AggregateSql sql, DbConnection connection, long from, long to)
+    private MySqlBackfillChunk(MySqlSide side, AggregateSql sql, PreparedConnection prepared, long from, long to)
     {
-        (_side, _sql, _connection, _from, _to) = (side, sql, connection, from, to);
+        (_side, _sql, _prepared, _from, _to) = (side, sql, prepared, from, to);
         _writer = new AggregateWriter(sql);
     }
 
     public FenceRow Fence => _fence!;
 
+    private DbConnection Connection => _prepared.Connection;
+
     public IReadOnlyDictionary<long, EntityState> Entities => _entities;
 
     public static async Task<MySqlBackfillChunk> BeginAsync(MySqlSide side, AggregateSql sql, long from, long to, CancellationToken cancellationToken)
     {
+        if (side.Database.Unpark() is { } parked)
+        {
+            try
+            {
+                return await BeginAsync(side, sql, parked, from, to, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SideUnavailableException e) when (e.InnerException is { } cause && MySqlDriver.Classify(cause) == MySqlErrorKind.ConnectionLost)
+            {
+                // It had died while it was parked (the server was restarted); nothing has happened on it.
+            }
+        }
+
         var connection = await side.OpenAsync(background: true, cancellationToken).ConfigureAwait(false);
-        var chunk = new MySqlBackfillChunk(side, sql, connection, from, to);
+        return await BeginAsync(side, sql, new PreparedConnection(connection), from, to, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<MySqlBackfillChunk> BeginAsync(
+        MySqlSide side, AggregateSql sql, PreparedConnection prepared, long from, long to, CancellationToken cancellationToken)
+    {
+        var chunk = new MySqlBackfillChunk(side, sql, prepared, from, to);
         try
         {
             var batch = side.BeginWrite(new Batch(), background: true);
@@ -159,9 +179,9 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
             VALUES ({_side.Context}, {_sql.Kind}, {checkpoint.DualEpoch}, {checkpoint.Pass}, {checkpoint.NextId}, {checkpoint.WrittenInPass},
                 {checkpoint.Phase.ToString()}, {completed})
             """);
-        await RunAsync<object?>(MySqlSide.EndWrite(batch), null, cancellationToken, commits: true).ConfigureAwait(false);
+        await RunAsync(MySqlSide.EndWrite(batch), cancellationToken, commits: true).ConfigureAwait(false);
         _isOver = true;
-        await DisposeAsync().ConfigureAwait(false);
+        await _side.Database.ParkAsync(_prepared).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
@@ -169,10 +189,9 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         if (!_isOver)
         {
             _isOver = true;
-            await MySqlSide.RollBackAsync(_connection).ConfigureAwait(false);
+            await MySqlSide.RollBackAsync(Connection).ConfigureAwait(false);
+            await _prepared.DisposeAsync().ConfigureAwait(false);
         }
-
-        await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task<object?> ReadOpeningAsync(DbDataReader reader, CancellationToken cancellationToken)
@@ -346,10 +365,11 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private async Task<List<long>> AllotAsync(MultiInsert insert, CancellationToken cancellationToken)
     {
         List<long> ids = new(insert.Count);
-        foreach (var (statement, _, count) in insert.Statements())
+        foreach (var (from, count) in insert.Slices())
         {
-            statement.Add($"SELECT LAST_INSERT_ID(), @@SESSION.auto_increment_increment");
-            var (first, step) = await RunAsync(statement, ReadFirstIdAsync, cancellationToken).ConfigureAwait(false);
+            await InsertAsync(insert, from, count, cancellationToken).ConfigureAwait(false);
+            var ask = new Batch().Add($"SELECT LAST_INSERT_ID(), @@SESSION.auto_increment_increment");
+            var (first, step) = await RunAsync(ask, ReadFirstIdAsync, cancellationToken).ConfigureAwait(false);
             ids.AddRange(Enumerable.Range(0, count).Select(i => first + (i * step)));
         }
 
@@ -364,27 +384,38 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
 
     private async Task InsertAsync(MultiInsert insert, CancellationToken cancellationToken)
     {
-        foreach (var (statement, _, _) in insert.Statements())
+        foreach (var (first, count) in insert.Slices())
         {
-            await RunAsync(statement, cancellationToken).ConfigureAwait(false);
+            await InsertAsync(insert, first, count, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private Task RunAsync(Batch batch, CancellationToken cancellationToken) => RunAsync<object?>(batch, null, cancellationToken);
+    private Task<int> InsertAsync(MultiInsert insert, int first, int count, CancellationToken cancellationToken) =>
+        RunAsync(
+            async token =>
+            {
+                if (!MultiInsert.IsPrepared(count))
+                {
+                    return await _side.ExecuteAsync(Connection, insert.Statement(first, count), true, token).ConfigureAwait(false);
+                }
 
-    private async Task<T?> RunAsync<T>(
-        Batch batch, Func<DbDataReader, CancellationToken, Task<T>>? read, CancellationToken cancellationToken, bool commits = false)
+                var command = await _prepared.PreparedAsync(insert, first, count, _side.Database.CommandTimeout(background: true), token).ConfigureAwait(false);
+                return await command.ExecuteNonQueryAsync(token).ConfigureAwait(false);
+            },
+            cancellationToken);
+
+    private Task RunAsync(Batch batch, CancellationToken cancellationToken, bool commits = false) =>
+        RunAsync(token => _side.ExecuteAsync(Connection, batch, true, token), cancellationToken, commits);
+
+    private Task<T> RunAsync<T>(Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        RunAsync(token => _side.QueryAsync(Connection, batch, read, true, token), cancellationToken);
+
+    private async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool commits = false)
     {
         ObjectDisposedException.ThrowIf(_isOver, this);
         try
         {
-            if (read is not null)
-            {
-                return await _side.QueryAsync(_connection, batch, read, true, cancellationToken).ConfigureAwait(false);
-            }
-
-            await _side.ExecuteAsync(_connection, batch, true, cancellationToken).ConfigureAwait(false);
-            return default;
+            return await work(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {

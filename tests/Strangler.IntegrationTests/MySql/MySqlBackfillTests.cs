@@ -64,6 +64,20 @@ internal sealed class MySqlBackfillTests
         Assert.That(await _sides.Sides.IdMap.FindNewIdAsync(Kind, 3, default), Is.EqualTo(pair));
     }
 
+    [Test]
+    public async Task A_backfill_goes_on_after_its_kept_connection_has_died()
+    {
+        await WriteAsync([Write(1, null, Row("1", true, 2))]);
+        foreach (var id in await _sides.QueryAsync<long>(SideName.New, "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"))
+        {
+            await _sides.RunAsync(SideName.New, $"KILL {id}");
+        }
+
+        await WriteAsync(Enumerable.Range(2, 60).Select(id => Write(id, null, Row($"{id}", true, 1))));
+
+        Assert.That(await _sides.QueryAsync<long>(SideName.New, "SELECT COUNT(*) FROM thing"), Is.EqualTo(new[] { 61L }));
+    }
+
     /// <summary>Case 19.</summary>
     [Test]
     public async Task A_live_write_that_slips_into_a_chunk_wins()

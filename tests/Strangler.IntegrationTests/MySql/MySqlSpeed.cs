@@ -8,7 +8,7 @@ using Strangler.MySql;
 
 namespace Strangler.IntegrationTests.MySql;
 
-/// <summary>Figures, on demand: <c>dotnet test -c Release --filter FullyQualifiedName~MySqlSpeed -- NUnit.Where=…</c>. Nothing is asserted.</summary>
+/// <summary>Figures, on demand: <c>dotnet test -c Release --filter Name=Backfill_and_ranges_against_raw_statements</c>. Nothing is asserted.</summary>
 [Explicit("measures")]
 internal sealed class MySqlSpeed
 {
@@ -45,7 +45,7 @@ internal sealed class MySqlSpeed
         {
             clock.Restart();
             await StreamAsync(sides);
-            Report("raw streaming of the two tables", clock);
+            Report("raw streaming of root + one", clock);
             clock.Restart();
             for (var from = 1L; from <= Rows; from += Chunk)
             {
@@ -81,7 +81,7 @@ internal sealed class MySqlSpeed
     private static async Task RawInsertAsync(MySqlTestSides sides, Func<long, AggregateRow> row, int rows)
     {
         var sql = new AggregateSql("thing", SideStoreContract.Layout, SideName.New);
-        await using var connection = await sides.New.OpenAsync();
+        await using var connection = new PreparedConnection(await sides.New.OpenAsync());
         for (var from = 1; from <= rows; from += Chunk)
         {
             var (roots, extras) = (new MultiInsert(sql.Inserts[0].WithKey), new MultiInsert(sql.Inserts[1].WithKey));
@@ -91,13 +91,17 @@ internal sealed class MySqlSpeed
                 extras.Add((long)id + (rows == Rows ? 5_000_000 : 9_000_000), null, row(id).Tables[1][0]);
             }
 
-            await ExecuteAsync(connection, new Batch().Add($"START TRANSACTION"));
-            foreach (var (statement, _, _) in roots.Statements().Concat(extras.Statements()))
+            await ExecuteAsync(connection.Connection, new Batch().Add($"START TRANSACTION"));
+            foreach (var insert in new[] { roots, extras })
             {
-                await ExecuteAsync(connection, statement);
+                foreach (var (first, count) in insert.Slices())
+                {
+                    var command = await connection.PreparedAsync(insert, first, count, TimeSpan.FromSeconds(30), default);
+                    await command.ExecuteNonQueryAsync();
+                }
             }
 
-            await ExecuteAsync(connection, new Batch().Add($"COMMIT"));
+            await ExecuteAsync(connection.Connection, new Batch().Add($"COMMIT"));
         }
     }
 
