@@ -111,7 +111,8 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             if (present.AnswersReads || present.Epoch > switching.Epoch)
             {
                 throw new CutoverException(
-                    $"The fence of the {to.ToString().ToLowerInvariant()} side says {present.Role}, epoch {present.Epoch}: this flip is over.");
+                    $"The fence of the {to.ToString().ToLowerInvariant()} side says {present.Role}, epoch {present.Epoch}: "
+                    + "this flip was ended meanwhile, by someone else or at its deadline.");
             }
 
             if (await fence.CompareAndSetPatientlyAsync(runtime, present, prepared, cancellationToken))

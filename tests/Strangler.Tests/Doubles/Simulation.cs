@@ -35,6 +35,9 @@ internal sealed class Simulation : SynchronizationContext
         }
     }
 
+    /// <summary>Cancels on this thread: <see cref="CancellationTokenSource.CancelAsync"/> would leave for the thread pool.</summary>
+    public static void Cancel(CancellationTokenSource source) => source.Cancel();
+
     public override void Post(SendOrPostCallback d, object? state)
     {
         if (Environment.CurrentManagedThreadId != _thread)

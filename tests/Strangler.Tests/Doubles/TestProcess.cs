@@ -109,6 +109,12 @@ internal sealed class TestProcess
             }
         }
 
+        await BackfillOnPaperAsync();
+    }
+
+    /// <summary>Only notes that both were done.</summary>
+    public async Task BackfillOnPaperAsync()
+    {
         Memory.NewDatabase.Checkpoints[TestLens.Kind] = new BackfillCheckpoint(
             Memory.LegacyDatabase.Fence!.DualEpoch, 1, 0, 0, BackfillPhase.Done, Memory.NewDatabase.UtcNow);
         await ReconcileAsync("clean");
