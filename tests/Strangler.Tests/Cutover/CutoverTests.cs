@@ -79,14 +79,16 @@ public sealed class CutoverTests
                 await process.ReconcileAsync("drift");
                 break;
             case "shadow mismatches":
-                await process.Memory.Sides.ShadowLog.AddAsync(legacy.Fence!.Epoch, 1, [new Reconciliation.ShadowMismatch(7, ["name"])], default);
+                await process.Memory.Sides.ShadowLog.AddAsync(
+                    legacy.Fence!.Epoch, 1, [new Reconciliation.ShadowMismatch(7, ["name"])], default);
                 break;
             case "replicas":
                 await process.Memory.Sides.Replicas.BeatAsync("old", "0", Stage.ShadowRead, default);
                 break;
         }
 
-        var failed = (await process.Cutover.GatesAsync(Stage.NewLeads, default)).Where(gate => !gate.Passed && !gate.Name.StartsWith("reserved", default)).ToList();
+        var gates = await process.Cutover.GatesAsync(Stage.NewLeads, default);
+        var failed = gates.Where(gate => !gate.Passed && !gate.Name.StartsWith("reserved", StringComparison.Ordinal)).ToList();
         Assert.That(failed.Select(gate => gate.Name), Is.EqualTo(new[] { name }));
         Assert.That(failed[0].Cure, Is.Not.Empty);
         var before = (legacy.Fence, @new.Fence);
@@ -178,7 +180,8 @@ public sealed class CutoverTests
 
     [Test]
     [Category("Case22")]
-    public void Of_two_operators_one_moves_the_context_and_the_other_is_told([Range(1, 30)] int seed) => Simulation.Run(seed, _time, async () =>
+    public void Of_two_operators_one_moves_the_context_and_the_other_is_told([Range(1, 30)] int seed) =>
+        Simulation.Run(seed, _time, async () =>
     {
         var process = await ReadyForNewLeadsAsync();
         process.Memory.NewDatabase.IdBlocks[TestLens.Kind] = new Queue<long>(Enumerable.Range(500, 100).Select(id => (long)id));
@@ -217,7 +220,8 @@ public sealed class CutoverTests
         Assert.That(await flip, Is.TypeOf<CutoverException>());
         await write;
         var status = await process.Cutover.StatusAsync(default);
-        Assert.That((status.Stage, status.Lead, status.Switching, status.Epoch > 6), Is.EqualTo((Stage.ShadowRead, SideName.Legacy, false, true)));
+        Assert.That(
+            (status.Stage, status.Lead, status.Switching, status.Epoch > 6), Is.EqualTo((Stage.ShadowRead, SideName.Legacy, false, true)));
         process.Memory.Fault = null;
         await Task.Delay(TimeSpan.FromMinutes(1), _time);
         await process.Relay.DrainAsync(default);

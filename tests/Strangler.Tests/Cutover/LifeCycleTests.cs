@@ -4,7 +4,10 @@ using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Cutover;
 
-/// <summary>Forward, back, forward again, with writers hammering through every step. One assertion: nothing lost, nothing invented, both sides the same.</summary>
+/// <summary>
+/// Forward, back, forward again, with writers hammering through every step. One assertion: nothing lost, nothing invented, both sides the
+/// same.
+/// </summary>
 public sealed class LifeCycleTests
 {
     [Test]
@@ -72,7 +75,8 @@ public sealed class LifeCycleTests
     // A flip may abort under this load; then it is simply tried again.
     private static async Task MoveAsync(Func<Task> move)
     {
-        if (await CutoverTests.TryAsync(move) is { } exception && exception is not (Strangler.Cutover.CutoverException or FenceBusyException))
+        if (await CutoverTests.TryAsync(move) is { } exception && exception is not (
+            Strangler.Cutover.CutoverException or FenceBusyException))
         {
             throw exception;
         }
@@ -86,7 +90,8 @@ public sealed class LifeCycleTests
         {
             var lead = process.Runtime.Stage.Current?.Lead ?? SideName.Legacy;
             var follower = lead == SideName.Legacy ? "new." : "legacy.";
-            var hit = step.StartsWith(follower, StringComparison.Ordinal) && !step.Contains("fence", StringComparison.Ordinal) && random.Next(40) == 0;
+            var hit = step.StartsWith(follower, StringComparison.Ordinal)
+                && !step.Contains("fence", StringComparison.Ordinal) && random.Next(40) == 0;
             return hit
                 ? throw new SideUnavailableException(Stages.Other(lead), "flaky", true, new InvalidOperationException())
                 : random.Next(10) == 0 ? Task.Delay(TimeSpan.FromMilliseconds(random.Next(30)), process.Memory.Time) : Task.CompletedTask;

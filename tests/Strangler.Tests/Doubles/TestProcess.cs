@@ -8,7 +8,8 @@ using Strangler.Mapping;
 
 namespace Strangler.Tests.Doubles;
 
-internal sealed class LegacyNotes(ISideStore store) : SideRepository<TestEntity>(store, TestLens.Legacy, new TestConverter(), TestLens.Kind);
+internal sealed class LegacyNotes(ISideStore store) : SideRepository<TestEntity>(
+    store, TestLens.Legacy, new TestConverter(), TestLens.Kind);
 
 internal sealed class NewNotes(ISideStore store) : SideRepository<TestEntity>(store, TestLens.New, new TestConverter(), TestLens.Kind);
 

@@ -32,7 +32,8 @@ public sealed class FollowerApplierTests
 
     [Test]
     [Category("Case9")]
-    public void Applied_in_any_order_the_follower_ends_at_the_highest_version([Range(1, 20)] int seed) => Simulation.Run(seed, _time, async () =>
+    public void Applied_in_any_order_the_follower_ends_at_the_highest_version([Range(1, 20)] int seed) =>
+        Simulation.Run(seed, _time, async () =>
     {
         var process = TestProcess.In(Stage.DualWrite, _time);
         var id = (await process.AddAsync("a")).Id;
@@ -152,7 +153,8 @@ public sealed class FollowerApplierTests
         note.Amount = 2;
         await process.Notes.StoreAsync(note, default);
         var key = TestProcess.Key(note.Id);
-        process.Memory.LegacyDatabase.Entities[key] = process.Memory.LegacyDatabase.Entities[key] with { Version = new EntityVersion(2, 1) };
+        process.Memory.LegacyDatabase.Entities[key] = process.Memory.LegacyDatabase.Entities[key] with { Version = new EntityVersion(
+            2, 1) };
         process.Memory.LegacyDatabase.Rows[key] = TestLens.LegacyRow("a", 0, "O");
         await Assert.ThatAsync(() => process.Applier.ApplyAsync(key, default), Throws.TypeOf<RegressionException>());
         Assert.That(process.New(note.Id)!.Integer("amount"), Is.EqualTo(2));

@@ -67,7 +67,9 @@ public sealed class ShadowReaderTests
     {
         var process = In(Stage.ShadowRead);
         var note = await process.AddAsync("a");
-        process.Memory.Fault = step => step.StartsWith("new.", StringComparison.Ordinal) ? Task.Delay(TimeSpan.FromHours(1), _time) : Task.CompletedTask;
+        process.Memory.Fault = step => step.StartsWith("new.", StringComparison.Ordinal)
+            ? Task.Delay(TimeSpan.FromHours(1), _time)
+            : Task.CompletedTask;
         using var stop = new CancellationTokenSource();
         var loop = process.Runtime.Shadow.RunAsync(stop.Token);
         var began = _time.GetTimestamp();

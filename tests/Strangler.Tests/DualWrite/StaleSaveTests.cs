@@ -64,7 +64,8 @@ public sealed class StaleSaveTests
 
     [Test]
     public void While_legacy_leads_an_unseen_write_of_another_program_is_a_conflict_captured_or_not(
-        [Values(Stage.LegacyOnly, Stage.DualWrite, Stage.ShadowRead)] Stage stage, [Values] bool captured) => Simulation.Run(1, _time, async () =>
+        [Values(Stage.LegacyOnly, Stage.DualWrite, Stage.ShadowRead)] Stage stage, [Values] bool captured) => Simulation.Run(
+            1, _time, async () =>
     {
         var process = TestProcess.In(stage, _time);
         var note = await process.AddAsync("a", 1);
@@ -107,7 +108,8 @@ public sealed class StaleSaveTests
     });
 
     [Test]
-    public void A_token_of_LegacyOnly_is_good_in_DualWrite_while_nothing_was_written_and_stale_once_new_leads() => Simulation.Run(1, _time, async () =>
+    public void A_token_of_LegacyOnly_is_good_in_DualWrite_while_nothing_was_written_and_stale_once_new_leads() =>
+        Simulation.Run(1, _time, async () =>
     {
         var process = TestProcess.In(Stage.LegacyOnly, _time);
         var id = (await process.AddAsync("a", 1)).Id;

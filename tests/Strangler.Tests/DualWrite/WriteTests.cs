@@ -225,7 +225,8 @@ public sealed class WriteTests
 
     [Test]
     [Category("Case2")]
-    public void Two_requests_with_one_key_at_the_same_time_make_one_entity([Range(1, 20)] int seed) => Simulation.Run(seed, _time, async () =>
+    public void Two_requests_with_one_key_at_the_same_time_make_one_entity([Range(1, 20)] int seed) =>
+        Simulation.Run(seed, _time, async () =>
     {
         var process = TestProcess.In(Stage.DualWrite, _time);
         var other = process.Another(2);
@@ -315,7 +316,8 @@ public sealed class WriteTests
 
     [Test]
     [Category("Case6")]
-    public void While_new_leads_a_create_takes_a_reserved_id_also_while_legacy_is_down_and_fails_clearly_when_none_is_left() => Run(async () =>
+    public void While_new_leads_a_create_takes_a_reserved_id_also_while_legacy_is_down_and_fails_clearly_when_none_is_left() =>
+        Run(async () =>
     {
         var process = TestProcess.In(Stage.NewLeads, _time);
         process.Memory.NewDatabase.IdBlocks[TestLens.Kind] = new Queue<long>([500]);
