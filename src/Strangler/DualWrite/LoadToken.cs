@@ -4,8 +4,8 @@ namespace Strangler.DualWrite;
 
 /// <summary>
 /// What a caller had before its eyes when it loaded an entity. It travels beside the entity (weakly keyed by instance in the wrapper; as an
-/// ETag over HTTP) and shows a stale save. Holds no values: <see cref="ContentHash"/> is unkeyed and must not be published for personal
-/// data that can be guessed.
+/// ETag over HTTP) and shows a stale save. Holds no values; <see cref="ContentHash"/> is unkeyed, so a token goes only to
+/// those who may read the entity.
 /// </summary>
 /// <param name="Side">The side that answered.</param>
 /// <param name="Stage">The stage it answered in.</param>

@@ -153,8 +153,8 @@ public sealed class FollowerApplierTests
         note.Amount = 2;
         await process.Notes.StoreAsync(note, default);
         var key = TestProcess.Key(note.Id);
-        process.Memory.LegacyDatabase.Entities[key] = process.Memory.LegacyDatabase.Entities[key] with { Version = new EntityVersion(
-            2, 1) };
+        var entities = process.Memory.LegacyDatabase.Entities;
+        entities[key] = entities[key] with { Version = new EntityVersion(2, 1) };
         process.Memory.LegacyDatabase.Rows[key] = TestLens.LegacyRow("a", 0, "O");
         await Assert.ThatAsync(() => process.Applier.ApplyAsync(key, default), Throws.TypeOf<RegressionException>());
         Assert.That(process.New(note.Id)!.Integer("amount"), Is.EqualTo(2));
