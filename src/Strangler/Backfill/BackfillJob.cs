@@ -86,6 +86,7 @@ internal sealed class BackfillRun
     {
         var fence = await _runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
         BackfillJob.Check(_runtime.Context, fence, FenceRole.Lead, null);
+        await RaiseFollowerAsync(fence, cancellationToken);
         var legacy = await Legacy.BoundsAsync(_kind.Name, cancellationToken);
         var checkpoint = await Target.ReadCheckpointAsync(_kind.Name, cancellationToken);
         var beginning = Beginning(legacy);
@@ -109,6 +110,18 @@ internal sealed class BackfillRun
         await CompleteAsync(at, cancellationToken);
         var (quarantined, _) = await _runtime.Sides.Quarantine.CountAsync(_kind.Name, cancellationToken);
         return new BackfillResult(_passes, _meter.Written, _removed, quarantined);
+    }
+
+    // The new side learns of a move that kept the lead from whoever first has to do with it, as in an apply.
+    private async Task RaiseFollowerAsync(FenceRow lead, CancellationToken cancellationToken)
+    {
+        var fence = _runtime.Sides.New.Fence;
+        var behind = await fence.ReadAsync(cancellationToken);
+        if (FollowerApplier.MustBeRaised(behind, lead))
+        {
+            await fence.CompareAndSetAsync(
+                behind, new FenceRow(FenceRole.Follower, lead.Stage, lead.Epoch, lead.DualEpoch), _runtime.Options.FenceLockTimeout, cancellationToken);
+        }
     }
 
     private static long Beginning(KeyBounds legacy) => legacy.From <= legacy.To ? Math.Min(1, legacy.From) : 1;

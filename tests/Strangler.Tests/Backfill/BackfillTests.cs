@@ -55,6 +55,18 @@ public sealed class BackfillTests
         Assert.That(world.New.Checkpoints[TestLens.Kind].Phase, Is.EqualTo(BackfillPhase.Done));
     }
 
+    [Test]
+    public void A_new_side_that_has_not_heard_of_DualWrite_yet_is_told()
+    {
+        var world = Planted();
+        world.New.Fence = new FenceRow(FenceRole.Follower, Stage.LegacyOnly, 1, 0);
+
+        world.Run(() => world.RunBackfillAsync());
+
+        Assert.That(world.New.FenceRow, Is.EqualTo(new FenceRow(FenceRole.Follower, Stage.DualWrite, World.DualEpoch, World.DualEpoch)));
+        AssertSame(world);
+    }
+
     [TestCase(Stage.LegacyOnly)]
     [TestCase(Stage.NewLeads)]
     [TestCase(Stage.NewOnly)]

@@ -38,7 +38,10 @@ internal sealed class World
             new ContextOptions(),
             new FieldHasher(new byte[32], 1),
             time,
-            NullLoggerFactory.Instance);
+            NullLoggerFactory.Instance)
+        {
+            Random = new Random(1),
+        };
     }
 
     public TestTimeProvider Time { get; }
@@ -245,6 +248,15 @@ internal sealed class World
 
         return (legacy, @new);
     }
+
+    public NoteWrapper Notes()
+    {
+        var kind = Runtime.Kinds[TestLens.Kind];
+        return new NoteWrapper(new DualWriter(Runtime), (SideRepository<TestEntity>)kind.Legacy, (SideRepository<TestEntity>)kind.New);
+    }
+
+    public sealed class NoteWrapper(DualWriter writer, SideRepository<TestEntity> legacy, SideRepository<TestEntity> @new)
+        : RepositoryWrapper<TestEntity>(writer, legacy, @new, new TestConverter(), TestLens.Kind);
 
     private sealed class Repository(ISideStore store, IRecordLens lens)
         : SideRepository<TestEntity>(store, lens, new TestConverter(), TestLens.Kind);
