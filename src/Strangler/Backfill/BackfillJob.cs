@@ -195,14 +195,14 @@ internal sealed class BackfillRun
         var started = _runtime.Time.GetTimestamp();
         var (next, written, quarantined) = await CommitAsync(at, chunk.From, chunk.To, async target =>
         {
-            var (writes, unreadable) = await PrepareAsync(chunk, target, cancellationToken);
+            var (writes, unreadable, journalled) = await PrepareAsync(chunk, target, cancellationToken);
             if (writes.Count > 0)
             {
                 await target.WriteAsync(writes, cancellationToken);
             }
 
             await target.QuarantineAsync(unreadable, cancellationToken);
-            var next = at with { NextId = Next(chunk.To), WrittenInPass = at.WrittenInPass + writes.Count };
+            var next = at with { NextId = Next(chunk.To), WrittenInPass = at.WrittenInPass + writes.Count - journalled };
             return (next, writes.Count, unreadable.Count);
         }, cancellationToken);
         var took = _runtime.Time.GetElapsedTime(started);
@@ -211,7 +211,7 @@ internal sealed class BackfillRun
         return next;
     }
 
-    private async Task<(List<BackfillWrite> Writes, List<QuarantineEntry> Unreadable)> PrepareAsync(
+    private async Task<(List<BackfillWrite> Writes, List<QuarantineEntry> Unreadable, int Journalled)> PrepareAsync(
         LegacyChunk chunk, IBackfillChunk target, CancellationToken cancellationToken)
     {
         List<QuarantineEntry> unreadable = [.. chunk.Unreadable];
@@ -220,29 +220,23 @@ internal sealed class BackfillRun
         // Also those without an entity row: somebody may have put a row there, and it is taken over instead of ending the run with a duplicate.
         var rows = news.Count == 0 ? null : await target.ReadRowsAsync([.. news.Select(entity => entity.Id)], cancellationToken);
         var writes = new List<BackfillWrite>(news.Count);
+        var journalled = 0;
         foreach (var entity in news)
         {
             var was = rows!.GetValueOrDefault(entity.Id);
-            if (entity.Record is null && was is null && !target.Entities.ContainsKey(entity.Id))
+            if (entity.Row is null && was is null && !target.Entities.ContainsKey(entity.Id))
             {
                 continue;
             }
 
-            try
+            if (_mapper.TryWrite(entity, was, unreadable) is { } write)
             {
-                writes.Add(_mapper.Write(entity, was));
-            }
-            catch (UnreadableException e)
-            {
-                unreadable.Add(_mapper.Entry(entity.Id, e.Place, $"the new side's row: {e.Reason}"));
-            }
-            catch (CannotHoldException e)
-            {
-                unreadable.Add(_mapper.Entry(entity.Id, e.Field, $"the new side cannot hold it: {e.Reason}"));
+                writes.Add(write);
+                journalled += entity.IsJournalledFor(target.Entities.GetValueOrDefault(entity.Id)) ? 1 : 0;
             }
         }
 
-        return (writes, unreadable);
+        return (writes, unreadable, journalled);
     }
 
     /// <summary>One transaction of the new side, repeated while failures pass. A lost COMMIT is looked up in the checkpoint that it would have left.</summary>

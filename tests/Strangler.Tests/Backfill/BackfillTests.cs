@@ -171,6 +171,23 @@ public sealed class BackfillTests
 
     [Test]
     [Category("Case18")]
+    public void What_is_written_without_end_while_no_relay_runs_does_not_keep_it_from_ending()
+    {
+        var world = Planted();
+        var writes = 0;
+        world.Sides.Fault = async step =>
+        {
+            if (step == "legacy.range.before")
+            {
+                await world.WriteAsync(10, TestLens.LegacyRow($"live {++writes}", writes, "O"));
+            }
+        };
+
+        Assert.That(world.Run(() => world.RunBackfillAsync()).Passes, Is.EqualTo(2));
+    }
+
+    [Test]
+    [Category("Case18")]
     public void Under_a_hot_key_creates_and_deletes_both_sides_converge([Range(1, 25)] int seed)
     {
         var world = Planted();
