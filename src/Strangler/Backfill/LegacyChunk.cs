@@ -8,12 +8,14 @@ namespace Strangler.Backfill;
 /// <param name="Row">Null for a tombstone.</param>
 /// <param name="Version">At least (dual epoch, 0).</param>
 /// <param name="ForeignSeq">Other programs' writes that this state includes.</param>
-/// <param name="Fresh">What to insert where the new side has nothing; made ahead, beside the writing of the chunk before. Null: not made yet.</param>
+/// <param name="Fresh">What to insert where the new side has nothing; made ahead, beside the writing of the chunk before. Null: not made
+/// yet.</param>
 internal sealed record LegacyEntity(long Id, AggregateRow? Row, EntityVersion Version, long ForeignSeq, BackfillWrite? Fresh)
 {
     public bool IsNewsTo(EntityState? accepted) => LeadVersion.IsNewsTo(accepted, Version, ForeignSeq);
 
-    /// <summary>Whether the journal brings this state over in any case. Such writes don't call for another pass: under load there would be some in every pass.</summary>
+    /// <summary>Whether the journal brings this state over in any case. Such writes don't call for another pass: under load there would be
+    /// some in every pass.</summary>
     public bool IsJournalledFor(EntityState? accepted) => Version.Counter > 0 || accepted?.Version == Version;
 }
 
@@ -29,7 +31,8 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
 {
     /// <param name="snapshot">The range.</param>
     /// <param name="range">Its bounds.</param>
-    /// <param name="ahead">Whether inserts are made ahead: worth it when most keys will be new to the other side. Else only what is news is ever decoded.</param>
+    /// <param name="ahead">Whether inserts are made ahead: worth it when most keys will be new to the other side. Else only what is news is
+    /// ever decoded.</param>
     /// <param name="took">How long the read took.</param>
     public LegacyChunk Map(RangeSnapshot snapshot, (long From, long To) range, bool ahead, TimeSpan took)
     {
@@ -52,7 +55,8 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         return new LegacyChunk(range.From, range.To, snapshot.Fence, entities, unreadable, took);
     }
 
-    /// <summary>What to write for an entity that is news to the new side, given the row that it has; null when it cannot be, and is listed instead.</summary>
+    /// <summary>What to write for an entity that is news to the new side, given the row that it has; null when it cannot be, and is listed
+    /// instead.</summary>
     public BackfillWrite? TryWrite(LegacyEntity entity, AggregateRow? was, List<QuarantineEntry> unreadable)
     {
         try

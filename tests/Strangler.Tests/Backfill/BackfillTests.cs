@@ -26,7 +26,8 @@ public sealed class BackfillTests
             AssertSame(world);
             Assert.That(world.New.Checkpoints[TestLens.Kind].Phase, Is.EqualTo(BackfillPhase.Done));
             Assert.That(world.New.LastDisturbance, Is.Not.Null);
-            Assert.That(progress.All[^1], Is.EqualTo(progress.All[^1] with { Phase = BackfillPhase.Done, Done = Notes, Total = Notes, Written = Notes }));
+            Assert.That(progress.All[^1],
+                Is.EqualTo(progress.All[^1] with { Phase = BackfillPhase.Done, Done = Notes, Total = Notes, Written = Notes }));
         });
     }
 
@@ -96,7 +97,8 @@ public sealed class BackfillTests
         AssertSame(world);
     }
 
-    /// <summary>The process dies at its n-th step, for every n; another goes on. Nothing is skipped, nothing is doubled, and what was committed is not done again.</summary>
+    /// <summary>The process dies at its n-th step, for every n; another goes on. Nothing is skipped, nothing is doubled, and what was
+    /// committed is not done again.</summary>
     [Test]
     [Category("Case8")]
     public void Killed_at_any_step_it_goes_on_from_the_last_committed_chunk()
@@ -245,7 +247,8 @@ public sealed class BackfillTests
         var world = World.Filled();
         world.Sides.WriteForeign(World.Key(100), null, captured: false);
         world.Backfill.Again = true;
-        OnceAt(world, "new.rows.after", () => world.WriteAsync(100, TestLens.LegacyRow("again", 1, "O")), when: () => !world.Legacy.Rows.ContainsKey(World.Key(100)));
+        OnceAt(world, "new.rows.after", () => world.WriteAsync(100, TestLens.LegacyRow("again", 1, "O")),
+            when: () => !world.Legacy.Rows.ContainsKey(World.Key(100)));
 
         world.Run(async () =>
         {

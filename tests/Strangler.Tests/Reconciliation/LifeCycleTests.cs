@@ -7,7 +7,8 @@ using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Reconciliation;
 
-/// <summary>The engine's own writers, relay and flips, with backfill and reconciliation beside them: forward, back, forward, and never a word of drift.</summary>
+/// <summary>The engine's own writers, relay and flips, with backfill and reconciliation beside them: forward, back, forward, and never a
+/// word of drift.</summary>
 [TestFixture]
 [Category("Case59")]
 public sealed class LifeCycleTests
