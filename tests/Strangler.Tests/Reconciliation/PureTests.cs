@@ -38,9 +38,12 @@ public sealed class PureTests
     public void Drift_outweighs_what_is_open_and_a_sign_off_covers_no_more_than_itself()
     {
         Assert.That(
-            OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.InFlight] = 9, [Verdict.Drift] = 1 }, 0), Is.EqualTo(ReconciliationOutcome.Drift));
-        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 1), Is.EqualTo(ReconciliationOutcome.Drift));
-        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 2), Is.EqualTo(ReconciliationOutcome.Clean));
+            OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.InFlight] = 9, [Verdict.Drift] = 1 }, 0),
+            Is.EqualTo(ReconciliationOutcome.Drift));
+        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 1),
+            Is.EqualTo(ReconciliationOutcome.Drift));
+        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 2),
+            Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
     [TestCase(1, 1000, 16)]
@@ -109,7 +112,8 @@ public sealed class PureTests
         {
             Assert.That(root.EnumerateObject().Select(property => property.Name), Is.EqualTo(new[]
             {
-                "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc", "stage", "lead", "legacy_rows",
+                "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc",
+                "stage", "lead", "legacy_rows",
                 "new_rows", "entities", "deleted", "counts", "fields", "declared", "signed_off", "richer_in_new", "rechecks", "hot_keys",
                 "deferred_chunks", "samples", "differing_ids", "truncated",
             }));
