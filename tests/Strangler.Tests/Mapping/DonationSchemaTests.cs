@@ -99,7 +99,7 @@ public sealed partial class DonationSchemaTests
         return Directory.GetFiles(Path.Combine(folder.FullName, "migrations", "donations", "mysql"), "*.sql").Order().Select(File.ReadAllText);
     }
 
-    [GeneratedRegex(@"CREATE TABLE (?<name>\w+) \((?<columns>.*?)\n\) (?<options>[^\n]*)", RegexOptions.Singleline)]
+    [GeneratedRegex(@"CREATE TABLE IF NOT EXISTS (?<name>\w+) \((?<columns>.*?)\n\) (?<options>[^\n]*)", RegexOptions.Singleline)]
     private static partial Regex Tables();
 
     [GeneratedRegex(@"^  (?<name>[a-z_]+) (?<type>[A-Z]+(\(\d+\))?).*$", RegexOptions.Multiline)]
