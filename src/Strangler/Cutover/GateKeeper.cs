@@ -58,7 +58,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
     }
 
     public static Gate Confirmation(string context, string? typed) => Check(
-        "confirmation", typed == context, typed is null ? "none" : $"'{typed}'", $"'{context}' typed by hand", $"strangler cutover advance {context} --confirm {context}")
+        "confirmation", typed == context, typed is null ? "none" : $"'{typed}'", $"'{context}' typed by hand",
+        $"strangler cutover advance {context} --confirm {context}")
         with { Unforceable = true };
 
     private async Task<Gate> MigrationsAsync(CancellationToken cancellationToken)
@@ -105,7 +106,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         }
 
         var missing = missingCapture is null ? "not installed" : await missingCapture(cancellationToken);
-        return Check("capture", missing is null, missing ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
+        return Check(
+            "capture", missing is null, missing ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
     }
 
     private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)
@@ -140,7 +142,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
 
     // Runs are stored a context, reports name their kind; a context of one kind needs no look into the report.
     private ReconciliationRun? LastFull(IReadOnlyList<ReconciliationRun> runs, string kind) =>
-        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind)).MaxBy(run => run.BeganUtc);
+        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind)).MaxBy(
+            run => run.BeganUtc);
 
     private static string? KindOf(string report)
     {
@@ -148,7 +151,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         {
             using var document = JsonDocument.Parse(report);
             return document.RootElement.EnumerateObject()
-                .Where(property => property.NameEquals("kind") || property.NameEquals("Kind")).Select(property => property.Value.GetString()).FirstOrDefault();
+                .Where(property => property.NameEquals("kind") || property.NameEquals("Kind"))
+                .Select(property => property.Value.GetString()).FirstOrDefault();
         }
         catch (JsonException)
         {
@@ -168,7 +172,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
             _ => null,
         };
         return Check(
-            $"full reconciliation of {kind}", fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old", $"strangler reconcile {_context}");
+            $"full reconciliation of {kind}", fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old",
+            $"strangler reconcile {_context}");
     }
 
     private async Task<IEnumerable<Gate>> NewLeadsAsync(FenceRow fence, CancellationToken cancellationToken)
@@ -177,7 +182,9 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         var least = runtime.Options.ShadowReadMinimum;
         List<Gate> gates =
         [
-            Check("shadow reads", reads >= least, Text(reads), $"at least {least}", $"strangler status {_context} (they are counted while frontends read)"),
+            Check(
+                "shadow reads", reads >= least, Text(reads), $"at least {least}",
+                $"strangler status {_context} (they are counted while frontends read)"),
             Check("shadow mismatches", mismatches == 0, Text(mismatches), "0", $"strangler reconcile {_context}"),
         ];
         foreach (var kind in runtime.Kinds.Keys.Order(StringComparer.Ordinal))
@@ -199,7 +206,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
             var live = await Sides.Replicas.LiveAsync(runtime.Options.ReplicaLiveness, cancellationToken);
             var old = live.Where(replica => replica.NewestKnownStage < target).Select(replica => replica.Name).ToList();
             return Check(
-                "replicas", old.Count == 0, old.Count == 0 ? $"{live.Count} live" : $"too old: {string.Join(", ", old)}", $"all know {target}",
+                "replicas", old.Count == 0, old.Count == 0 ? $"{live.Count} live" : $"too old: {string.Join(", ", old)}",
+                $"all know {target}",
                 "deploy the present build everywhere");
         }
         catch (SideUnavailableException)
