@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Reconciliation;
 using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Cutover;
@@ -80,7 +81,7 @@ public sealed class CutoverTests
                 break;
             case "shadow mismatches":
                 await process.Memory.Sides.ShadowLog.AddAsync(
-                    legacy.Fence!.Epoch, 1, [new Strangler.Reconciliation.ShadowMismatch(7, ["name"])], default);
+                    legacy.Fence!.Epoch, 1, [new ShadowMismatch(7, ["name"])], default);
                 break;
             case "replicas":
                 await process.Memory.Sides.Replicas.BeatAsync("old", "0", Stage.ShadowRead, default);
