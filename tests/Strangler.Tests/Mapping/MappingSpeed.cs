@@ -4,7 +4,8 @@ using Strangler.Mapping;
 
 namespace Strangler.Tests.Mapping;
 
-/// <summary>How fast one core maps: dotnet test -c Release --filter MappingSpeed. Says, but does not judge: the machine may be busy.</summary>
+/// <summary>How fast one core maps: dotnet test -c Release --filter MappingSpeed. Says, but does not judge: the machine may be
+/// busy.</summary>
 [Explicit("a measurement")]
 public sealed class MappingSpeed
 {
