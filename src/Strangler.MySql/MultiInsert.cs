@@ -3,8 +3,9 @@ using System.Data.Common;
 namespace Strangler.MySql;
 
 /// <summary>
-/// Rows of one table as multi-row inserts of about 500 rows, prepared and re-used where they are many (three times as fast as text). Bounded in bytes as well: a
-/// statement must fit the server's max_allowed_packet (16 MiB by default), and one row with its LOBs may have 64 KiB and more.
+/// Rows of one table as multi-row inserts of about 500 rows, prepared and re-used where they are many (three times as fast as text).
+/// Bounded in bytes as well: a statement must fit the server's max_allowed_packet (16 MiB by default), and one row with its LOBs may have
+/// 64 KiB and more.
 /// </summary>
 internal sealed class MultiInsert(Sql head, string tail = "")
 {
@@ -89,7 +90,8 @@ internal sealed class MultiInsert(Sql head, string tail = "")
         var size = 0L;
         foreach (var value in row)
         {
-            // UTF-8 has at most three bytes a UTF-16 unit; escaping may double the common ones. Two is near enough below the limit's quarter.
+            // UTF-8 has at most three bytes a UTF-16 unit; escaping may double the common ones. Two is near enough below the limit's
+            // quarter.
             size += value switch { string text => 2L * text.Length, byte[] bytes => 2L * bytes.Length, _ => 16 };
         }
 

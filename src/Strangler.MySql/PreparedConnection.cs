@@ -4,8 +4,8 @@ using System.Data.Common;
 namespace Strangler.MySql;
 
 /// <summary>
-/// A connection with the multi-row inserts prepared on it. Preparing 500 rows costs as much as executing them ten times, so a backfill keeps it from chunk to
-/// chunk: one connection of the background pool, parked in <see cref="MySqlDatabase"/> in between.
+/// A connection with the multi-row inserts prepared on it. Preparing 500 rows costs as much as executing them ten times, so a backfill
+/// keeps it from chunk to chunk: one connection of the background pool, parked in <see cref="MySqlDatabase"/> in between.
 /// </summary>
 internal sealed class PreparedConnection(DbConnection connection) : IAsyncDisposable
 {
@@ -15,7 +15,8 @@ internal sealed class PreparedConnection(DbConnection connection) : IAsyncDispos
 
     public bool IsOpen => Connection.State == ConnectionState.Open;
 
-    public async Task<DbCommand> PreparedAsync(MultiInsert insert, int first, int count, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<DbCommand> PreparedAsync(MultiInsert insert, int first, int count, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         if (!_commands.TryGetValue((insert.Shape, count), out var command))
         {

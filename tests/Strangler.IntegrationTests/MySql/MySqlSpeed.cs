@@ -8,7 +8,8 @@ using Strangler.MySql;
 
 namespace Strangler.IntegrationTests.MySql;
 
-/// <summary>Figures, on demand: <c>dotnet test -c Release --filter Name=Backfill_and_ranges_against_raw_statements</c>. Nothing is asserted.</summary>
+/// <summary>Figures, on demand: <c>dotnet test -c Release --filter Name=Backfill_and_ranges_against_raw_statements</c>. Nothing is
+/// asserted.</summary>
 [Explicit("measures")]
 internal sealed class MySqlSpeed
 {
@@ -28,14 +29,20 @@ internal sealed class MySqlSpeed
         var clock = Stopwatch.StartNew();
         await RawInsertAsync(sides, Row, Rows);
         Report("raw multi-row inserts (root + one)", clock);
-        await sides.RunAsync(SideName.New, "SET foreign_key_checks = 0; TRUNCATE thing_extra; TRUNCATE thing_note; TRUNCATE thing; ALTER TABLE thing AUTO_INCREMENT = 1000000;");
+        await sides.RunAsync(SideName.New, """
+            SET foreign_key_checks = 0; TRUNCATE thing_extra; TRUNCATE thing_note; TRUNCATE thing; ALTER TABLE thing AUTO_INCREMENT =
+            1000000;
+            """);
 
         clock.Restart();
         for (var from = 1L; from <= Rows; from += Chunk)
         {
             await using var chunk = await sides.Sides.BackfillTarget.BeginChunkAsync("thing", from, from + Chunk - 1, default);
             await chunk.WriteAsync(
-                Enumerable.Range(0, Chunk).Select(i => new BackfillWrite(from + i, null, Row(from + i), new EntityState(new EntityVersion(4, 0), 0, false, new byte[64]))).ToList(),
+                Enumerable.Range(0, Chunk)
+                    .Select(i =>
+                    new BackfillWrite(from + i, null, Row(from + i), new EntityState(new EntityVersion(4, 0), 0, false, new byte[64])))
+                    .ToList(),
                 default);
             await chunk.CommitAsync(new BackfillCheckpoint(4, 1, from + Chunk, 0, BackfillPhase.Copying, null), default);
         }

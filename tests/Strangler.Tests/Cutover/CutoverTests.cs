@@ -80,7 +80,7 @@ public sealed class CutoverTests
                 break;
             case "shadow mismatches":
                 await process.Memory.Sides.ShadowLog.AddAsync(
-                    legacy.Fence!.Epoch, 1, [new Reconciliation.ShadowMismatch(7, ["name"])], default);
+                    legacy.Fence!.Epoch, 1, [new Strangler.Reconciliation.ShadowMismatch(7, ["name"])], default);
                 break;
             case "replicas":
                 await process.Memory.Sides.Replicas.BeatAsync("old", "0", Stage.ShadowRead, default);
