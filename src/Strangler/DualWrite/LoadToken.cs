@@ -65,8 +65,8 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
     {
         if (present.Side == SideName.New)
         {
-            // Loaded in LegacyOnly, or before the last one: whatever happened until DualWrite began raised no version.
-            return Stage == Stage.LegacyOnly || Version != present.Version || ForeignSeq != present.ForeignSeq;
+            // A token of LegacyOnly is stale by its version alone: DualWrite, which lies in between, began a new dual epoch.
+            return Version != present.Version || ForeignSeq != present.ForeignSeq;
         }
 
         if (Side == SideName.New)

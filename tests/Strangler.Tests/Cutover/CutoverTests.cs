@@ -293,6 +293,18 @@ public sealed class CutoverTests
         Assert.That((await process.Cutover.HistoryAsync(1, default)).Single().Detail, Does.Contain($"note {rich.Id}"));
     });
 
+    [Test]
+    [Category("Case40")]
+    public void A_key_that_is_parked_while_the_journal_is_drained_ends_the_flip() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        await process.AddAsync(new string('x', 30));
+        Assert.That((await process.Cutover.GatesAsync(Stage.ShadowRead, default)).All(gate => gate.Passed), Is.True, "open, not parked yet");
+        Assert.That(await TryAsync(process.BackAsync), Is.TypeOf<CutoverException>());
+        Assert.That((await process.Cutover.StatusAsync(default)).Lead, Is.EqualTo(SideName.New));
+        await process.AddAsync("b");
+    });
+
     internal static void AssertOneLead(TestProcess process)
     {
         var leads = Enum.GetValues<SideName>().Count(side => process.Memory.Of(side).Fence!.Role == FenceRole.Lead);
