@@ -19,8 +19,8 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
         var other = Stages.Other(side);
         return (row.Role, otherRow.Role) switch
         {
-            (FenceRole.Follower, FenceRole.Prepared) when row.Epoch == otherRow.Epoch => await PromoteAsync(
-                other, otherRow, cancellationToken),
+            (FenceRole.Follower, FenceRole.Prepared) when row.Epoch == otherRow.Epoch
+                => await PromoteAsync(other, otherRow, cancellationToken),
             (FenceRole.Prepared, FenceRole.Follower) when row.Epoch == otherRow.Epoch => await PromoteAsync(side, row, cancellationToken),
             _ => null,
         };

@@ -91,10 +91,10 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         var depth = await Sides.Of(lead).Journal.DepthAsync(cancellationToken);
         return
         [
-            Check("parked keys", depth.Parked == 0, Text(depth.Parked), "0", $"strangler relay --context {_context} --retry-parked"),
+            Check("parked keys", depth.Parked == 0, Text(depth.Parked), "0", $"strangler relay {_context} --retry-parked"),
             Check(
                 "journal lag", depth.Lag <= runtime.Options.LagLimit, $"{depth.Lag.TotalSeconds:0.#} s ({depth.Open} open)",
-                $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay --context {_context}"),
+                $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay {_context}"),
         ];
     }
 
@@ -119,7 +119,7 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),
-            Check($"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0", $"strangler quarantine list {_context}"),
+            Check($"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0", $"strangler quarantine {_context}"),
             Check($"unmapped {kind}", unmapped.Count == 0, unmapped.Count == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
         ];
     }
@@ -142,8 +142,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
 
     // Runs are stored a context, reports name their kind; a context of one kind needs no look into the report.
     private ReconciliationRun? LastFull(IReadOnlyList<ReconciliationRun> runs, string kind) =>
-        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind)).MaxBy(
-            run => run.BeganUtc);
+        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind))
+            .MaxBy(run => run.BeganUtc);
 
     private static string? KindOf(string report)
     {

@@ -4,8 +4,8 @@ namespace Strangler.DualWrite;
 
 /// <summary>
 /// What a caller had before its eyes when it loaded an entity. It travels beside the entity (weakly keyed by instance in the wrapper; as an
-/// ETag over HTTP) and shows a stale save. Holds no values: <see cref="ContentHash"/> is unkeyed and must not be published for personal
-/// data that can be guessed.
+/// ETag over HTTP) and shows a stale save. Holds no values; <see cref="ContentHash"/> is unkeyed, so a token goes only to
+/// those who may read the entity.
 /// </summary>
 /// <param name="Side">The side that answered.</param>
 /// <param name="Stage">The stage it answered in.</param>
@@ -65,8 +65,8 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
     {
         if (present.Side == SideName.New)
         {
-            // Loaded in LegacyOnly, or before the last one: whatever happened until DualWrite began raised no version.
-            return Stage == Stage.LegacyOnly || Version != present.Version || ForeignSeq != present.ForeignSeq;
+            // A token of LegacyOnly is stale by its version alone: DualWrite, which lies in between, began a new dual epoch.
+            return Version != present.Version || ForeignSeq != present.ForeignSeq;
         }
 
         if (Side == SideName.New)

@@ -79,6 +79,6 @@ public abstract class RepositoryWrapper<TEntity>(
                 key, "nothing (a new instance)", transaction.State.Version(transaction.State.Fence.DualEpoch).ToString());
         }
 
-        return await (lead == legacy ? legacy : @new).StoreAsync(transaction, entity, key, cancellationToken);
+        return await (lead.Store.Side == SideName.Legacy ? legacy : @new).StoreAsync(transaction, entity, key, cancellationToken);
     }
 }

@@ -146,8 +146,11 @@ public sealed class ShadowReader
 
         return lead is null || follower is null
             ? lead is null && follower is null ? [] : ["(presence)"]
-            : [.. lead.Schema.Fields.Where(field => Differs(lead.Values[field.Ordinal], follower.Values[field.Ordinal])).Select(
-                field => field.Name)];
+            :
+            [
+                .. lead.Schema.Fields.Where(field => Differs(lead.Values[field.Ordinal], follower.Values[field.Ordinal]))
+                    .Select(field => field.Name),
+            ];
     }
 
     private static bool Differs(object? left, object? right) =>

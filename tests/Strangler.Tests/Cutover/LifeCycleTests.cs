@@ -6,13 +6,18 @@ namespace Strangler.Tests.Cutover;
 
 /// <summary>
 /// Forward, back, forward again, with writers hammering through every step. One assertion: nothing lost, nothing invented, both sides the
-/// same.
+/// same. Half of the seeds run with the servers' clocks 20 minutes apart.
 /// </summary>
+/// <remarks>
+/// Tried: with the journal drained before writers are denied (PROTOCOL §6, steps 1 and 2 swapped), or with writers that do not look at the
+/// fence's role, nearly every seed fails; with an apply that reads the lead before it holds the follower's row, a few do.
+/// </remarks>
 public sealed class LifeCycleTests
 {
     [Test]
     [Category("Case20")]
     [Category("Case24")]
+    [Category("Case27")]
     [Category("Case59")]
     public void Through_every_step_forward_and_back_nothing_is_lost_and_nothing_invented([Range(1, 40)] int seed)
     {
@@ -20,6 +25,8 @@ public sealed class LifeCycleTests
         Simulation.Run(seed, time, async () =>
         {
             var process = TestProcess.In(Stage.LegacyOnly, time, options => options.IdBlock = 100_000);
+            process.Memory.LegacyDatabase.Skew = TimeSpan.FromMinutes(seed % 2 == 0 ? 10 : 0);
+            process.Memory.NewDatabase.Skew = -process.Memory.LegacyDatabase.Skew;
             long[] shared = [1, 2, 3, 4];
             foreach (var id in shared)
             {

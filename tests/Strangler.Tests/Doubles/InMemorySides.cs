@@ -265,8 +265,8 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
         connection.StepAsync<IReadOnlyList<ParkedKey>>("parked", () =>
         [
             .. Database.Journal.Where(row => row.Parked).GroupBy(row => row.Key).Take(limit).Select(rows => new ParkedKey(
-                rows.Key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows.Last().LastError, rows.Min(
-                    row => row.CreatedUtc))),
+                rows.Key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows.Last().LastError,
+                rows.Min(row => row.CreatedUtc))),
         ], cancellationToken);
 
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) =>
@@ -387,8 +387,8 @@ internal sealed class InMemoryQuarantine(InMemoryConnection connection) : IQuara
     internal static void Put(InMemoryDatabase database, string kind, QuarantineEntry entry)
     {
         var key = new EntityKey(kind, entry.Id);
-        database.Quarantine[key] = database.Quarantine.TryGetValue(key, out var was) && (was.Place, was.Reason) == (
-            entry.Place, entry.Reason)
+        var known = database.Quarantine.TryGetValue(key, out var was);
+        database.Quarantine[key] = known && (was!.Place, was.Reason) == (entry.Place, entry.Reason)
             ? was
             : entry;
     }

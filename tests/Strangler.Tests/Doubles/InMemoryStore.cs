@@ -50,8 +50,8 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
                     id, Database.RowOf(key), Database.Entities.GetValueOrDefault(key),
                     Database.NewIds.TryGetValue(key, out var newId) ? newId : null);
             }).ToList();
-            var journal = Database.Journal.Where(row => row.Key.Kind == kind && row.Key.Id >= from && row.Key.Id <= to).GroupBy(
-                row => row.Key.Id)
+            var journal = Database.Journal.Where(row => row.Key.Kind == kind && row.Key.Id >= from && row.Key.Id <= to)
+                .GroupBy(row => row.Key.Id)
                 .ToDictionary(rows => rows.Key, rows => new JournalMark(rows.Min(row => row.CreatedUtc), rows.Any(row => row.Parked)));
             return new RangeSnapshot(Database.FenceRow, items, journal);
         }, cancellationToken);
@@ -76,8 +76,11 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
         connection.StepAsync<IReadOnlyList<long>>("unmapped", () =>
             Side == SideName.Legacy
                 ? []
-                : [.. Database.Rows.Keys.Where(key => key.Kind == kind && !Database.PublicIds.ContainsKey(key)).Select(key => key.Id).Order().Take(
-                    limit)],
+                :
+                [
+                    .. Database.Rows.Keys.Where(key => key.Kind == kind && !Database.PublicIds.ContainsKey(key))
+                        .Select(key => key.Id).Order().Take(limit),
+                ],
             cancellationToken);
 }
 

@@ -70,8 +70,8 @@ internal sealed class LockTable(TimeProvider time)
         public TaskCompletionSource Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool Bars(Entry later) =>
-            !ReferenceEquals(Owner, later.Owner) && Kind == later.Kind && From <= later.To && later.From <= To && (
-                Exclusive || later.Exclusive);
+            !ReferenceEquals(Owner, later.Owner) && Kind == later.Kind && From <= later.To && later.From <= To
+            && (Exclusive || later.Exclusive);
 
         public bool Equals(Entry? other) => ReferenceEquals(this, other);
 

@@ -27,10 +27,9 @@ public sealed class FieldHasherTests
         var hasher = new FieldHasher(Key, 1);
         object?[] values =
         [
-            null, "", "0", 0L, false, "a", "A", "a ", "é", "e\u0301", "\ud800", "\udc00", "\ufffd", true, 1L, -1L, new DateTime(1), new DateTime(
-                0),
-            DateOnly.MinValue, new byte[] { 0 }, Array.Empty<byte>(), RecordList.Empty, new RecordList([["ab", "c"]]), new RecordList(
-                [["a", "bc"]]),
+            null, "", "0", 0L, false, "a", "A", "a ", "é", "e\u0301", "\ud800", "\udc00", "\ufffd", true, 1L, -1L,
+            new DateTime(1), new DateTime(0), DateOnly.MinValue, new byte[] { 0 }, Array.Empty<byte>(), RecordList.Empty,
+            new RecordList([["ab", "c"]]), new RecordList([["a", "bc"]]),
             new RecordList([["a"], ["bc"]]), new RecordList([[null]]), new Hidden(null), new Hidden(false), new Hidden(new Hidden(null)),
         ];
         Assert.That(values.Select(value => Convert.ToHexString(hasher.HashValue(value))), Is.Unique);

@@ -137,6 +137,23 @@ public sealed class FollowerApplierTests
     });
 
     [Test]
+    [Category("Case21")]
+    public void Between_the_decision_and_the_promotion_nothing_is_applied_either_way() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.ShadowRead, _time);
+        process.Memory.PlantLegacy(1, "a", 1);
+        process.Memory.LegacyDatabase.Fence = new FenceRow(FenceRole.Follower, Stage.NewLeads, 6, 2);
+        process.Memory.NewDatabase.Fence = new FenceRow(FenceRole.Prepared, Stage.NewLeads, 6, 2);
+        foreach (var side in Enum.GetValues<SideName>())
+        {
+            Assert.That(await process.Applier.ApplyAsync(TestProcess.Key(1), default, side), Is.EqualTo(ApplyResult.NotFollower));
+        }
+
+        Assert.That(process.Legacy(1), Is.Not.Null);
+        Assert.That(process.New(1), Is.Null);
+    });
+
+    [Test]
     [Category("Case10")]
     public void An_apply_that_comes_after_the_flip_is_refused_by_the_role() => Run(async () =>
     {
@@ -153,8 +170,8 @@ public sealed class FollowerApplierTests
         note.Amount = 2;
         await process.Notes.StoreAsync(note, default);
         var key = TestProcess.Key(note.Id);
-        process.Memory.LegacyDatabase.Entities[key] = process.Memory.LegacyDatabase.Entities[key] with { Version = new EntityVersion(
-            2, 1) };
+        var entities = process.Memory.LegacyDatabase.Entities;
+        entities[key] = entities[key] with { Version = new EntityVersion(2, 1) };
         process.Memory.LegacyDatabase.Rows[key] = TestLens.LegacyRow("a", 0, "O");
         await Assert.ThatAsync(() => process.Applier.ApplyAsync(key, default), Throws.TypeOf<RegressionException>());
         Assert.That(process.New(note.Id)!.Integer("amount"), Is.EqualTo(2));

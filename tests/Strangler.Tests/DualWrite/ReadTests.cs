@@ -85,8 +85,8 @@ public sealed class ReadTests
         var process = TestProcess.In(stage, _time);
         process.Memory.PlantLegacy(7, "a", 1, "?");
         await Assert.ThatAsync(
-            () => process.Notes.FindAsync(7, default), Throws.TypeOf<UnreadableException>().With.Property(nameof(UnreadableException.Id)).EqualTo(
-                7));
+            () => process.Notes.FindAsync(7, default),
+            Throws.TypeOf<UnreadableException>().With.Property(nameof(UnreadableException.Id)).EqualTo(7));
     });
 
     [Test]

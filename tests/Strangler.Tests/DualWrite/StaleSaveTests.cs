@@ -64,8 +64,8 @@ public sealed class StaleSaveTests
 
     [Test]
     public void While_legacy_leads_an_unseen_write_of_another_program_is_a_conflict_captured_or_not(
-        [Values(Stage.LegacyOnly, Stage.DualWrite, Stage.ShadowRead)] Stage stage, [Values] bool captured) => Simulation.Run(
-            1, _time, async () =>
+        [Values(Stage.LegacyOnly, Stage.DualWrite, Stage.ShadowRead)] Stage stage, [Values] bool captured)
+        => Simulation.Run(1, _time, async () =>
     {
         var process = TestProcess.In(stage, _time);
         var note = await process.AddAsync("a", 1);
