@@ -32,6 +32,25 @@ public sealed class BackfillTests
     }
 
     [Test]
+    [Category("Case8")]
+    public void The_checkpoint_names_the_first_id_that_is_not_done()
+    {
+        var world = new World();
+        for (var id = 1; id <= 20; id++)
+        {
+            world.Sides.PlantLegacy(id, $"Note {id}", id);
+        }
+
+        OnceAt(world, "new.chunk-commit.after", world.Sides.Kill);
+
+        Assert.That(Finishes(world), Is.False);
+        Assert.That(
+            world.New.Checkpoints[TestLens.Kind],
+            Is.EqualTo(new BackfillCheckpoint(World.DualEpoch, 1, 8, 7, BackfillPhase.Copying, null)));
+        Assert.That(world.New.Entities.Keys.Max(key => key.Id), Is.EqualTo(7));
+    }
+
+    [Test]
     public void Once_complete_it_does_nothing_until_asked_again()
     {
         var world = World.Filled();
