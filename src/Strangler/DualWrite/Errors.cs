@@ -77,7 +77,7 @@ public sealed class QuarantinedException(EntityKey key, string reason) : Excepti
 /// </summary>
 public sealed class RegressionException(EntityKey key, EntityVersion lead, EntityVersion accepted)
     : Exception(
-        $"{key} has version {lead} on the leading side, but the other side has accepted {accepted}; compare both, then: strangler repair.")
+        $"{key} has version {lead} on the leading side, but the other side has accepted {accepted}; one of the two was restored from a backup? Repair refuses it: decide which side is right, then bring the key to it by hand.")
 {
     public EntityKey Key { get; } = key;
 }
