@@ -305,6 +305,21 @@ public sealed class CutoverTests
         await process.AddAsync("b");
     });
 
+    [Test]
+    [Category("Case30")]
+    public void Fences_of_different_flips_are_never_rolled_forward_and_reads_and_writes_are_refused([Values] bool newIsPrepared)
+        => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.ShadowRead, _time);
+        var follower = new FenceRow(FenceRole.Follower, Stage.NewLeads, 6, 2);
+        var prepared = new FenceRow(FenceRole.Prepared, Stage.NewLeads, 4, 2);
+        process.Memory.LegacyDatabase.Fence = newIsPrepared ? follower : prepared;
+        process.Memory.NewDatabase.Fence = newIsPrepared ? prepared : follower;
+        Assert.That(await TryAsync(() => process.FindAsync(1)), Is.TypeOf<SwitchingException>());
+        Assert.That(await TryAsync(() => process.AddAsync("a")), Is.TypeOf<SwitchingException>());
+        Assert.That(await TryAsync(() => process.Cutover.StatusAsync(default)), Is.TypeOf<CutoverException>());
+    });
+
     internal static void AssertOneLead(TestProcess process)
     {
         var leads = Enum.GetValues<SideName>().Count(side => process.Memory.Of(side).Fence!.Role == FenceRole.Lead);
