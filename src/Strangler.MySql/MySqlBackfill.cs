@@ -181,6 +181,24 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         return RunAsync(batch, cancellationToken);
     }
 
+    public Task SaveRequestsAsync(IReadOnlyList<EntityRequest> requests, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"INSERT INTO strangler_request (context, kind, request_key, public_id, epoch, counter, created_at) VALUES ");
+        var separator = "";
+        foreach (var (id, (requestKey, version), _) in requests)
+        {
+            batch.Raw(separator);
+            batch.Part($"""
+                ({_side.Context}, {_sql.Kind}, {RequestKeys.Encode(requestKey)}, {id}, {version.Epoch}, {version.Counter}, UTC_TIMESTAMP(6))
+                """);
+            separator = ", ";
+        }
+
+        batch.Raw(" ON DUPLICATE KEY UPDATE id = id");
+        return RunAsync(batch.End(), cancellationToken);
+    }
+
     public async Task CommitAsync(BackfillCheckpoint checkpoint, CancellationToken cancellationToken)
     {
         var batch = new Batch();

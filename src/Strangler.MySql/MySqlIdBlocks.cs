@@ -26,6 +26,16 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
             async (connection, token) =>
             {
                 var sql = kinds[kind];
+                if (await OverlapAsync(connection, sql, token).ConfigureAwait(false) is var overlap and > 0)
+                {
+                    throw new SideUnavailableException(
+                        side.Name,
+                        $"{sql.Layout.Root.Name} would allot {overlap} reserved ids again; was it restored from a backup? "
+                        + "Raise its AUTO_INCREMENT above strangler_id_block first.",
+                        false,
+                        new NotSupportedException());
+                }
+
                 var unique = await UniqueColumnsAsync(connection, sql, token).ConfigureAwait(false);
                 var reserved = 0L;
                 while (reserved < count)
@@ -48,6 +58,16 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
                 """),
             reader => new IdBlock(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt32(2)),
             cancellationToken).ConfigureAwait(false);
+
+    public Task<long> OverlapAsync(string kind, CancellationToken cancellationToken) =>
+        side.UseAsync(background: true, (connection, token) => OverlapAsync(connection, kinds[kind], token), cancellationToken);
+
+    private async Task<long> OverlapAsync(DbConnection connection, AggregateSql sql, CancellationToken cancellationToken)
+    {
+        var blocks = await ListAsync(sql.Kind, cancellationToken).ConfigureAwait(false);
+        var next = await NextIdAsync(connection, sql, cancellationToken).ConfigureAwait(false) ?? 0;
+        return blocks.Sum(block => block.CountFrom(next));
+    }
 
     private async Task FlushAsync(DbConnection connection, CancellationToken cancellationToken)
     {
@@ -121,19 +141,7 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
     /// <summary>Recorded only once the table says itself that it goes on above the block.</summary>
     private async Task RecordAsync(DbConnection connection, AggregateSql sql, IdBlock block, CancellationToken cancellationToken)
     {
-        // MySQL 8 caches this column for a day; a session in which nothing is cached reads the truth. MariaDB has no such cache.
-        var version = connection.ServerVersion;
-        var ask = new Batch();
-        if (!version.Contains("MariaDB", StringComparison.OrdinalIgnoreCase))
-        {
-            ask.Add($"SET SESSION information_schema_stats_expiry = 0");
-        }
-
-        ask.Add($"""
-            SELECT CAST(AUTO_INCREMENT AS SIGNED) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME =
-            {sql.Layout.Root.Name}
-            """);
-        var next = await ScalarAsync(connection, ask, cancellationToken).ConfigureAwait(false);
+        var next = await NextIdAsync(connection, sql, cancellationToken).ConfigureAwait(false);
         if (next is null || next <= block.LastId)
         {
             throw new SideUnavailableException(
@@ -150,6 +158,24 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
             """);
         batch.Add($"SET SESSION wait_timeout = DEFAULT");
         await side.ExecuteAsync(connection, batch, true, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The id that legacy's own allotting gives out next.</summary>
+    private async Task<long?> NextIdAsync(DbConnection connection, AggregateSql sql, CancellationToken cancellationToken)
+    {
+        // MySQL 8 caches this column for a day; a session in which nothing is cached reads the truth. MariaDB has no such cache.
+        var version = connection.ServerVersion;
+        var ask = new Batch();
+        if (!version.Contains("MariaDB", StringComparison.OrdinalIgnoreCase))
+        {
+            ask.Add($"SET SESSION information_schema_stats_expiry = 0");
+        }
+
+        ask.Add($"""
+            SELECT CAST(AUTO_INCREMENT AS SIGNED) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME =
+            {sql.Layout.Root.Name}
+            """);
+        return await ScalarAsync(connection, ask, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<List<UniqueColumn>> UniqueColumnsAsync(DbConnection connection, AggregateSql sql,

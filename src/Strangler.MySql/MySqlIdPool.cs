@@ -80,17 +80,18 @@ internal sealed class MySqlIdPool(MySqlSide side) : IIdPool
 
     private Task<List<long>> TakeBatchAsync(string kind, CancellationToken cancellationToken)
     {
-        // Assignments run from left to right: `used` sees the next_id that has just been raised.
+        // Assignments run from left to right: `used` sees the next_id that has just been raised. The block is named, not searched for:
+        // where the server allots in steps, blocks lie interleaved.
         var batch = new Batch();
-        batch.Add($"SET @strangler_first = NULL");
+        batch.Add($"SET @strangler_first = NULL, @strangler_block = NULL");
         batch.Add($"""
-            UPDATE strangler_id_pool SET next_id = (@strangler_first := next_id) + {side.Options.IdBatch} * step, used = (next_id > last_id)
+            UPDATE strangler_id_pool SET first_id = (@strangler_block := first_id),
+                next_id = (@strangler_first := next_id) + {side.Options.IdBatch} * step, used = (next_id > last_id)
             WHERE context = {side.Context} AND kind = {kind} AND used = 0 ORDER BY first_id LIMIT 1
             """);
         batch.Add($"""
             SELECT CAST(@strangler_first AS SIGNED), last_id, step FROM strangler_id_pool
-            WHERE context = {side.Context} AND kind = {kind} AND first_id <= @strangler_first AND last_id >= @strangler_first
-            ORDER BY first_id DESC LIMIT 1
+            WHERE context = {side.Context} AND kind = {kind} AND first_id = @strangler_block
             """);
         return side.QueryAsync(batch, ReadTakenAsync, cancellationToken);
     }

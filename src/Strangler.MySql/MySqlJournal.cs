@@ -56,9 +56,10 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     {
         var key = claim.Key;
         var batch = side.BeginWrite(new Batch(), background: true);
+        // Of the open rows: a parked one may bear the generation of a relay whose clock was ahead.
         batch.Add($"""
             SELECT COALESCE(MAX(generation), 0) INTO @strangler_generation FROM strangler_journal {ByKey}
-            WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} FOR UPDATE
+            WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'open' FOR UPDATE
             """);
         batch.Part($"""
             UPDATE strangler_journal {ByKey} SET attempts = attempts + 1, last_error = {Texts.Cut(error, 1000)},

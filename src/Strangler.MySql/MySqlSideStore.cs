@@ -70,6 +70,29 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             cancellationToken));
     }
 
+    public Task<IReadOnlyList<EntityRequest>> RequestsAsync(
+        string kind, EntityRequest? after, int limit, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"SELECT public_id, request_key, epoch, counter, id FROM strangler_request FORCE INDEX (strangler_request_entity)");
+        batch.Part($" WHERE context = {side.Context} AND kind = {kind}");
+        if (after is { } last)
+        {
+            batch.Part($" AND public_id >= {last.Id} AND (public_id > {last.Id} OR id > {last.Sequence})");
+        }
+
+        batch.Part($" ORDER BY public_id, id LIMIT {limit}").End();
+        return ToReadOnlyAsync(side.ListAsync(
+            batch,
+            reader => new EntityRequest(
+                reader.GetInt64(0),
+                new StoredRequest(
+                    RequestKeys.Decode(reader.GetFieldValue<byte[]>(1)), new EntityVersion(reader.GetInt64(2), reader.GetInt64(3))),
+                reader.GetInt64(4)),
+            cancellationToken,
+            background: true));
+    }
+
     /// <summary>One snapshot, one round trip; every table by one ordered select, put together in memory.</summary>
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken)
     {

@@ -177,6 +177,12 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         var (key, context) = (_intent.Key, _side.Context);
         var batch = _side.BeginWrite(new Batch(), _background);
         batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {context} LOCK IN SHARE MODE");
+        if (key.Id != 0)
+        {
+            LockEntity(batch, key);
+        }
+
+        // After the locks: the same request may be running, and what it did is seen only once it has let them go.
         if (_intent.RequestKey is { } request)
         {
             batch.Add($"""
@@ -185,11 +191,12 @@ internal sealed class MySqlSideTransaction : ISideTransaction
                 """);
         }
 
-        if (key.Id == 0)
-        {
-            return batch;
-        }
+        return batch;
+    }
 
+    private void LockEntity(Batch batch, EntityKey key)
+    {
+        var context = _side.Context;
         if (_side.Name == SideName.Legacy)
         {
             batch.Add($"SELECT {_sql.RootKey} FROM {_sql.Root} WHERE {_sql.RootKey} = {key.Id} FOR UPDATE");
@@ -204,7 +211,6 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             FOR UPDATE
             """);
         SelectAggregate(batch, key);
-        return batch;
     }
 
     private void SelectAggregate(Batch batch, EntityKey key)
@@ -251,6 +257,9 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         }
 
         var fence = FenceSql.Read(reader, 0, _side.Name);
+        _state = _intent.Key.Id == 0
+            ? new SideState(fence, null, null)
+            : await ReadEntityAsync(reader, fence, cancellationToken).ConfigureAwait(false);
         if (_intent.RequestKey is not null)
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
@@ -260,12 +269,11 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             }
         }
 
-        if (_intent.Key.Id == 0)
-        {
-            _state = new SideState(fence, null, null);
-            return null;
-        }
+        return null;
+    }
 
+    private async Task<SideState> ReadEntityAsync(DbDataReader reader, FenceRow fence, CancellationToken cancellationToken)
+    {
         if (_side.Name == SideName.Legacy)
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
@@ -279,8 +287,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             _hasPlaceholder = EntitySql.IsPlaceholder(reader, 0);
         }
 
-        _state = new SideState(fence, await ReadAggregateAsync(reader, cancellationToken).ConfigureAwait(false), entity);
-        return null;
+        return new SideState(fence, await ReadAggregateAsync(reader, cancellationToken).ConfigureAwait(false), entity);
     }
 
     private async Task<AggregateRow?> ReadAggregateAsync(DbDataReader reader, CancellationToken cancellationToken)

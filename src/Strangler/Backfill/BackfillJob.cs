@@ -55,6 +55,8 @@ public sealed class BackfillJob
 /// <summary>One run of a <see cref="BackfillJob"/>.</summary>
 internal sealed class BackfillRun
 {
+    private const int RequestsAPage = 500;
+
     private readonly ContextRuntime _runtime;
     private readonly BackfillOptions _options;
     private readonly EntityKind _kind;
@@ -116,6 +118,7 @@ internal sealed class BackfillRun
         }
 
         at = await RemoveAsync(at, cancellationToken);
+        await CarryRequestsAsync(at, cancellationToken);
         await CompleteAsync(at, cancellationToken);
         var (quarantined, _) = await _runtime.Sides.Quarantine.CountAsync(_kind.Name, cancellationToken);
         _log.BackfillComplete(_runtime.Context, _kind.Name, _meter.Written, _removed, quarantined);
@@ -378,6 +381,36 @@ internal sealed class BackfillRun
     // deleting.
     private static bool IsAhead(EntityState? accepted, EntityVersion version, long foreignSeq) =>
         accepted is not null && (accepted.Version > version || accepted.ForeignSeq > foreignSeq);
+
+    // Request keys travel with the state, and a chunk has brought over states without them: what LegacyOnly wrote, and live writes whose
+    // apply then found nothing newer. All of those were committed before the chunk was read, so one walk after the last chunk finds them;
+    // what is written meanwhile is carried by its own apply. Without them a retry after a flip would be carried out a second time.
+    private async Task CarryRequestsAsync(BackfillCheckpoint at, CancellationToken cancellationToken)
+    {
+        for (EntityRequest? last = null; ;)
+        {
+            await ThrottleAsync(cancellationToken);
+            var after = last;
+            var page = await _retry.RunAsync(
+                () => Legacy.RequestsAsync(_kind.Name, after, RequestsAPage, cancellationToken), _meter.Say, cancellationToken);
+            if (page.Count == 0)
+            {
+                return;
+            }
+
+            // Not by CommitAsync: the checkpoint is the same for every page, and could not tell whether a lost COMMIT happened. Repeated it
+            // does no harm.
+            await _retry.RunAsync(async () =>
+            {
+                await using var target = await Target.BeginChunkAsync(_kind.Name, at.NextId, at.NextId, cancellationToken);
+                BackfillJob.Check(_runtime.Context, target.Fence, FenceRole.Follower, at.DualEpoch);
+                await target.SaveRequestsAsync(page, cancellationToken);
+                await target.CommitAsync(at, cancellationToken);
+                return page.Count;
+            }, _meter.Say, cancellationToken);
+            last = page[^1];
+        }
+    }
 
     // The disturbance first: were it lost between the two, a reconciliation from before this backfill would open gates. Twice does no harm.
     private async Task CompleteAsync(BackfillCheckpoint at, CancellationToken cancellationToken)

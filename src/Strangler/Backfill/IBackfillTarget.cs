@@ -60,6 +60,9 @@ public interface IBackfillChunk : IAsyncDisposable
     /// <summary>Sets aside rows that cannot be read; an id no longer listed for this range is taken off the list. Signed-off entries stay signed off while their reason is the same.</summary>
     Task QuarantineAsync(IReadOnlyList<QuarantineEntry> entries, CancellationToken cancellationToken);
 
+    /// <summary>Stores request keys that are not there yet.</summary>
+    Task SaveRequestsAsync(IReadOnlyList<EntityRequest> requests, CancellationToken cancellationToken);
+
     Task CommitAsync(BackfillCheckpoint checkpoint, CancellationToken cancellationToken);
 }
 

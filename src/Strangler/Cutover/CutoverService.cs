@@ -236,7 +236,9 @@ public sealed class CutoverService
     {
         foreach (var kind in _runtime.Kinds.Keys)
         {
-            if (await Sides.PublicIds.LeftAsync(kind, cancellationToken) < _runtime.Options.IdBlock)
+            // Where legacy would allot reserved ids again, the gate says so.
+            if (await Sides.PublicIds.LeftAsync(kind, cancellationToken) < _runtime.Options.IdBlock
+                && await Sides.PublicIds.OverlapAsync(kind, cancellationToken) == 0)
             {
                 await Sides.PublicIds.ReserveAsync(kind, _runtime.Options.IdBlock, cancellationToken);
             }

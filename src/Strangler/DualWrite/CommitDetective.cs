@@ -39,7 +39,8 @@ internal sealed class CommitDetective(ContextRuntime runtime)
     {
         if (command.RequestKey is not null)
         {
-            return transaction.Request is not null;
+            // Not any result: a retry of the same request may have been carried out instead of this attempt, with another id.
+            return transaction.Request == new RequestResult(attempt.Key.Id, attempt.Result!.Version);
         }
 
         var state = transaction.State;

@@ -51,7 +51,7 @@ public sealed class DualWriter
             }
             catch (SideUnavailableException exception) when (MayHaveMoved(exception, hint))
             {
-                hint = await MovedAsync(hint, cancellationToken) ?? throw Again(exception);
+                hint = await MovedAsync(_runtime, hint, cancellationToken) ?? throw Again(exception);
             }
         }
     }
@@ -110,7 +110,9 @@ public sealed class DualWriter
     private async Task<(Record? Record, LoadToken Token)> AnswerAsync(
         EntityKind kind, EntityKey key, SideName side, SideState state, CancellationToken cancellationToken)
     {
-        if (state.Row is null && side == SideName.New && await Sides.Quarantine.FindAsync(key, cancellationToken) is { } entry)
+        // A state from before DualWrite was last entered stands for a row that the backfill could not read.
+        var isOf = state.Entity is { } entity && entity.Version.Epoch >= state.Fence.DualEpoch;
+        if (side == SideName.New && (state.Row is null || !isOf) && await Sides.Quarantine.FindAsync(key, cancellationToken) is { } entry)
         {
             throw new QuarantinedException(key, $"{entry.Place}: {entry.Reason}");
         }
@@ -164,7 +166,7 @@ public sealed class DualWriter
             }
             catch (SideUnavailableException exception) when (MayHaveMoved(exception, hint))
             {
-                hint = await MovedAsync(hint, cancellationToken) ?? throw Again(exception);
+                hint = await MovedAsync(_runtime, hint, cancellationToken) ?? throw Again(exception);
             }
         }
     }
@@ -325,13 +327,13 @@ public sealed class DualWriter
 
     // The side that is believed to lead does not answer. It may have stopped leading long ago; but from LegacyOnly nobody goes straight to
     // the new side, and there the new side is not to be asked for anything.
-    private static bool MayHaveMoved(SideUnavailableException exception, StageHint hint) =>
+    internal static bool MayHaveMoved(SideUnavailableException exception, StageHint hint) =>
         exception.Side == hint.Lead && hint.Stage != Stage.LegacyOnly;
 
-    private async Task<StageHint?> MovedAsync(StageHint asked, CancellationToken cancellationToken) =>
-        await _runtime.Stage.RefreshAsync(cancellationToken) is { } hint && hint.Lead != asked.Lead ? hint : null;
+    internal static async Task<StageHint?> MovedAsync(ContextRuntime runtime, StageHint asked, CancellationToken cancellationToken) =>
+        await runtime.Stage.RefreshAsync(cancellationToken) is { } hint && hint.Lead != asked.Lead ? hint : null;
 
-    private static Exception Again(SideUnavailableException exception) =>
+    internal static Exception Again(SideUnavailableException exception) =>
         new SideUnavailableException(exception.Side, "does not answer, and leads", exception.IsTransient, exception);
 }
 

@@ -44,6 +44,9 @@ public sealed record RequestResult(long Id, EntityVersion Version);
 /// <summary>A request key that was stored with an entity's write; it travels with the state, so that a retry after a flip still finds it.</summary>
 public sealed record StoredRequest(string RequestKey, EntityVersion Version);
 
+/// <summary>A stored request with the entity it wrote, and its place among the entity's requests.</summary>
+public sealed record EntityRequest(long Id, StoredRequest Request, long Sequence);
+
 /// <summary>
 /// One side of one context: its aggregates with their entity rows, addressed by public id. Two engines behind it (and a test double).
 /// Whatever fails, a transaction that was not committed has changed nothing.
@@ -62,6 +65,12 @@ public interface ISideStore
 
     /// <summary>The request keys stored for one entity with a version above <paramref name="after"/>; all of them when it is null.</summary>
     Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// A page of all request keys of a kind, in the order of (<see cref="EntityRequest.Id"/>, <see cref="EntityRequest.Sequence"/>), beyond
+    /// <paramref name="after"/>; from the beginning when it is null. Empty: there are no more.
+    /// </summary>
+    Task<IReadOnlyList<EntityRequest>> RequestsAsync(string kind, EntityRequest? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);

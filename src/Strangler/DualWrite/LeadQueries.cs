@@ -5,8 +5,6 @@ namespace Strangler.DualWrite;
 /// <summary>A context's own read models in every stage: asked of the side that leads, in one snapshot with its fence row (PROTOCOL §5, reads).</summary>
 public sealed class LeadQueries(ContextRuntime runtime)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
-
     /// <summary>
     /// Runs the query of the side that leads; learns of a flip from the fence and asks the other side then. Throws <see cref="SwitchingException"/> when no side
     /// answers reads within the pause budget, <see cref="NotSupportedException"/> when the leading side is no SQL store.
@@ -16,32 +14,40 @@ public sealed class LeadQueries(ContextRuntime runtime)
         Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> @new,
         CancellationToken cancellationToken)
     {
-        var began = runtime.Time.GetTimestamp();
-        StageHint? hint = await runtime.Stage.GetAsync(cancellationToken).ConfigureAwait(false);
+        var patience = new Patience(runtime);
+        var hint = runtime.Stage.Current;
         while (true)
         {
-            if (hint is not null)
+            while (hint is null)
             {
-                var queries = runtime.Sides.Of(hint.Lead).Queries
-                    ?? throw new NotSupportedException($"The {hint.Lead} side of {runtime.Context} is no SQL store.");
-                var (fence, result) = await queries
-                    .QueryAsync(hint.Lead == SideName.Legacy ? legacy : @new, cancellationToken)
-                    .ConfigureAwait(false);
-                if (fence.AnswersReads)
+                hint = await runtime.Stage.RefreshAsync(cancellationToken);
+                if (hint is null)
                 {
-                    return result;
+                    await patience.WaitAsync(cancellationToken);
                 }
             }
 
-            if (runtime.Time.GetElapsedTime(began) is var waited && waited > runtime.Options.PauseBudget)
+            var asked = hint;
+            var queries = runtime.Sides.Of(asked.Lead).Queries
+                ?? throw new NotSupportedException($"The {asked.Lead} side of {runtime.Context} is no SQL store.");
+            try
             {
-                throw new SwitchingException(runtime.Context, waited);
-            }
+                var (fence, result) = await queries.QueryAsync(asked.Lead == SideName.Legacy ? legacy : @new, cancellationToken);
+                if (fence.AnswersReads)
+                {
+                    runtime.Stage.Learn(asked.Lead, fence);
+                    return result;
+                }
 
-            hint = await runtime.Stage.RefreshAsync(cancellationToken).ConfigureAwait(false);
-            if (hint is null)
+                hint = await runtime.Stage.RefreshAsync(cancellationToken);
+                if (hint?.Lead == asked.Lead)
+                {
+                    await patience.WaitAsync(cancellationToken);
+                }
+            }
+            catch (SideUnavailableException exception) when (DualWriter.MayHaveMoved(exception, asked))
             {
-                await Task.Delay(Pause, runtime.Time, cancellationToken).ConfigureAwait(false);
+                hint = await DualWriter.MovedAsync(runtime, asked, cancellationToken) ?? throw DualWriter.Again(exception);
             }
         }
     }

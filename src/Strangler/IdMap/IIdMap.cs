@@ -25,4 +25,10 @@ public interface IPublicIds
 
     /// <summary>Ids reserved and not taken.</summary>
     Task<long> LeftAsync(string kind, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// How many reserved ids legacy's own allotting would give out again; 0 in a sound system. More: its counter was set back (a restored
+    /// backup, a table made anew), and the new side must not lead.
+    /// </summary>
+    Task<long> OverlapAsync(string kind, CancellationToken cancellationToken);
 }

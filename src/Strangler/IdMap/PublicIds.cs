@@ -7,6 +7,10 @@ namespace Strangler.IdMap;
 public sealed record IdBlock(long FirstId, long LastId, int Step = 1)
 {
     public long Count => ((LastId - FirstId) / Step) + 1;
+
+    /// <summary>How many of its ids are <paramref name="next"/> or above.</summary>
+    public long CountFrom(long next) =>
+        next <= FirstId ? Count : next > LastId ? 0 : Count - ((next - FirstId + Step - 1) / Step);
 }
 
 /// <summary>The legacy half of <see cref="IPublicIds"/>.</summary>
@@ -18,6 +22,9 @@ public interface IIdBlocks
 
     /// <summary>All blocks ever recorded, in order.</summary>
     Task<IReadOnlyList<IdBlock>> ListAsync(string kind, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="IPublicIds.OverlapAsync"/>
+    Task<long> OverlapAsync(string kind, CancellationToken cancellationToken);
 }
 
 /// <summary>The new half of <see cref="IPublicIds"/>.</summary>
@@ -51,4 +58,7 @@ public sealed class PublicIds(IIdBlocks legacy, IIdPool pool) : IPublicIds
 
     /// <inheritdoc/>
     public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) => pool.LeftAsync(kind, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<long> OverlapAsync(string kind, CancellationToken cancellationToken) => legacy.OverlapAsync(kind, cancellationToken);
 }

@@ -41,6 +41,32 @@ internal sealed class MySqlBackfillTests
     }
 
     [Test]
+    public async Task Request_keys_are_stored_with_the_chunk_and_those_that_are_there_stay()
+    {
+        await using (var write = await _sides.Sides.New.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 1)), default))
+        {
+            await write.SaveRequestAsync("known", 1, new EntityVersion(4, 3), default);
+            await write.CommitAsync(default);
+        }
+
+        List<EntityRequest> carried =
+        [
+            new(1, new StoredRequest("known", new EntityVersion(4, 1)), 1),
+            .. Enumerable.Range(2, 499).Select(id => new EntityRequest(id, new StoredRequest($"r{id}", new EntityVersion(3, id)), id)),
+        ];
+        await using (var chunk = await Target.BeginChunkAsync(Kind, 1, 1, default))
+        {
+            await chunk.SaveRequestsAsync(carried, default);
+            await chunk.CommitAsync(Checkpoint, default);
+        }
+
+        var stored = await _sides.Sides.New.Store.RequestsAsync(Kind, null, 1000, default);
+        Assert.That(stored, Has.Count.EqualTo(500));
+        Assert.That(stored[0].Request, Is.EqualTo(new StoredRequest("known", new EntityVersion(4, 3))));
+        Assert.That(stored[^1].Request, Is.EqualTo(new StoredRequest("r500", new EntityVersion(3, 500))));
+    }
+
+    [Test]
     public async Task A_later_pass_changes_removes_and_brings_back()
     {
         await WriteAsync([Write(1, null, Row("1", true, 2)), Write(2, null, Row("2", false, 0)), Write(3, null, Row("3", true, 1))]);

@@ -60,6 +60,44 @@ internal sealed class MySqlPublicIdsTests
     }
 
     [Test]
+    public async Task A_counter_that_was_set_back_is_found_and_nothing_more_is_reserved()
+    {
+        await using var sides = await MySqlTestSides.CreateAsync();
+        var ids = sides.Sides.PublicIds;
+        Assert.That(await ids.OverlapAsync("thing", default), Is.Zero);
+        await ids.ReserveAsync("thing", 1500, default);
+        Assert.That(await ids.OverlapAsync("thing", default), Is.Zero);
+
+        await sides.RunAsync(SideName.Legacy, "ALTER TABLE thing AUTO_INCREMENT = 1401");
+
+        Assert.That(await ids.OverlapAsync("thing", default), Is.EqualTo(100));
+        var refused = Assert.ThrowsAsync<SideUnavailableException>(() => ids.ReserveAsync("thing", 10, default))!;
+        Assert.That(refused.IsTransient, Is.False);
+        await sides.RunAsync(SideName.Legacy, "ALTER TABLE thing AUTO_INCREMENT = 1501");
+        Assert.That(await ids.OverlapAsync("thing", default), Is.Zero);
+    }
+
+    [Test]
+    public async Task Interleaved_blocks_of_a_cluster_do_not_lend_each_other_their_ends()
+    {
+        await using var sides = await MySqlTestSides.CreateAsync();
+        await sides.RunAsync(SideName.Legacy, """
+            INSERT INTO strangler_id_block (context, kind, first_id, last_id, step, reserved_at)
+            VALUES ('tests', 'thing', 1, 28, 3, NOW(6)), ('tests', 'thing', 2, 599, 3, NOW(6))
+            """);
+        var ids = sides.Sides.PublicIds;
+        await ids.ReserveAsync("thing", 0, default);
+        var taken = new List<long>();
+        for (var left = await ids.LeftAsync("thing", default); left > 0; left--)
+        {
+            taken.Add(await ids.TakeAsync("thing", default));
+        }
+
+        Assert.That(taken, Is.Unique);
+        Assert.That(taken.Where(id => id % 3 == 1), Is.EqualTo(Enumerable.Range(0, 10).Select(i => 1 + (3L * i))));
+    }
+
+    [Test]
     public async Task NewOnly_goes_on_above_all_ids()
     {
         await using var sides = await MySqlTestSides.CreateAsync();

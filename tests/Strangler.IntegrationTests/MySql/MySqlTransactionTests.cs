@@ -129,6 +129,31 @@ internal sealed class MySqlTransactionTests
         Assert.That(transaction.State.Row!.Root[0], Is.EqualTo("first"));
     }
 
+    /// <summary>A retry beside its first attempt must find what that did, not a state that somebody else seems to have changed.</summary>
+    [Test]
+    [Category("Case2")]
+    public async Task A_request_that_waits_for_its_own_first_attempt_finds_its_result([Values] SideName side, [Values] bool exists,
+        CancellationToken cancellationToken)
+    {
+        var store = _sides.Sides.Of(side).Store;
+        if (exists)
+        {
+            await SaveAsync(store, 7, Row("before", null, []));
+        }
+
+        var intent = new WriteIntent(Seven, "request");
+        await using var first = await store.BeginAsync(intent, cancellationToken);
+        var second = store.BeginAsync(intent, cancellationToken);
+        Assert.That(await Task.WhenAny(second, UntilWaitingAsync(cancellationToken)), Is.Not.SameAs(second));
+        await first.SaveAsync(Seven, first.State.Row, Row("first", null, []), cancellationToken);
+        await first.SetEntityAsync(Seven, new EntityState(new EntityVersion(4, 9), 0, false, [1]), cancellationToken);
+        await first.SaveRequestAsync("request", 7, new EntityVersion(4, 9), cancellationToken);
+        await first.CommitAsync(cancellationToken);
+
+        await using var transaction = await second;
+        Assert.That(transaction.Request, Is.EqualTo(new RequestResult(7, new EntityVersion(4, 9))));
+    }
+
     [Test]
     public async Task A_key_that_is_born_again_keeps_its_pair()
     {

@@ -252,6 +252,32 @@ public abstract class SideStoreContract(SideName side)
         Assert.That((await Seams.Journal.DepthAsync(default)).Open, Is.Zero);
     }
 
+    [Test]
+    public async Task All_request_keys_of_a_kind_are_read_page_by_page()
+    {
+        await using (var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 0)), default))
+        {
+            foreach (var (id, number) in new[] { (9L, 1), (7L, 2), (9L, 3), (7L, 4), (8L, 5), (9L, 6) })
+            {
+                await transaction.SaveRequestAsync($"r{number}", id, new EntityVersion(4, number), default);
+            }
+
+            await transaction.CommitAsync(default);
+        }
+
+        List<EntityRequest> all = [];
+        while (await Store.RequestsAsync(Kind, all.LastOrDefault(), 2, default) is { Count: > 0 and <= 2 } page)
+        {
+            all.AddRange(page);
+        }
+
+        Assert.That(all.Select(request => (request.Id, request.Request.RequestKey, request.Request.Version.Counter)), Is.EqualTo(new[]
+        {
+            (7L, "r2", 2L), (7L, "r4", 4L), (8L, "r5", 5L), (9L, "r1", 1L), (9L, "r3", 3L), (9L, "r6", 6L),
+        }));
+        Assert.That(await Store.RequestsAsync("other", null, 2, default), Is.Empty);
+    }
+
     /// <summary>Case 7.</summary>
     [Test]
     public async Task An_expired_lease_is_claimed_again_and_the_first_owner_has_no_say_any_more()
@@ -359,7 +385,7 @@ public abstract class SideStoreContract(SideName side)
 
     private Task<SideState> ReadAsync(long id) => Store.ReadAsync(new EntityKey(Kind, id), default);
 
-    private async Task JournalAsync(long id, long counter)
+    protected async Task JournalAsync(long id, long counter)
     {
         await using var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 0)), default);
         await transaction.AppendJournalAsync(new EntityKey(Kind, id), new EntityVersion(4, counter), "test", default);

@@ -170,6 +170,23 @@ public sealed class CutoverTests
     });
 
     [Test]
+    [Category("Case6")]
+    public void The_new_side_does_not_lead_while_legacy_would_allot_reserved_ids_again_not_even_by_force() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.ShadowRead, _time);
+        process.Memory.NewDatabase.IdBlocks.Clear();
+        await process.Memory.Sides.PublicIds.ReserveAsync(TestLens.Kind, 200, default);
+        process.Memory.LegacyDatabase.AutoIncrement[TestLens.Kind] = 10;
+        await Assert.ThatAsync(
+            () => process.Cutover.AdvanceAsync(process.Request(force: true), null, default),
+            Throws.TypeOf<GateException>().With.Message.Contains("190 reserved ids"));
+        Assert.That((await process.Cutover.StatusAsync(default)).Stage, Is.EqualTo(Stage.ShadowRead));
+
+        process.Memory.LegacyDatabase.AutoIncrement[TestLens.Kind] = 200;
+        await process.Cutover.AdvanceAsync(process.Request(force: true), null, default);
+    });
+
+    [Test]
     public void Before_the_new_side_leads_ids_are_reserved() => Run(async () =>
     {
         var process = await ReadyForNewLeadsAsync();

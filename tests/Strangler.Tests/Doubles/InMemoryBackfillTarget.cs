@@ -89,6 +89,15 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
             }
         }), cancellationToken);
 
+    public Task SaveRequestsAsync(IReadOnlyList<EntityRequest> requests, CancellationToken cancellationToken) =>
+        connection.StepAsync("requests", () => _transaction.Buffer(() =>
+        {
+            foreach (var (id, request, _) in requests)
+            {
+                Database.Requests.TryAdd(request.RequestKey, (new EntityKey(kind, id), request.Version));
+            }
+        }), cancellationToken);
+
     public async Task CommitAsync(BackfillCheckpoint checkpoint, CancellationToken cancellationToken)
     {
         await connection.BeforeAsync("chunk-commit", cancellationToken);

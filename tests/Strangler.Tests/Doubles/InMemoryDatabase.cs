@@ -35,6 +35,9 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public Dictionary<string, long> AutoIncrement { get; } = [];
 
+    /// <summary>Legacy side: the highest id ever reserved.</summary>
+    public Dictionary<string, long> LastReserved { get; } = [];
+
     public long JournalIncrement { get; set; }
 
     /// <summary>New side: public key → new id.</summary>

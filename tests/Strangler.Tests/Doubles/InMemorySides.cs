@@ -325,7 +325,7 @@ internal sealed class InMemoryPublicIds(InMemoryConnection legacy, InMemoryConne
         var first = await legacy.StepAsync("reserve", () =>
         {
             var next = legacy.Database.NextId(kind);
-            legacy.Database.AutoIncrement[kind] = next + count - 1;
+            legacy.Database.LastReserved[kind] = legacy.Database.AutoIncrement[kind] = next + count - 1;
             return next;
         }, cancellationToken);
         await @new.StepAsync("reserve", () =>
@@ -344,6 +344,12 @@ internal sealed class InMemoryPublicIds(InMemoryConnection legacy, InMemoryConne
 
     public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) =>
         @new.StepAsync<long>("left", () => Block(kind).Count, cancellationToken);
+
+    public Task<long> OverlapAsync(string kind, CancellationToken cancellationToken) =>
+        legacy.StepAsync(
+            "overlap",
+            () => Math.Max(0, legacy.Database.LastReserved.GetValueOrDefault(kind) - legacy.Database.AutoIncrement.GetValueOrDefault(kind)),
+            cancellationToken);
 
     private Queue<long> Block(string kind) =>
         @new.Database.IdBlocks.TryGetValue(kind, out var block) ? block : @new.Database.IdBlocks[kind] = new Queue<long>();

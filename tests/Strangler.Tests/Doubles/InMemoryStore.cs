@@ -40,6 +40,17 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
                 .Select(request => new StoredRequest(request.Key, request.Value.Version)),
         ], cancellationToken);
 
+    public Task<IReadOnlyList<EntityRequest>> RequestsAsync(
+        string kind, EntityRequest? after, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<EntityRequest>>("requests", () =>
+        [
+            .. Database.Requests.Where(request => request.Value.Key.Kind == kind)
+                .Select((request, place) => new EntityRequest(
+                    request.Value.Key.Id, new StoredRequest(request.Key, request.Value.Version), place))
+                .Where(request => after is null || (request.Id, request.Sequence).CompareTo((after.Id, after.Sequence)) > 0)
+                .OrderBy(request => request.Id).ThenBy(request => request.Sequence).Take(limit),
+        ], cancellationToken);
+
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
         connection.StepAsync("range", () =>
         {

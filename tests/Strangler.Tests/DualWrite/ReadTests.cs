@@ -51,6 +51,25 @@ public sealed class ReadTests
     });
 
     [Test]
+    public void What_legacy_made_unreadable_is_not_answered_with_what_the_new_side_had_taken_over_before() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var id = (await process.AddAsync("a", 1)).Id;
+        await process.BackAsync();
+        process.Memory.WriteForeign(TestProcess.Key(id), TestLens.LegacyRow("b", 2, "?"), captured: false);
+        await process.AdvanceAsync();
+        await new BackfillJob(process.Runtime, new BackfillOptions()).RunAsync(TestLens.Kind, null, default);
+        await process.Memory.Sides.Quarantine.SignOffAsync(TestLens.Kind, null, "test", "known", default);
+        while ((await process.Cutover.StatusAsync(default)).Stage != Stage.NewLeads)
+        {
+            await process.ReconcileAsync("clean");
+            await process.AdvanceAsync();
+        }
+
+        await Assert.ThatAsync(() => process.FindAsync(id), Throws.TypeOf<QuarantinedException>());
+    });
+
+    [Test]
     public void Reads_go_on_while_the_lead_is_switching_and_writes_wait_up_to_the_pause_budget() => Run(async () =>
     {
         var process = TestProcess.In(Stage.ShadowRead, _time);

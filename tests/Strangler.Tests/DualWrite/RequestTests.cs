@@ -1,0 +1,106 @@
+using NUnit.Framework;
+using Strangler.Backfill;
+using Strangler.DualWrite;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.DualWrite;
+
+/// <summary>Case 2 and 5: a request is carried out once, however late, wherever and how often it comes again.</summary>
+[Category("Case2")]
+public sealed class RequestTests
+{
+    private readonly TestTimeProvider _time = new();
+
+    [Test]
+    public void A_retry_after_a_flip_finds_the_request_whose_state_a_backfill_had_brought_over() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        process.Memory.Fault = WriteTests.Down("new.");
+        var note = await process.AddAsync("a", 1, "r");
+        process.Memory.Fault = null;
+        await BackfillAsync(process);
+        await process.Relay.DrainAsync(default);
+        await LetNewLeadAsync(process);
+        var again = await process.Another(2).AddAsync("a", 1, "r");
+        Assert.That(again.Id, Is.EqualTo(note.Id));
+        Assert.That(process.Memory.NewDatabase.Rows, Has.Count.EqualTo(1));
+    });
+
+    [Test]
+    public void A_retry_after_a_flip_finds_what_LegacyOnly_carried_out_also_when_it_was_deleted_since() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.LegacyOnly, _time);
+        var note = await process.AddAsync("a", 1, "r");
+        var gone = await process.AddAsync("b", 1, "gone");
+        await process.Notes.DeleteAsync(gone.Id, default);
+        await process.AdvanceAsync();
+        await BackfillAsync(process);
+        await LetNewLeadAsync(process);
+        var retry = process.Another(2);
+        Assert.That((await retry.AddAsync("a", 1, "r")).Id, Is.EqualTo(note.Id));
+        Assert.That((await retry.AddAsync("b", 1, "gone")).Id, Is.EqualTo(gone.Id));
+        Assert.That(process.Memory.NewDatabase.Rows, Has.Count.EqualTo(1));
+    });
+
+    [Test]
+    public void A_backfill_killed_anywhere_while_it_carries_requests_goes_on([Values(1, 2, 3, 4, 5, 6)] int step) => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.LegacyOnly, _time);
+        var note = await process.AddAsync("a", 1, "r");
+        await process.AdvanceAsync();
+        var dying = process.Another(2);
+        var (steps, carries) = (0, false);
+        dying.Memory.Fault = now =>
+        {
+            carries |= now == "legacy.requests.before";
+            if (carries && ++steps == step)
+            {
+                dying.Memory.Kill();
+            }
+
+            return Task.CompletedTask;
+        };
+        await Assert.ThatAsync(() => BackfillAsync(dying), Throws.InstanceOf<Exception>());
+        await BackfillAsync(process);
+        await LetNewLeadAsync(process);
+        Assert.That((await process.Another(3).AddAsync("a", 1, "r")).Id, Is.EqualTo(note.Id));
+    });
+
+    [Test]
+    [Category("Case5")]
+    public void A_lost_commit_is_not_taken_for_happened_because_a_retry_of_the_request_was_carried_out() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var retry = process.Another(2);
+        TestEntity? second = null;
+        var lost = false;
+        process.Memory.Fault = async step =>
+        {
+            if (step == "legacy.commit.before" && !lost)
+            {
+                lost = true;
+                second = await retry.AddAsync("a", 1, "r");
+                throw new CommitOutcomeUnknownException(SideName.Legacy, new InvalidOperationException("connection lost"));
+            }
+        };
+        var first = await process.AddAsync("a", 1, "r");
+        Assert.That(first.Id, Is.EqualTo(second!.Id), "one request, one entity");
+        Assert.That((await process.FindAsync(first.Id)).Name, Is.EqualTo("a"));
+        Assert.That(process.Memory.LegacyDatabase.Rows, Has.Count.EqualTo(1));
+        process.AssertBothSidesAgree();
+    });
+
+    private static Task<BackfillResult> BackfillAsync(TestProcess process) =>
+        new BackfillJob(process.Runtime, new BackfillOptions { FirstChunk = 7, MaxChunk = 7 }).RunAsync(TestLens.Kind, null, default);
+
+    private static async Task LetNewLeadAsync(TestProcess process)
+    {
+        while ((await process.Cutover.StatusAsync(default)).Stage != Stage.NewLeads)
+        {
+            await process.ReconcileAsync("clean");
+            await process.AdvanceAsync();
+        }
+    }
+
+    private void Run(Func<Task> scenario) => Simulation.Run(1, _time, scenario);
+}
