@@ -37,7 +37,7 @@ internal static class BackfillBench
         [
             BenchLine.AtLeast("backfill / raw multi-row inserts of the same rows", 0.6, rates, string.Create(
                 CultureInfo.InvariantCulture,
-                $"{items.Count / turns.Ours:N0} / {items.Count / turns.Bare:N0} rows/s; {Turns.Median(core):N0} a second of our own CPU time")),
+                $"{items.Count / turns.Ours:N0} / {items.Count / turns.Bare:N0} rows/s; {Turns.Median(core):N0} a second of the client's CPU time")),
         ];
     }
 
