@@ -2,10 +2,13 @@ using System.Data.Common;
 
 namespace Strangler.MySql.Blocking;
 
-/// <summary>The columns of one result, and the batch of its rows that is at hand, row by row in one list.</summary>
+/// <summary>
+/// The columns of one result, and the batch of its rows that is at hand. An array a row: one for all would be a large object, and those end only with the
+/// collections that walk everything that is alive.
+/// </summary>
 internal sealed class ResultBuffer
 {
-    private readonly List<object> _cells = [];
+    private readonly List<object[]> _rows = [];
     private Dictionary<string, int>? _ordinals;
 
     public ResultBuffer(DbDataReader raw)
@@ -38,15 +41,16 @@ internal sealed class ResultBuffer
     {
         get
         {
-            // Else a column too many would be the next row's first.
+            // Behind them lie rows of the batch before.
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)column, (uint)Names.Length);
-            return _cells[(row * Names.Length) + column];
+            return _rows[row][column];
         }
     }
 
     public void Clear()
     {
-        _cells.Clear();
+        // The arrays serve the next batch.
         Rows = 0;
     }
 
@@ -54,11 +58,14 @@ internal sealed class ResultBuffer
     public int Add(DbDataReader raw)
     {
         var size = 0;
+        if (Rows == _rows.Count)
+            _rows.Add(new object[Names.Length]);
+        var row = _rows[Rows];
         for (var i = 0; i < Names.Length; i++)
         {
             var cell = Cell(raw, i);
             size += cell switch { string text => 24 + (2 * text.Length), byte[] bytes => 24 + bytes.Length, _ => 24 };
-            _cells.Add(cell);
+            row[i] = cell;
         }
         Rows++;
         HadRows = true;

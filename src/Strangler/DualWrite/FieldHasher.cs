@@ -1,6 +1,7 @@
 using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using System.Text;
 using Strangler.Mapping;
 
 namespace Strangler.DualWrite;
@@ -17,6 +18,8 @@ public sealed class FieldHasher
 
     private readonly byte[] _key;
     private readonly int _mappingVersion;
+    private readonly ConcurrentBag<Worker> _workers = [];
+    private readonly ConditionalWeakTable<RecordSchema, FieldHashes[]> _fields = [];
 
     /// <param name="key">At least 16 bytes, the same on all replicas, kept out of the databases.</param>
     /// <param name="mappingVersion">The version of the mapping file.</param>
@@ -35,16 +38,22 @@ public sealed class FieldHasher
     public byte[] Hash(Record record)
     {
         var hashes = new byte[record.Values.Length * Size];
-        var buffer = new ArrayBufferWriter<byte>(256);
-        Span<byte> full = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        for (var i = 0; i < record.Values.Length; i++)
+        var worker = _workers.TryTake(out var idle) ? idle : new Worker(_key);
+        try
         {
-            buffer.ResetWrittenCount();
-            RecordEncoding.Write(buffer, (long)_mappingVersion);
-            RecordEncoding.Write(buffer, record.Schema.Fields[i].Name);
-            RecordEncoding.Write(buffer, record.Values[i]);
-            HMACSHA256.HashData(_key, buffer.WrittenSpan, full);
-            full[..Size].CopyTo(hashes.AsSpan(i * Size));
+            if (!_fields.TryGetValue(record.Schema, out var fields))
+            {
+                fields = _fields.GetValue(record.Schema, schema => [.. schema.Fields.Select(field => new FieldHashes(field, _mappingVersion, worker))]);
+            }
+
+            for (var i = 0; i < fields.Length; i++)
+            {
+                fields[i].Hash(record.Values[i], worker, hashes.AsSpan(i * Size, Size));
+            }
+        }
+        finally
+        {
+            _workers.Add(worker);
         }
 
         return hashes;
@@ -56,5 +65,81 @@ public sealed class FieldHasher
         var buffer = new ArrayBufferWriter<byte>(256);
         RecordEncoding.Write(buffer, value);
         return HMACSHA256.HashData(_key, buffer.WrittenSpan)[..Size];
+    }
+
+    /// <summary>
+    /// One field: what stands before its value, and the hashes of the values that most records have (nothing, false, true, 0, a code). They are public anyway,
+    /// so that keeping them keeps nothing personal.
+    /// </summary>
+    private sealed class FieldHashes
+    {
+        private readonly byte[] _prefix;
+        private readonly byte[] _null;
+        private readonly byte[] _false;
+        private readonly byte[] _true;
+        private readonly byte[] _zero;
+        private readonly byte[] _noRows;
+        private readonly Dictionary<string, byte[]> _texts = new(StringComparer.Ordinal);
+
+        public FieldHashes(RecordField field, int mappingVersion, Worker worker)
+        {
+            var prefix = new ArrayBufferWriter<byte>(64);
+            RecordEncoding.Write(prefix, (long)mappingVersion);
+            RecordEncoding.Write(prefix, field.Name);
+            _prefix = prefix.WrittenSpan.ToArray();
+            (_null, _false, _true) = (Known(null), Known(false), Known(true));
+            (_zero, _noRows) = (Known(0L), Known(RecordList.Empty));
+            _texts.Add("", Known(""));
+            foreach (var code in field.Codes)
+            {
+                _texts.TryAdd(code, Known(code));
+            }
+
+            byte[] Known(object? value)
+            {
+                var hash = new byte[Size];
+                worker.Hash(_prefix, value, hash);
+                return hash;
+            }
+        }
+
+        public void Hash(object? value, Worker worker, Span<byte> target)
+        {
+            var known = value switch
+            {
+                null => _null,
+                bool flag => flag ? _true : _false,
+                0L => _zero,
+                string text => _texts.GetValueOrDefault(text),
+                RecordList { Count: 0 } => _noRows,
+                _ => null,
+            };
+            if (known is null)
+            {
+                worker.Hash(_prefix, value, target);
+            }
+            else
+            {
+                known.CopyTo(target);
+            }
+        }
+    }
+
+    /// <summary>The keyed hash with its buffer, to be used again: setting it up costs more than hashing a field. For one thread at a time.</summary>
+    private sealed class Worker(byte[] key)
+    {
+        private readonly ArrayBufferWriter<byte> _buffer = new(256);
+        private readonly IncrementalHash _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key);
+
+        public void Hash(ReadOnlySpan<byte> prefix, object? value, Span<byte> target)
+        {
+            Span<byte> full = stackalloc byte[HMACSHA256.HashSizeInBytes];
+            _buffer.ResetWrittenCount();
+            _buffer.Write(prefix);
+            RecordEncoding.Write(_buffer, value);
+            _hash.AppendData(_buffer.WrittenSpan);
+            _hash.GetHashAndReset(full);
+            full[..Size].CopyTo(target);
+        }
     }
 }

@@ -11,8 +11,11 @@ public sealed class ReconciliationOptions
     /// <summary>Rows of the first chunk. 1 to 100,000; default 500.</summary>
     public int FirstChunk { get; set; } = 500;
 
-    /// <summary>Most rows of a chunk: with <see cref="Parallelism"/> it bounds the memory. 1 to 100,000; default 5,000.</summary>
-    public int MaxChunk { get; set; } = 5000;
+    /// <summary>
+    /// Most rows of a chunk: with <see cref="Parallelism"/> it bounds the memory. Larger ones save round trips and cost more than that in collecting garbage that
+    /// lived long. 1 to 100,000; default 1,000.
+    /// </summary>
+    public int MaxChunk { get; set; } = 1000;
 
     /// <summary>Key ranges that are walked side by side. 1 to 16; default 2.</summary>
     public int Parallelism { get; set; } = 2;

@@ -140,14 +140,10 @@ internal sealed class ReconciliationPass
         {
             await _throttle.WaitAsync(Lead, Say, cancellationToken);
             var started = _runtime.Time.GetTimestamp();
-            var end = from == range.To ? from : await _reader.ChunkEndAsync(from, _sizer.Rows, cancellationToken);
-            if (end is null || end > range.To)
-            {
-                end = range.To;
-            }
+            var end = await EndAsync(from, range.To, cancellationToken);
 
-            var pairs = await _reader.ReadAsync(from, end.Value, withClocks: false, cancellationToken);
-            await CompareAsync(range with { From = from, To = end.Value }, pairs, cancellationToken);
+            var pairs = await _reader.ReadAsync(from, end, withClocks: false, cancellationToken);
+            await CompareAsync(range with { From = from, To = end }, pairs, cancellationToken);
             _sizer.Took(pairs.Count, _runtime.Time.GetElapsedTime(started));
             Report();
             if (end >= range.To)
@@ -155,8 +151,15 @@ internal sealed class ReconciliationPass
                 return;
             }
 
-            from = end.Value + 1;
+            from = end + 1;
         }
+    }
+
+    // What has no more ids than a chunk may have rows needs no look for its end.
+    private async Task<long> EndAsync(long from, long to, CancellationToken cancellationToken)
+    {
+        var rows = _sizer.Rows;
+        return (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
     }
 
     private async Task CompareAsync(KeyRange chunk, IReadOnlyList<PairView> pairs, CancellationToken cancellationToken)
