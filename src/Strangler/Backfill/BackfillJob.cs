@@ -41,7 +41,7 @@ public sealed class BackfillJob
         if (fence.Stage is not (Stage.DualWrite or Stage.ShadowRead) || fence.Role != role || (dualEpoch is { } epoch && fence.DualEpoch != epoch))
         {
             throw new WrongStageException(
-                context, Operation, fence.Stage, "DualWrite or ShadowRead, with legacy leading, no flip under way and DualWrite not entered anew");
+                context, Operation, fence.Stage, "DualWrite or ShadowRead from its first row to its last, without a flip or a new DualWrite in between");
         }
     }
 }

@@ -144,10 +144,10 @@ public sealed class CutoverService
 
         if (status.Switching)
         {
-            throw new CutoverException($"A flip of {_runtime.Context} is on; finish it first: strangler cutover resume|abort {_runtime.Context}");
+            throw new CutoverException($"A flip of {_runtime.Context} is on; finish it with: strangler cutover resume {_runtime.Context}, or end it with: strangler cutover abort {_runtime.Context}");
         }
 
-        var move = next(status.Stage) ?? throw new CutoverException($"{_runtime.Context} is in {status.Stage}; there is no way {action} from there.");
+        var move = next(status.Stage) ?? throw new CutoverException($"{_runtime.Context} is in {status.Stage}; there is no way {(action == "back" ? "back" : "on")} from there.");
         if (request.Target is { } target && target != move.To)
         {
             throw new CutoverException($"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
@@ -187,7 +187,7 @@ public sealed class CutoverService
 
         foreach (var gate in gates)
         {
-            progress?.Report($"{(gate.Passed ? "pass" : "FAIL")}  {gate.Name}: {gate.Value} (required: {gate.Required}){(gate.Cure.Length > 0 ? $"  {gate.Cure}" : "")}");
+            progress?.Report($"{(gate.Passed ? "open  " : "CLOSED")}  {gate.Name}: {gate.Value} (required: {gate.Required}){(gate.Cure.Length > 0 ? $"  Cure: {gate.Cure}" : "")}");
         }
 
         var failed = gates.Where(gate => !gate.Passed).ToList();
@@ -198,6 +198,11 @@ public sealed class CutoverService
 
         if (!request.Force || string.IsNullOrWhiteSpace(request.Reason) || failed.Any(gate => gate.Unforceable))
         {
+            if (request.Force && string.IsNullOrWhiteSpace(request.Reason))
+            {
+                failed.Add(new Gate("reason", false, "none", "one, as the step is forced", "--reason \"…\""));
+            }
+
             EngineMeter.Moved(_runtime.Context, "refused");
             throw new GateException(_runtime.Context, move.To, failed);
         }
