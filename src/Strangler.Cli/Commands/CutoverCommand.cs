@@ -102,7 +102,7 @@ internal static class CutoverCommand
                 return await DryRunAsync(run, host, before.Stage, target, token).ConfigureAwait(false);
             }
 
-            var after = await move(host.Cutover, request, new StepLines(run.Output), token).ConfigureAwait(false);
+            var after = await move(host.Cutover, request, new StepLines(run.Output, !request.Force), token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(new { context = host.Name, from = before.Stage, to = after.Stage, after.Lead, after.Epoch });
@@ -148,7 +148,7 @@ internal static class CutoverCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var view = await act(host.Cutover, new CutoverRequest { Actor = CommandRun.Actor, Reason = run.Parsed.GetValue(reason) ?? "" }, new StepLines(run.Output), token)
+            var view = await act(host.Cutover, new CutoverRequest { Actor = CommandRun.Actor, Reason = run.Parsed.GetValue(reason) ?? "" }, new StepLines(run.Output, false), token)
                 .ConfigureAwait(false);
             if (run.Output.IsJson)
             {
@@ -225,8 +225,16 @@ internal static class CutoverCommand
         }
     }
 
-    private sealed class StepLines(Output output) : IProgress<string>
+    /// <param name="output">Where to.</param>
+    /// <param name="closedEndIt">Whether the closed gates come again as the error that ends the command.</param>
+    private sealed class StepLines(Output output, bool closedEndIt) : IProgress<string>
     {
-        public void Report(string value) => output.Step($"  {value}");
+        public void Report(string value)
+        {
+            if (!closedEndIt || !value.StartsWith("CLOSED", StringComparison.Ordinal))
+            {
+                output.Step($"  {value}");
+            }
+        }
     }
 }
