@@ -47,7 +47,8 @@ internal sealed class AggregateSql
 
     public Sql[][] ColumnNames { get; }
 
-    /// <summary><c>INSERT INTO t (key[, ordinal], columns…) VALUES </c> and the same without the key, for keys that the database allots.</summary>
+    /// <summary><c>INSERT INTO t (key[, ordinal], columns…) VALUES </c> and the same without the key, for keys that the database
+    /// allots.</summary>
     public (Sql WithKey, Sql WithoutKey)[] Inserts { get; }
 
     /// <summary>Key and columns of all tables that hold at most one row.</summary>
@@ -83,7 +84,8 @@ internal sealed class AggregateSql
         return $"`{identifier}`";
     }
 
-    /// <summary>The tables with at most one row from the reader's present row; null when the root is not there. Many tables are empty.</summary>
+    /// <summary>The tables with at most one row from the reader's present row; null when the root is not there. Many tables are
+    /// empty.</summary>
     public AggregateRow? ReadSingles(DbDataReader reader, int ordinal, long? publicId)
     {
         if (reader.IsDBNull(ordinal))
@@ -147,7 +149,8 @@ internal sealed class AggregateSql
             sbyte number => number,
             byte number => number,
             ulong number when number <= long.MaxValue => (long)number,
-            ulong => throw new UnreadableException($"{table.Name}.{column.Name}", "larger than 9,223,372,036,854,775,807") { Id = publicId },
+            ulong => throw new UnreadableException($"{table.Name}.{column.Name}",
+                "larger than 9,223,372,036,854,775,807") { Id = publicId },
             _ => throw Mistyped(table, column, cell),
         };
         return value is >= -1 and < 1024 ? SmallIntegers[value + 1] : value;
@@ -165,8 +168,10 @@ internal sealed class AggregateSql
             {
                 { Parent: not null } when parent is not { Role: TableRole.Referenced, Parent: null } =>
                     $"its parent '{table.Parent}' is not a referenced table of the aggregate",
-                { Parent: not null, Role: TableRole.Many or TableRole.Root } => "only tables with at most one row can hang on a referenced table",
-                { Parent: null, Role: TableRole.Referenced } when table.ReferencedBy is null || Layout.Root.IndexOf(table.ReferencedBy) < 0 =>
+                { Parent: not null, Role: TableRole.Many or TableRole.Root } =>
+                    "only tables with at most one row can hang on a referenced table",
+                { Parent: null, Role: TableRole.Referenced } when table.ReferencedBy is null
+                    || Layout.Root.IndexOf(table.ReferencedBy) < 0 =>
                     "the root column that references it is not among the root's columns",
                 _ => null,
             };
@@ -200,7 +205,8 @@ internal sealed class AggregateSql
                 { Role: TableRole.Referenced } => ("t0", table.ReferencedBy!),
                 _ => ("t0", Layout.Root.KeyColumn),
             };
-            text.Append(CultureInfo.InvariantCulture, $" LEFT JOIN {Names[i].Text} {Alias(i)} ON {Alias(i)}.{Keys[i].Text} = {left}.{Quote(leftKey)}");
+            text.Append(CultureInfo.InvariantCulture,
+                $" LEFT JOIN {Names[i].Text} {Alias(i)} ON {Alias(i)}.{Keys[i].Text} = {left}.{Quote(leftKey)}");
         }
 
         return text.ToString();

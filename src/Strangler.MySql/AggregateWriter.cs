@@ -4,8 +4,8 @@ using Strangler.Mapping;
 namespace Strangler.MySql;
 
 /// <summary>
-/// Puts the statements that bring one aggregate from one state to another into a batch: only changed columns, only changed rows. The order satisfies foreign
-/// keys: referenced tables before the root and the others after it, the reverse for deletes.
+/// Puts the statements that bring one aggregate from one state to another into a batch: only changed columns, only changed rows. The order
+/// satisfies foreign keys: referenced tables before the root and the others after it, the reverse for deletes.
 /// </summary>
 internal sealed class AggregateWriter(AggregateSql sql)
 {
@@ -14,7 +14,8 @@ internal sealed class AggregateWriter(AggregateSql sql)
 
     private AggregateLayout Layout => sql.Layout;
 
-    /// <summary>All rows of a new aggregate. A null key is allotted by the database and stands in <see cref="NewKey"/> afterwards.</summary>
+    /// <summary>All rows of a new aggregate. A null key is allotted by the database and stands in <see cref="NewKey"/>
+    /// afterwards.</summary>
     public void Insert(Batch batch, object? key, AggregateRow now)
     {
         var root = now.Root;

@@ -5,11 +5,13 @@ using System.Text;
 
 namespace Strangler.MySql;
 
-/// <summary>A piece of SQL text made by us from validated identifiers; everything else in a <see cref="Batch"/> becomes a parameter.</summary>
+/// <summary>A piece of SQL text made by us from validated identifiers; everything else in a <see cref="Batch"/> becomes a
+/// parameter.</summary>
 internal readonly record struct Sql(string Text);
 
 /// <summary>
-/// Statements that travel in one round trip. Interpolated values become parameters by construction: <c>batch.Add($"DELETE FROM {table} WHERE id = {id}")</c>
+/// Statements that travel in one round trip. Interpolated values become parameters by construction: <c>batch.Add($"DELETE FROM {table}
+/// WHERE id = {id}")</c>
 /// splices only what has the type <see cref="Sql"/>.
 /// </summary>
 internal sealed class Batch

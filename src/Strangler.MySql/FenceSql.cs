@@ -15,14 +15,16 @@ internal static class FenceSql
 
     public static string Of(FenceRole role) => role.ToString().ToLowerInvariant();
 
-    /// <exception cref="SideUnavailableException">A newer program wrote a role or stage that this build does not know; nothing is guessed.</exception>
+    /// <exception cref="SideUnavailableException">A newer program wrote a role or stage that this build does not know; nothing is
+    /// guessed.</exception>
     public static FenceRow Read(DbDataReader reader, int ordinal, SideName side)
     {
         var (role, stage) = (reader.GetString(ordinal), reader.GetString(ordinal + 1));
         if (!Enum.TryParse<FenceRole>(role, ignoreCase: true, out var knownRole) || !Enum.TryParse<Stage>(stage, out var knownStage))
         {
             throw new SideUnavailableException(
-                side, $"its fence says {role}/{stage}, which this build does not know; deploy the newer build.", false, new FormatException(stage));
+                side, $"its fence says {role}/{stage}, which this build does not know; deploy the newer build.", false,
+                    new FormatException(stage));
         }
 
         DateTime? deadline = reader.IsDBNull(ordinal + 4) ? null : Utc(reader, ordinal + 4);

@@ -16,7 +16,8 @@ internal sealed class MySqlBackfillTarget(MySqlSide side, IReadOnlyDictionary<st
                 """),
             async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false)
                 ? new BackfillCheckpoint(
-                    reader.GetInt64(0), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3), Enum.Parse<BackfillPhase>(reader.GetString(4)),
+                    reader.GetInt64(0), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3),
+                        Enum.Parse<BackfillPhase>(reader.GetString(4)),
                     reader.IsDBNull(5) ? null : FenceSql.Utc(reader, 5))
                 : null,
             cancellationToken,
@@ -27,8 +28,9 @@ internal sealed class MySqlBackfillTarget(MySqlSide side, IReadOnlyDictionary<st
 }
 
 /// <summary>
-/// One chunk's transaction. Existing entity rows of the range are locked from the beginning; missing ones are inserted plainly and first of all, so a live apply that
-/// slipped in makes the chunk fail with a transient error before it has written much, and the live write wins. No gaps are locked: creates never wait for a backfill.
+/// One chunk's transaction. Existing entity rows of the range are locked from the beginning; missing ones are inserted plainly and first of
+/// all, so a live apply that slipped in makes the chunk fail with a transient error before it has written much, and the live write wins. No
+/// gaps are locked: creates never wait for a backfill.
 /// </summary>
 internal sealed class MySqlBackfillChunk : IBackfillChunk
 {
@@ -38,7 +40,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private readonly MySqlSide _side;
     private readonly AggregateSql _sql;
     private readonly AggregateWriter _writer;
-    private readonly DbConnection _connection;
+    private readonly PreparedConnection _prepared;
     private readonly long _from;
     private readonly long _to;
     private readonly Dictionary<long, EntityState> _entities = [];
@@ -47,20 +49,42 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private FenceRow? _fence;
     private bool _isOver;
 
-    private MySqlBackfillChunk(MySqlSide side, AggregateSql sql, DbConnection connection, long from, long to)
+    private MySqlBackfillChunk(MySqlSide side, AggregateSql sql, PreparedConnection prepared, long from, long to)
     {
-        (_side, _sql, _connection, _from, _to) = (side, sql, connection, from, to);
+        (_side, _sql, _prepared, _from, _to) = (side, sql, prepared, from, to);
         _writer = new AggregateWriter(sql);
     }
 
     public FenceRow Fence => _fence!;
 
+    private DbConnection Connection => _prepared.Connection;
+
     public IReadOnlyDictionary<long, EntityState> Entities => _entities;
 
-    public static async Task<MySqlBackfillChunk> BeginAsync(MySqlSide side, AggregateSql sql, long from, long to, CancellationToken cancellationToken)
+    public static async Task<MySqlBackfillChunk> BeginAsync(MySqlSide side, AggregateSql sql, long from, long to,
+        CancellationToken cancellationToken)
     {
+        if (side.Database.Unpark() is { } parked)
+        {
+            try
+            {
+                return await BeginAsync(side, sql, parked, from, to, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SideUnavailableException e) when (e.InnerException is { } cause
+                && MySqlDriver.Classify(cause) == MySqlErrorKind.ConnectionLost)
+            {
+                // It had died while it was parked (the server was restarted); nothing has happened on it.
+            }
+        }
+
         var connection = await side.OpenAsync(background: true, cancellationToken).ConfigureAwait(false);
-        var chunk = new MySqlBackfillChunk(side, sql, connection, from, to);
+        return await BeginAsync(side, sql, new PreparedConnection(connection), from, to, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<MySqlBackfillChunk> BeginAsync(
+        MySqlSide side, AggregateSql sql, PreparedConnection prepared, long from, long to, CancellationToken cancellationToken)
+    {
+        var chunk = new MySqlBackfillChunk(side, sql, prepared, from, to);
         try
         {
             var batch = side.BeginWrite(new Batch(), background: true);
@@ -69,7 +93,10 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
                 SELECT e.`key`, {EntitySql.Columns} FROM strangler_entity e FORCE INDEX (PRIMARY)
                 WHERE e.context = {side.Context} AND e.kind = {sql.Kind} AND e.`key` BETWEEN {from} AND {to} FOR UPDATE
                 """);
-            batch.Add($"SELECT public_id, new_id FROM strangler_id_map WHERE context = {side.Context} AND kind = {sql.Kind} AND public_id BETWEEN {from} AND {to}");
+            batch.Add($"""
+                SELECT public_id, new_id FROM strangler_id_map
+                WHERE context = {side.Context} AND kind = {sql.Kind} AND public_id BETWEEN {from} AND {to}
+                """);
             await chunk.RunAsync(batch, chunk.ReadOpeningAsync, cancellationToken).ConfigureAwait(false);
             return chunk;
         }
@@ -80,17 +107,20 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         }
     }
 
-    public async Task<IReadOnlyDictionary<long, AggregateRow>> ReadRowsAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<long, AggregateRow>> ReadRowsAsync(IReadOnlyCollection<long> ids,
+        CancellationToken cancellationToken)
     {
         Dictionary<long, AggregateRow> rows = [];
         foreach (var some in ids.Where(_newIds.ContainsKey).Order().Chunk(IdsAStatement))
         {
             var batch = new Batch();
-            batch.Part($"SELECT m.public_id, {_sql.Columns} FROM strangler_id_map m JOIN {_sql.Root} t0 ON t0.{_sql.RootKey} = m.new_id{_sql.Joins}");
+            batch.Part($"SELECT m.public_id, {_sql.Columns} FROM strangler_id_map m");
+            batch.Part($" JOIN {_sql.Root} t0 ON t0.{_sql.RootKey} = m.new_id{_sql.Joins}");
             OfIds(batch, some);
             foreach (var table in _sql.Manys)
             {
-                batch.Part($"SELECT m.public_id, x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x ON x.{_sql.Keys[table]} = m.new_id");
+                batch.Part($"SELECT m.public_id, x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m");
+                batch.Part($" JOIN {_sql.Names[table]} x ON x.{_sql.Keys[table]} = m.new_id");
                 OfIds(batch, some);
             }
 
@@ -134,7 +164,8 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     public Task QuarantineAsync(IReadOnlyList<QuarantineEntry> entries, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-        batch.Part($"DELETE FROM strangler_quarantine WHERE context = {_side.Context} AND kind = {_sql.Kind} AND `key` BETWEEN {_from} AND {_to}");
+        batch.Part($"DELETE FROM strangler_quarantine WHERE context = {_side.Context} AND kind = {_sql.Kind}");
+        batch.Part($" AND `key` BETWEEN {_from} AND {_to}");
         if (entries.Count > 0)
         {
             batch.Part($" AND `key` NOT IN");
@@ -156,12 +187,13 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         var completed = checkpoint.CompletedUtc is { } moment ? Clock.Text(moment) : null;
         batch.Add($"""
             REPLACE INTO strangler_backfill (context, kind, dual_epoch, pass, next_id, written_in_pass, phase, completed_at)
-            VALUES ({_side.Context}, {_sql.Kind}, {checkpoint.DualEpoch}, {checkpoint.Pass}, {checkpoint.NextId}, {checkpoint.WrittenInPass},
+            VALUES ({_side.Context}, {_sql.Kind}, {checkpoint.DualEpoch}, {checkpoint.Pass}, {checkpoint.NextId},
+            {checkpoint.WrittenInPass},
                 {checkpoint.Phase.ToString()}, {completed})
             """);
-        await RunAsync<object?>(MySqlSide.EndWrite(batch), null, cancellationToken, commits: true).ConfigureAwait(false);
+        await RunAsync(MySqlSide.EndWrite(batch), cancellationToken, commits: true).ConfigureAwait(false);
         _isOver = true;
-        await DisposeAsync().ConfigureAwait(false);
+        await _side.Database.ParkAsync(_prepared).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
@@ -169,15 +201,16 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         if (!_isOver)
         {
             _isOver = true;
-            await MySqlSide.RollBackAsync(_connection).ConfigureAwait(false);
+            await MySqlSide.RollBackAsync(Connection).ConfigureAwait(false);
+            await _prepared.DisposeAsync().ConfigureAwait(false);
         }
-
-        await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task<object?> ReadOpeningAsync(DbDataReader reader, CancellationToken cancellationToken)
     {
-        _fence = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? FenceSql.Read(reader, 0, _side.Name) : throw _side.NotMigrated();
+        _fence = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) 
+            ? FenceSql.Read(reader, 0, _side.Name)
+            : throw _side.NotMigrated();
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -233,7 +266,8 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
 
     private async Task WriteEntitiesAsync(IReadOnlyList<BackfillWrite> writes, CancellationToken cancellationToken)
     {
-        var head = new Sql("INSERT INTO strangler_entity (context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes) VALUES ");
+        var head = new Sql(
+            "INSERT INTO strangler_entity (context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes) VALUES ");
         var added = new MultiInsert(head);
         var changed = new MultiInsert(head, """
              ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), counter = VALUES(counter), foreign_seq = VALUES(foreign_seq),
@@ -243,7 +277,8 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         {
             var state = write.State;
             (_locked.Contains(write.Id) ? changed : added).Add(null, null,
-                [_side.Context, _sql.Kind, write.Id, state.Version.Epoch, state.Version.Counter, state.ForeignSeq, state.Tombstone ? 1 : 0, state.FieldHashes]);
+                [_side.Context, _sql.Kind, write.Id, state.Version.Epoch, state.Version.Counter, state.ForeignSeq,
+                    state.Tombstone ? 1 : 0, state.FieldHashes]);
         }
 
         await InsertAsync(added, cancellationToken).ConfigureAwait(false);
@@ -322,7 +357,8 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
 
         foreach (var child in _writer.Children(table))
         {
-            await InsertDependentsAsync(child, having.ConvertAll(i => writes[i]), ids.ConvertAll(id => (object)id), cancellationToken).ConfigureAwait(false);
+            await InsertDependentsAsync(child, having.ConvertAll(i => writes[i]), ids.ConvertAll(id => (object)id), cancellationToken)
+                .ConfigureAwait(false);
         }
     }
 
@@ -346,10 +382,11 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private async Task<List<long>> AllotAsync(MultiInsert insert, CancellationToken cancellationToken)
     {
         List<long> ids = new(insert.Count);
-        foreach (var (statement, _, count) in insert.Statements())
+        foreach (var (from, count) in insert.Slices())
         {
-            statement.Add($"SELECT LAST_INSERT_ID(), @@SESSION.auto_increment_increment");
-            var (first, step) = await RunAsync(statement, ReadFirstIdAsync, cancellationToken).ConfigureAwait(false);
+            await InsertAsync(insert, from, count, cancellationToken).ConfigureAwait(false);
+            var ask = new Batch().Add($"SELECT LAST_INSERT_ID(), @@SESSION.auto_increment_increment");
+            var (first, step) = await RunAsync(ask, ReadFirstIdAsync, cancellationToken).ConfigureAwait(false);
             ids.AddRange(Enumerable.Range(0, count).Select(i => first + (i * step)));
         }
 
@@ -359,32 +396,46 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private static async Task<(long First, long Step)> ReadFirstIdAsync(DbDataReader reader, CancellationToken cancellationToken)
     {
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-        return (Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture), Convert.ToInt64(reader.GetValue(1), CultureInfo.InvariantCulture));
+        return (Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture),
+            Convert.ToInt64(reader.GetValue(1), CultureInfo.InvariantCulture));
     }
 
     private async Task InsertAsync(MultiInsert insert, CancellationToken cancellationToken)
     {
-        foreach (var (statement, _, _) in insert.Statements())
+        foreach (var (first, count) in insert.Slices())
         {
-            await RunAsync(statement, cancellationToken).ConfigureAwait(false);
+            await InsertAsync(insert, first, count, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private Task RunAsync(Batch batch, CancellationToken cancellationToken) => RunAsync<object?>(batch, null, cancellationToken);
+    private Task<int> InsertAsync(MultiInsert insert, int first, int count, CancellationToken cancellationToken) =>
+        RunAsync(
+            async token =>
+            {
+                if (!MultiInsert.IsPrepared(count))
+                {
+                    return await _side.ExecuteAsync(Connection, insert.Statement(first, count), true, token).ConfigureAwait(false);
+                }
 
-    private async Task<T?> RunAsync<T>(
-        Batch batch, Func<DbDataReader, CancellationToken, Task<T>>? read, CancellationToken cancellationToken, bool commits = false)
+                var command =
+                    await _prepared.PreparedAsync(insert, first, count, _side.Database.CommandTimeout(background: true), token)
+                    .ConfigureAwait(false);
+                return await command.ExecuteNonQueryAsync(token).ConfigureAwait(false);
+            },
+            cancellationToken);
+
+    private Task RunAsync(Batch batch, CancellationToken cancellationToken, bool commits = false) =>
+        RunAsync(token => _side.ExecuteAsync(Connection, batch, true, token), cancellationToken, commits);
+
+    private Task<T> RunAsync<T>(Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        RunAsync(token => _side.QueryAsync(Connection, batch, read, true, token), cancellationToken);
+
+    private async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool commits = false)
     {
         ObjectDisposedException.ThrowIf(_isOver, this);
         try
         {
-            if (read is not null)
-            {
-                return await _side.QueryAsync(_connection, batch, read, true, cancellationToken).ConfigureAwait(false);
-            }
-
-            await _side.ExecuteAsync(_connection, batch, true, cancellationToken).ConfigureAwait(false);
-            return default;
+            return await work(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -408,7 +459,8 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         }
 
         return kind == MySqlErrorKind.Duplicate
-            ? new SideUnavailableException(_side.Name, "a live write came in between; the chunk is to be read and written again.", true, MySqlSide.Cause(e))
+            ? new SideUnavailableException(_side.Name, "a live write came in between; the chunk is to be read and written again.", true,
+                MySqlSide.Cause(e))
             : _side.Translate(e, cancellationToken) ?? e;
     }
 }

@@ -10,6 +10,8 @@ internal sealed class MySqlDatabase
 
     private readonly MySqlDataSource _foreground;
     private readonly MySqlDataSource _background;
+    private PreparedConnection? _parked;
+    private volatile bool _isClosed;
 
     private MySqlDatabase(MySqlSideOptions options)
     {
@@ -32,6 +34,22 @@ internal sealed class MySqlDatabase
     public Task<DbConnection> OpenAsync(bool background, CancellationToken cancellationToken) =>
         (background ? _background : _foreground).OpenAsync(cancellationToken);
 
+    /// <summary>The parked connection for multi-row inserts, or null; the taker owns it.</summary>
+    public PreparedConnection? Unpark() => Interlocked.Exchange(ref _parked, null);
+
+    /// <summary>Keeps a connection that is in no transaction for the next chunk; a second one goes back to its pool.</summary>
+    public async ValueTask ParkAsync(PreparedConnection connection)
+    {
+        if (!connection.IsOpen || Interlocked.CompareExchange(ref _parked, connection, null) is not null)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+        else if (_isClosed && Unpark() is { } late)
+        {
+            await late.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
     public TimeSpan CommandTimeout(bool background) => background ? Options.BackgroundCommandTimeout : Options.CommandTimeout;
 
     public int LockSeconds(bool background) =>
@@ -42,6 +60,12 @@ internal sealed class MySqlDatabase
         if (Shared.TryGetValue(options, out var database))
         {
             Shared.Remove(options);
+            database._isClosed = true;
+            if (database.Unpark() is { } parked)
+            {
+                await parked.DisposeAsync().ConfigureAwait(false);
+            }
+
             await database._foreground.DisposeAsync().ConfigureAwait(false);
             await database._background.DisposeAsync().ConfigureAwait(false);
         }

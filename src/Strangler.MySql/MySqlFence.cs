@@ -10,7 +10,9 @@ internal sealed class MySqlFence(MySqlSide side) : IFence
     public Task<FenceRow> ReadAsync(CancellationToken cancellationToken) =>
         side.QueryAsync(
             new Batch().Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}"),
-            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) ? FenceSql.Read(reader, 0, Side) : throw side.NotMigrated(),
+            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false)
+                ? FenceSql.Read(reader, 0, Side)
+                : throw side.NotMigrated(),
             cancellationToken);
 
     /// <summary>A single UPDATE, so a transaction by itself. InnoDB counts lock waits in whole seconds: shorter limits wait 1 s.</summary>
@@ -22,7 +24,8 @@ internal sealed class MySqlFence(MySqlSide side) : IFence
         batch.Add($"""
             UPDATE strangler_fence SET role = {FenceSql.Of(next.Role)}, stage = {next.Stage.ToString()}, epoch = {next.Epoch},
                 dual_epoch = {next.DualEpoch}, deadline = {Stored(next.Deadline)}
-            WHERE context = {side.Context} AND role = {FenceSql.Of(expected.Role)} AND stage = {expected.Stage.ToString()} AND epoch = {expected.Epoch}
+            WHERE context = {side.Context} AND role = {FenceSql.Of(expected.Role)}
+                AND stage = {expected.Stage.ToString()} AND epoch = {expected.Epoch}
             """);
         batch.Add($"SELECT ROW_COUNT()");
         batch.Add($"SELECT COUNT(*) FROM strangler_fence WHERE context = {side.Context}");
@@ -40,7 +43,8 @@ internal sealed class MySqlFence(MySqlSide side) : IFence
                 },
                 cancellationToken).ConfigureAwait(false);
         }
-        catch (SideUnavailableException e) when (e.InnerException is { } cause && MySqlDriver.Classify(cause) == MySqlErrorKind.LockWaitTimeout)
+        catch (SideUnavailableException e) when (e.InnerException is { } cause
+            && MySqlDriver.Classify(cause) == MySqlErrorKind.LockWaitTimeout)
         {
             throw new FenceBusyException(Side, TimeSpan.FromSeconds(seconds), cause);
         }

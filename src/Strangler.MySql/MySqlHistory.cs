@@ -40,7 +40,8 @@ internal sealed class MySqlReconciliationHistory(MySqlSide side) : IReconciliati
 
     public async Task<IReadOnlyList<ReconciliationRun>> ListAsync(int limit, CancellationToken cancellationToken) =>
         await side.ListAsync(
-            new Batch().Add($"SELECT {Columns} FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}"),
+            new Batch().Add(
+                $"SELECT {Columns} FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}"),
             Read,
             cancellationToken).ConfigureAwait(false);
 
@@ -53,7 +54,9 @@ internal sealed class MySqlReconciliationHistory(MySqlSide side) : IReconciliati
 
     public Task DisturbAsync(string what, CancellationToken cancellationToken) =>
         side.ExecuteAsync(
-            new Batch().Add($"INSERT INTO strangler_disturbance (context, at, what) VALUES ({side.Context}, UTC_TIMESTAMP(6), {Texts.Cut(what, 1000)})"),
+            new Batch().Add($"""
+                INSERT INTO strangler_disturbance (context, at, what) VALUES ({side.Context}, UTC_TIMESTAMP(6), {Texts.Cut(what, 1000)})
+                """),
             cancellationToken);
 
     public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) => Clock.UtcNowAsync(side, cancellationToken);
@@ -69,7 +72,8 @@ internal sealed class MySqlShadowLog(MySqlSide side) : IShadowLog
     {
         var batch = side.BeginWrite(new Batch(), background: true);
         batch.Add($"""
-            INSERT INTO strangler_shadow (context, epoch, shadow_reads, mismatches) VALUES ({side.Context}, {epoch}, {reads}, {mismatches.Count})
+            INSERT INTO strangler_shadow (context, epoch, shadow_reads, mismatches) VALUES ({side.Context}, {epoch}, {reads},
+            {mismatches.Count})
             ON DUPLICATE KEY UPDATE shadow_reads = shadow_reads + VALUES(shadow_reads), mismatches = mismatches + VALUES(mismatches)
             """);
         foreach (var mismatch in mismatches)
@@ -87,7 +91,8 @@ internal sealed class MySqlShadowLog(MySqlSide side) : IShadowLog
     public Task<(long Reads, long Mismatches)> CountAsync(long epoch, CancellationToken cancellationToken) =>
         side.QueryAsync(
             new Batch().Add($"SELECT shadow_reads, mismatches FROM strangler_shadow WHERE context = {side.Context} AND epoch = {epoch}"),
-            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) ? (reader.GetInt64(0), reader.GetInt64(1)) : (0L, 0L),
+            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) ? (reader.GetInt64(0), reader.GetInt64(1))
+                : (0L, 0L),
             cancellationToken);
 }
 
@@ -99,7 +104,8 @@ internal sealed class MySqlAudit(MySqlSide side) : IAudit
         side.ExecuteAsync(
             new Batch().Add($"""
                 INSERT INTO strangler_audit (context, at, actor, action, from_stage, to_stage, epoch, forced, reason, detail)
-                VALUES ({side.Context}, UTC_TIMESTAMP(6), {Texts.Cut(entry.Actor, 190)}, {Texts.Cut(entry.Action, 64)}, {entry.From}, {entry.To},
+                VALUES ({side.Context}, UTC_TIMESTAMP(6), {Texts.Cut(entry.Actor, 190)}, {Texts.Cut(entry.Action, 64)}, {entry.From},
+                {entry.To},
                     {entry.Epoch}, {(entry.Forced ? 1 : 0)}, {entry.Reason}, {entry.Detail})
                 """),
             cancellationToken);
@@ -111,7 +117,8 @@ internal sealed class MySqlAudit(MySqlSide side) : IAudit
                 WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}
                 """),
             reader => new AuditEntry(
-                FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5),
+                FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4),
+                    reader.GetInt64(5),
                 reader.GetInt64(6) != 0, reader.GetString(7), reader.GetString(8)),
             cancellationToken).ConfigureAwait(false);
 }
@@ -133,7 +140,8 @@ internal sealed class MySqlReplicas(MySqlSide side) : IReplicas
         await side.ListAsync(
             new Batch().Add($"""
                 SELECT name, build, newest_known_stage, seen FROM strangler_replica
-                WHERE context = {side.Context} AND seen > UTC_TIMESTAMP(6) - INTERVAL {(long)within.TotalMicroseconds} MICROSECOND ORDER BY name
+                WHERE context = {side.Context} AND seen > UTC_TIMESTAMP(6) - INTERVAL {(long)within.TotalMicroseconds} MICROSECOND ORDER BY
+                name
                 """),
             reader => new Replica(
                 reader.GetString(0), reader.GetString(1), Enum.TryParse<Stage>(reader.GetString(2), out var stage) ? stage : Stage.NewOnly,
@@ -142,5 +150,6 @@ internal sealed class MySqlReplicas(MySqlSide side) : IReplicas
 
     public Task LeaveAsync(string name, CancellationToken cancellationToken) =>
         side.ExecuteAsync(
-            new Batch().Add($"DELETE FROM strangler_replica WHERE context = {side.Context} AND name = {Texts.Cut(name, 190)}"), cancellationToken);
+            new Batch().Add($"DELETE FROM strangler_replica WHERE context = {side.Context} AND name = {Texts.Cut(name, 190)}"),
+                cancellationToken);
 }

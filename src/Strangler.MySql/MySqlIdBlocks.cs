@@ -7,12 +7,13 @@ using Strangler.IdMap;
 namespace Strangler.MySql;
 
 /// <summary>
-/// Reserves public ids in legacy's own allotting: rows are inserted and rolled back, which burns their auto-increment values, and what was burnt is recorded.
+/// Reserves public ids in legacy's own allotting: rows are inserted and rolled back, which burns their auto-increment values, and what was
+/// burnt is recorded.
 /// </summary>
 /// <remarks>
-/// An insert of a known number of rows gets consecutive values in every innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of them. The counter is kept in
-/// the redo log, which the commit of the block's record flushes with it (innodb_flush_log_at_trx_commit = 1, or FLUSH ENGINE LOGS where it is not): after a crash the
-/// server goes on above it.
+/// An insert of a known number of rows gets consecutive values in every innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of
+/// them. The counter is kept in the redo log, which the commit of the block's record flushes with it (innodb_flush_log_at_trx_commit = 1,
+/// or FLUSH ENGINE LOGS where it is not): after a crash the server goes on above it.
 /// https://mariadb.com/kb/en/auto_increment-handling-in-innodb/
 /// </remarks>
 internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) : IIdBlocks
@@ -42,13 +43,17 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
 
     public async Task<IReadOnlyList<IdBlock>> ListAsync(string kind, CancellationToken cancellationToken) =>
         await side.ListAsync(
-            new Batch().Add($"SELECT first_id, last_id, step FROM strangler_id_block WHERE context = {side.Context} AND kind = {kind} ORDER BY first_id"),
+            new Batch().Add($"""
+                SELECT first_id, last_id, step FROM strangler_id_block WHERE context = {side.Context} AND kind = {kind} ORDER BY first_id
+                """),
             reader => new IdBlock(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt32(2)),
             cancellationToken).ConfigureAwait(false);
 
     private async Task FlushAsync(DbConnection connection, CancellationToken cancellationToken)
     {
-        var setting = await ScalarAsync(connection, new Batch().Add($"SELECT @@GLOBAL.innodb_flush_log_at_trx_commit"), cancellationToken).ConfigureAwait(false);
+        var setting =
+            await ScalarAsync(connection, new Batch().Add($"SELECT @@GLOBAL.innodb_flush_log_at_trx_commit"), cancellationToken)
+            .ConfigureAwait(false);
         if (setting == 1)
         {
             return;
@@ -69,8 +74,8 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
     }
 
     /// <summary>
-    /// Rows of nothing but defaults, in a session that takes them: no foreign keys, no check constraints, no strictness, silent for capture. Unique columns
-    /// without NULL get values of their own. Nobody ever sees the rows.
+    /// Rows of nothing but defaults, in a session that takes them: no foreign keys, no check constraints, no strictness, silent for
+    /// capture. Unique columns without NULL get values of their own. Nobody ever sees the rows.
     /// </summary>
     private async Task<IdBlock> BurnAsync(
         DbConnection connection, AggregateSql sql, List<UniqueColumn> unique, int rows, CancellationToken cancellationToken)
@@ -125,14 +130,15 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
         }
 
         ask.Add($"""
-            SELECT CAST(AUTO_INCREMENT AS SIGNED) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {sql.Layout.Root.Name}
+            SELECT CAST(AUTO_INCREMENT AS SIGNED) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME =
+            {sql.Layout.Root.Name}
             """);
         var next = await ScalarAsync(connection, ask, cancellationToken).ConfigureAwait(false);
         if (next is null || next <= block.LastId)
         {
             throw new SideUnavailableException(
                 side.Name,
-                $"{sql.Layout.Root.Name} goes on at {next} after {block.LastId} was reserved; its storage engine must keep burnt ids (InnoDB).",
+                $"{sql.Layout.Root.Name} goes on at {next} after {block.LastId} was reserved; it must be an InnoDB table.",
                 false,
                 new NotSupportedException());
         }
@@ -146,16 +152,19 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
         await side.ExecuteAsync(connection, batch, true, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<List<UniqueColumn>> UniqueColumnsAsync(DbConnection connection, AggregateSql sql, CancellationToken cancellationToken)
+    private async Task<List<UniqueColumn>> UniqueColumnsAsync(DbConnection connection, AggregateSql sql,
+        CancellationToken cancellationToken)
     {
         var columns = await side.QueryAsync(
             connection,
             new Batch().Add($"""
                 SELECT DISTINCT c.COLUMN_NAME, c.DATA_TYPE, CAST(COALESCE(c.CHARACTER_MAXIMUM_LENGTH, 0) AS SIGNED)
                 FROM information_schema.STATISTICS s
-                JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME
+                JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME =
+                s.COLUMN_NAME
                 WHERE s.TABLE_SCHEMA = DATABASE() AND s.TABLE_NAME = {sql.Layout.Root.Name} AND s.NON_UNIQUE = 0
-                AND c.COLUMN_NAME <> {sql.Layout.Root.KeyColumn} AND (c.IS_NULLABLE = 'NO' OR c.COLUMN_DEFAULT IS NOT NULL AND c.COLUMN_DEFAULT <> 'NULL')
+                AND c.COLUMN_NAME <> {sql.Layout.Root.KeyColumn} AND (c.IS_NULLABLE = 'NO' OR c.COLUMN_DEFAULT IS NOT NULL AND
+                c.COLUMN_DEFAULT <> 'NULL')
                 """),
             async (reader, token) =>
             {
@@ -190,7 +199,8 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
     {
         private const int TextLength = 16;
 
-        public bool IsPossible => Type is "int" or "bigint" or "decimal" || (Type is "char" or "varchar" or "binary" or "varbinary" && Length >= TextLength);
+        public bool IsPossible => Type is "int" or "bigint" or "decimal"
+            || (Type is "char" or "varchar" or "binary" or "varbinary" && Length >= TextLength);
 
         public object Make(string salt, int row) => Type is "int" or "bigint" or "decimal"
             ? int.MaxValue - (row + (Convert.ToInt32(salt[..6], 16) * 16L % 1_000_000_000))

@@ -5,7 +5,8 @@ using Strangler.IdMap;
 
 namespace Strangler.MySql;
 
-/// <summary>The new side's stock of reserved public ids. A process takes a few at a time, so that creates do not queue for one row; what it does not use becomes gaps.</summary>
+/// <summary>The new side's stock of reserved public ids. A process takes a few at a time, so that creates do not queue for one row; what it
+/// does not use becomes gaps.</summary>
 internal sealed class MySqlIdPool(MySqlSide side) : IIdPool
 {
     /// <summary>Ids that NewOnly adds at a time once legacy no longer allots any.</summary>
@@ -110,17 +111,18 @@ internal sealed class MySqlIdPool(MySqlSide side) : IIdPool
     }
 
     /// <summary>
-    /// NewOnly goes on above all ids: every legacy row is mapped by then and legacy allots no more. In every other stage only legacy can reserve.
-    /// The fence is held in shared mode so that this cannot happen while the stage goes.
+    /// NewOnly goes on above all ids: every legacy row is mapped by then and legacy allots no more. In every other stage only legacy can
+    /// reserve. The fence is held in shared mode so that this cannot happen while the stage goes.
     /// </summary>
     private Task<bool> ExtendAsync(string kind, CancellationToken cancellationToken)
     {
         var batch = side.BeginWrite(new Batch(), Lane.IsBackground);
-        batch.Add($"SELECT f.stage INTO @strangler_stage FROM strangler_fence f WHERE f.context = {side.Context} AND f.role = 'lead' LOCK IN SHARE MODE");
+        batch.Add($"SELECT f.stage INTO @strangler_stage FROM strangler_fence f WHERE f.context = {side.Context} LOCK IN SHARE MODE");
         batch.Add($"""
             SELECT GREATEST(
                 COALESCE((SELECT MAX(last_id) FROM strangler_id_pool WHERE context = {side.Context} AND kind = {kind}), 0),
-                COALESCE((SELECT MAX(public_id) FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind}), 0)) INTO @strangler_last
+                COALESCE((SELECT MAX(public_id) FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind}), 0)) INTO
+                @strangler_last
             """);
         batch.Add($"""
             INSERT IGNORE INTO strangler_id_pool (context, kind, first_id, last_id, next_id)

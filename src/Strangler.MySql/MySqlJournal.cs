@@ -6,19 +6,21 @@ using Strangler.Journal;
 namespace Strangler.MySql;
 
 /// <summary>
-/// One side's journal. A claim pushes <c>next_attempt_at</c> of the key's rows to the end of the lease: so an expired lease is due by itself, and one index
-/// serves both.
+/// One side's journal. A claim pushes <c>next_attempt_at</c> of the key's rows to the end of the lease: so an expired lease is due by
+/// itself, and one index serves both.
 /// </summary>
 internal sealed class MySqlJournal(MySqlSide side) : IJournal
 {
-    // Forced: on a small table the server would scan, and a scan that locks waits for every row that anybody has written and not committed yet.
+    // Forced: on a small table the server would scan, and a scan that locks waits for every row that anybody has written and not committed
+    // yet.
     private static readonly Sql ByKey = new("FORCE INDEX (strangler_journal_key)");
 
     public SideName Side => side.Name;
 
     /// <remarks>
-    /// A key is claimed only by whoever can lock <em>all</em> of its open rows at once, none of them under a running lease. Two relays that each hold some of a key's
-    /// rows both pass it over; it is due again at once. No statement here waits for a lock, so claims cannot deadlock.
+    /// A key is claimed only by whoever can lock <em>all</em> of its open rows at once, none of them under a running lease. Two relays that
+    /// each hold some of a key's rows both pass it over; it is due again at once. No statement here waits for a lock, so claims cannot
+    /// deadlock.
     /// <para>Candidates come by (context, state, due time), never by id beyond a cursor: a lower id may be committed later.</para>
     /// </remarks>
     public Task<IReadOnlyList<JournalClaim>> ClaimAsync(string owner, int max, TimeSpan lease, CancellationToken cancellationToken) =>
@@ -59,7 +61,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
             WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} FOR UPDATE
             """);
         batch.Part($"""
-            UPDATE strangler_journal {ByKey} SET attempts = attempts + 1, last_error = {Texts.Cut(error, 1000)}, lease_until = NULL, owner = '',
+            UPDATE strangler_journal {ByKey} SET attempts = attempts + 1, last_error = {Texts.Cut(error, 1000)},
+            lease_until = NULL, owner = '',
             """);
         if (delay is { } wait)
         {
@@ -71,7 +74,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         }
 
         batch.Part($"""
-             WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'open' AND @strangler_generation = {claim.Generation}
+             WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}
+                AND state = 'open' AND @strangler_generation = {claim.Generation}
             """).End();
         return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, background: true);
     }
@@ -116,7 +120,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-        batch.Part($"UPDATE strangler_journal SET state = 'open', attempts = 0, next_attempt_at = UTC_TIMESTAMP(6) WHERE context = {side.Context} AND state = 'parked'");
+        batch.Part($"UPDATE strangler_journal SET state = 'open', attempts = 0, next_attempt_at = UTC_TIMESTAMP(6)");
+        batch.Part($" WHERE context = {side.Context} AND state = 'parked'");
         if (key is { } one)
         {
             batch.Part($" AND kind = {one.Kind} AND `key` = {one.Id}");
@@ -129,7 +134,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     {
         var batch = side.BeginWrite(new Batch(), background: true);
         batch.Add($"""
-            SELECT kind, `key` FROM strangler_journal FORCE INDEX (strangler_journal_due) WHERE context = {side.Context} AND state = 'open' AND next_attempt_at <= UTC_TIMESTAMP(6)
+            SELECT kind, `key` FROM strangler_journal FORCE INDEX (strangler_journal_due)
+            WHERE context = {side.Context} AND state = 'open' AND next_attempt_at <= UTC_TIMESTAMP(6)
             ORDER BY next_attempt_at LIMIT {max} FOR UPDATE SKIP LOCKED
             """);
         return side.QueryAsync(
@@ -157,7 +163,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         OfKeys(batch, keys);
         batch.End();
         batch.Part($"""
-            SELECT kind, `key`, id, epoch, counter, generation, attempts, created_at, COALESCE(lease_until > UTC_TIMESTAMP(6), 0), lease_until, owner
+            SELECT kind, `key`, id, epoch, counter, generation, attempts, created_at, COALESCE(lease_until > UTC_TIMESTAMP(6), 0),
+            lease_until, owner
             FROM strangler_journal {ByKey} WHERE
             """).Raw(" ");
         OfKeys(batch, keys);
@@ -193,7 +200,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     private JournalClaim Claim(Batch batch, IGrouping<EntityKey, Row> rows, string owner, TimeSpan lease)
     {
         // Above every earlier generation of the key, also of rows that are settled and gone: hence the clock.
-        var generation = Math.Max(rows.Max(row => row.Generation) + 1, side.Options.Time.GetUtcNow().UtcTicks / TimeSpan.TicksPerMicrosecond);
+        var generation =
+            Math.Max(rows.Max(row => row.Generation) + 1, side.Options.Time.GetUtcNow().UtcTicks / TimeSpan.TicksPerMicrosecond);
         batch.Part($"""
             UPDATE strangler_journal SET owner = {Texts.Cut(owner, 190)}, generation = {generation},
             lease_until = UTC_TIMESTAMP(6) + INTERVAL {Microseconds(lease)} MICROSECOND, next_attempt_at = lease_until WHERE id IN
@@ -204,7 +212,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
             rows.Key, rows.Max(row => row.Version), generation, rows.Max(row => row.Attempts), rows.Min(row => row.CreatedUtc));
     }
 
-    /// <summary>A row that came after its key was claimed waits with it: else the rows of one busy key would stand in front of all others.</summary>
+    /// <summary>A row that came after its key was claimed waits with it: else the rows of one busy key would stand in front of all
+    /// others.</summary>
     private static void Join(Batch batch, IEnumerable<Row> rows, Row leased)
     {
         var late = rows.Where(row => !row.IsLeased).Select(row => row.Id).ToList();
@@ -280,7 +289,8 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     private static long Microseconds(TimeSpan time) => (long)time.TotalMicroseconds;
 
     private sealed record Row(
-        EntityKey Key, long Id, EntityVersion Version, long Generation, int Attempts, DateTime CreatedUtc, bool IsLeased, string? LeaseUntil, string Owner);
+        EntityKey Key, long Id, EntityVersion Version, long Generation, int Attempts, DateTime CreatedUtc, bool IsLeased,
+            string? LeaseUntil, string Owner);
 }
 
 internal static class Lists

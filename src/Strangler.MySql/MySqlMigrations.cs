@@ -15,7 +15,8 @@ public static class MySqlMigrations
 
     /// <param name="options">The database.</param>
     /// <param name="side">The side that it is; for messages.</param>
-    public static IMigrationDatabase Database(MySqlSideOptions options, SideName side) => new MySqlMigrationDatabase(MySqlDatabase.Of(options), side);
+    public static IMigrationDatabase Database(MySqlSideOptions options, SideName side) =>
+        new MySqlMigrationDatabase(MySqlDatabase.Of(options), side);
 
     /// <summary>Reads the migration files for MySQL below a folder, each step checked by <see cref="MySqlMigrationLint"/>.</summary>
     public static Task<MigrationCatalog> ReadCatalogAsync(string folder, CancellationToken cancellationToken) =>
@@ -23,9 +24,10 @@ public static class MySqlMigrations
 }
 
 /// <summary>
-/// The rule of a step: <em>one statement that can be told to have happened when it is run a second time</em>. MySQL commits DDL implicitly, so a run may die after
-/// the statement and before its record. Allowed are DDL with IF [NOT] EXISTS or OR REPLACE (harmless the second time); ALTER TABLE and CREATE INDEX (the second time they fail with
-/// "already exists" or "no such", which counts as done only for a step that was begun before); INSERT, UPDATE, DELETE (their record is in the same transaction).
+/// The rule of a step: <em>one statement that can be told to have happened when it is run a second time</em>. MySQL commits DDL implicitly,
+/// so a run may die after the statement and before its record. Allowed are DDL with IF [NOT] EXISTS or OR REPLACE (harmless the second
+/// time); ALTER TABLE and CREATE INDEX (the second time they fail with "already exists" or "no such", which counts as done only for a step
+/// that was begun before); INSERT, UPDATE, DELETE (their record is in the same transaction).
 /// </summary>
 public static partial class MySqlMigrationLint
 {
@@ -40,21 +42,25 @@ public static partial class MySqlMigrationLint
 
         return Rerunnable().IsMatch(skeleton) || Atomic().IsMatch(skeleton) || Transactional().IsMatch(skeleton)
             ? null
-            : "cannot be recognised as done when a killed run is resumed; write IF [NOT] EXISTS or OR REPLACE, or one ALTER TABLE, CREATE INDEX, INSERT, UPDATE or DELETE.";
+            : "cannot be recognised as done when a killed run is resumed; write IF [NOT] EXISTS or OR REPLACE, "
+                + "or one ALTER TABLE, CREATE INDEX, INSERT, UPDATE or DELETE.";
     }
 
     /// <summary>Whether the step and its record are one transaction.</summary>
     internal static bool IsTransactional(string statement) => Transactional().IsMatch(SqlText.Skeleton(statement).Trim());
 
-    [GeneratedRegex(@"^CREATE\s+(OR\s+REPLACE\s+)?(DEFINER\s*=\s*\S+\s+)?(TRIGGER|PROCEDURE|FUNCTION)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^CREATE\s+(OR\s+REPLACE\s+)?(DEFINER\s*=\s*\S+\s+)?(TRIGGER|PROCEDURE|FUNCTION)\b",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Compound();
 
     [GeneratedRegex(
-        @"^(CREATE\s+TABLE\s+IF\s+NOT\s+EXISTS|DROP\s+(TABLE|VIEW|TRIGGER|PROCEDURE|FUNCTION)\s+IF\s+EXISTS|CREATE\s+OR\s+REPLACE|CREATE\s+(DEFINER\s*=\s*\S+\s+)?TRIGGER\s+IF\s+NOT\s+EXISTS)\b",
+        @"^(CREATE\s+TABLE\s+IF\s+NOT\s+EXISTS|DROP\s+(TABLE|VIEW|TRIGGER|PROCEDURE|FUNCTION)\s+IF\s+EXISTS"
+            + @"|CREATE\s+OR\s+REPLACE|CREATE\s+(DEFINER\s*=\s*\S+\s+)?TRIGGER\s+IF\s+NOT\s+EXISTS)\b",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Rerunnable();
 
-    [GeneratedRegex(@"^(ALTER\s+TABLE|CREATE\s+(UNIQUE\s+|FULLTEXT\s+)?INDEX|DROP\s+INDEX)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(ALTER\s+TABLE|CREATE\s+(UNIQUE\s+|FULLTEXT\s+)?INDEX|DROP\s+INDEX)\b",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Atomic();
 
     [GeneratedRegex(@"^(INSERT|REPLACE|UPDATE|DELETE)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
@@ -82,7 +88,8 @@ internal sealed class MySqlMigrationDatabase(MySqlDatabase database, SideName na
             return await _side.ListAsync(
                 new Batch().Add($"SELECT context, name, checksum, started, done, done_prefix, steps FROM strangler_schema_migration"),
                 reader => new MigrationRecord(
-                    reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt32(3), reader.GetInt32(4), reader.GetString(5), reader.GetInt32(6)),
+                    reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt32(3), reader.GetInt32(4),
+                        reader.GetString(5), reader.GetInt32(6)),
                 cancellationToken).ConfigureAwait(false);
         }
         catch (NotMigratedException)
@@ -114,7 +121,8 @@ internal sealed class MySqlMigrationSession(MySqlSide side, DbConnection connect
     {
         // The name is the server's, not the database's; at most 64 characters.
         var name = $"strangler_migrate_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(connection.Database)))[..16]}";
-        var got = await ScalarAsync(new Batch().Add($"SELECT GET_LOCK({name}, {Math.Max(0, wait.TotalSeconds)})"), cancellationToken).ConfigureAwait(false);
+        var got = await ScalarAsync(new Batch().Add($"SELECT GET_LOCK({name}, {Math.Max(0, wait.TotalSeconds)})"), cancellationToken)
+            .ConfigureAwait(false);
         if (got != 1)
         {
             throw new MigrationException($"{side.Database.Display}: a migration is already running; wait for it, or end its connection.");
@@ -158,12 +166,14 @@ internal sealed class MySqlMigrationSession(MySqlSide side, DbConnection connect
         catch (DbException e) when (mayHaveHappened && HasHappened(e))
         {
         }
-        catch (DbException e) when (MySqlDriver.Classify(e) is not (MySqlErrorKind.ConnectionLost or MySqlErrorKind.Timeout or MySqlErrorKind.QueryKilled))
+        catch (DbException e) when (
+            MySqlDriver.Classify(e) is not (MySqlErrorKind.ConnectionLost or MySqlErrorKind.Timeout or MySqlErrorKind.QueryKilled))
         {
             // The server has refused it, and a single statement is atomic: it has not happened.
             await MySqlSide.RollBackAsync(connection).ConfigureAwait(false);
             await ExecuteAsync(Started(file, step - 1), CancellationToken.None).ConfigureAwait(false);
-            throw new MigrationException($"{file.Path}: step {step} failed on {side.Database.Display}: {e.Message} Correct it and run again.", e);
+            throw new MigrationException(
+                $"{file.Path}: step {step} failed on {side.Database.Display}: {e.Message} Correct it and run again.", e);
         }
 
         var done = new Batch();
@@ -212,12 +222,15 @@ internal sealed class MySqlMigrationSession(MySqlSide side, DbConnection connect
         """);
 
     // Table, column, key or constraint exists already; column or key to be dropped is gone.
-    private static bool HasHappened(DbException e) => AlreadyThere.Any(text => e.Message.Contains(text, StringComparison.OrdinalIgnoreCase));
+    private static bool HasHappened(DbException e) =>
+        AlreadyThere.Any(text => e.Message.Contains(text, StringComparison.OrdinalIgnoreCase));
 
     private static readonly string[] AlreadyThere =
-        ["Duplicate column name", "Duplicate key name", "already exists", "Duplicate foreign key", "check that", "Multiple primary key defined", "Duplicate check constraint"];
+        ["Duplicate column name", "Duplicate key name", "already exists", "Duplicate foreign key", "check that",
+            "Multiple primary key defined", "Duplicate check constraint"];
 
-    private Task<int> ExecuteAsync(Batch batch, CancellationToken cancellationToken) => side.ExecuteAsync(connection, batch, true, cancellationToken);
+    private Task<int> ExecuteAsync(Batch batch, CancellationToken cancellationToken) =>
+        side.ExecuteAsync(connection, batch, true, cancellationToken);
 
     private Task<long?> ScalarAsync(Batch batch, CancellationToken cancellationToken) =>
         side.QueryAsync(

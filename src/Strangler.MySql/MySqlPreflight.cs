@@ -8,7 +8,8 @@ internal static class MySqlPreflight
 {
     private static readonly Version LeastMariaDb = new(10, 6);
     private static readonly Version LeastMySql = new(8, 0);
-    private static readonly string[] Privileges = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP", "REFERENCES"];
+    private static readonly string[] Privileges =
+        ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP", "REFERENCES"];
 
     public static async Task<IReadOnlyList<string>> CheckAsync(MySqlSide side, DbConnection connection, CancellationToken cancellationToken)
     {
@@ -51,9 +52,11 @@ internal static class MySqlPreflight
         var least = isMariaDb ? LeastMariaDb : LeastMySql;
         // MariaDB behind some proxies says 5.5.5-10.6.1-MariaDB.
         var number = text.StartsWith("5.5.5-", StringComparison.Ordinal) ? text[6..] : text;
-        return Version.TryParse(string.Concat(number.TakeWhile(letter => letter == '.' || char.IsAsciiDigit(letter))).TrimEnd('.'), out var version) && version >= least
+        var digits = string.Concat(number.TakeWhile(letter => letter == '.' || char.IsAsciiDigit(letter))).TrimEnd('.');
+        return Version.TryParse(digits, out var version) && version >= least
             ? null
-            : $"the server is {text}; {(isMariaDb ? "MariaDB" : "MySQL")} {least} or newer is needed (SKIP LOCKED, AUTO_INCREMENT kept over restarts).";
+            : $"the server is {text}; {(isMariaDb ? "MariaDB" : "MySQL")} {least} or newer is needed "
+                + "(SKIP LOCKED, AUTO_INCREMENT kept over restarts).";
     }
 
     private static void CheckServer(DbDataReader reader, List<string> problems)
@@ -86,7 +89,8 @@ internal static class MySqlPreflight
         var missing = Privileges.Except(granted).ToList();
         if (granted.Count > 0 && missing.Count > 0)
         {
-            problems.Add($"the user lacks {string.Join(", ", missing)}; run: GRANT {string.Join(", ", missing)} ON the database of {side.Database.Display} TO that user.");
+            var list = string.Join(", ", missing);
+            problems.Add($"the user of {side.Database.Display} lacks {list}; run: GRANT {list} ON its database to it.");
         }
     }
 

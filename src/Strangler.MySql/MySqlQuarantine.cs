@@ -14,23 +14,29 @@ internal sealed class MySqlQuarantine(MySqlSide side) : IQuarantine
         var (place, reason) = (Texts.Cut(entry.Place, 255), Texts.Cut(entry.Reason, 1000));
         batch.Add($"""
             INSERT INTO strangler_quarantine (context, kind, `key`, place, reason, since, signed_off_by, sign_off_reason)
-            VALUES ({context}, {kind}, {entry.Id}, {place}, {reason}, {Clock.Text(entry.SinceUtc)}, {entry.SignedOffBy}, {entry.SignOffReason})
+            VALUES ({context}, {kind}, {entry.Id}, {place}, {reason}, {Clock.Text(entry.SinceUtc)}, {entry.SignedOffBy},
+            {entry.SignOffReason})
             ON DUPLICATE KEY UPDATE since = IF(reason = VALUES(reason) AND place = VALUES(place), since, VALUES(since)),
-                signed_off_by = IF(reason = VALUES(reason) AND place = VALUES(place), COALESCE(VALUES(signed_off_by), signed_off_by), VALUES(signed_off_by)),
-                sign_off_reason = IF(reason = VALUES(reason) AND place = VALUES(place), COALESCE(VALUES(sign_off_reason), sign_off_reason), VALUES(sign_off_reason)),
+                signed_off_by = IF(reason = VALUES(reason) AND place = VALUES(place), COALESCE(VALUES(signed_off_by), signed_off_by),
+                VALUES(signed_off_by)),
+                sign_off_reason = IF(reason = VALUES(reason) AND place = VALUES(place), COALESCE(VALUES(sign_off_reason), sign_off_reason),
+                VALUES(sign_off_reason)),
                 reason = VALUES(reason), place = VALUES(place)
             """);
     }
 
     public Task<QuarantineEntry?> FindAsync(EntityKey key, CancellationToken cancellationToken) =>
         side.QueryAsync(
-            new Batch().Add($"SELECT {Columns} FROM strangler_quarantine WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}"),
+            new Batch().Add(
+                $"SELECT {Columns} FROM strangler_quarantine WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}"),
             async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) ? Read(reader) : null,
             cancellationToken);
 
     public async Task<IReadOnlyList<QuarantineEntry>> ListAsync(string kind, int limit, CancellationToken cancellationToken) =>
         await side.ListAsync(
-            new Batch().Add($"SELECT {Columns} FROM strangler_quarantine WHERE context = {side.Context} AND kind = {kind} ORDER BY `key` LIMIT {limit}"),
+            new Batch().Add($"""
+                SELECT {Columns} FROM strangler_quarantine WHERE context = {side.Context} AND kind = {kind} ORDER BY `key` LIMIT {limit}
+                """),
             Read,
             cancellationToken).ConfigureAwait(false);
 
@@ -69,7 +75,9 @@ internal sealed class MySqlQuarantine(MySqlSide side) : IQuarantine
 
     public Task RemoveAsync(EntityKey key, CancellationToken cancellationToken) =>
         side.ExecuteAsync(
-            new Batch().Add($"DELETE FROM strangler_quarantine WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}"), cancellationToken);
+            new Batch().Add(
+                $"DELETE FROM strangler_quarantine WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}"),
+                cancellationToken);
 
     private static QuarantineEntry Read(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetString(1), reader.GetString(2), FenceSql.Utc(reader, 3),

@@ -18,7 +18,9 @@ internal sealed class MySqlQueries(MySqlSide side) : ISqlQueries
                 var fence = await side.QueryAsync(
                     connection,
                     batch,
-                    async (reader, inner) => await reader.ReadAsync(inner).ConfigureAwait(false) ? FenceSql.Read(reader, 0, Side) : throw side.NotMigrated(),
+                    async (reader, inner) => await reader.ReadAsync(inner).ConfigureAwait(false)
+                        ? FenceSql.Read(reader, 0, Side)
+                        : throw side.NotMigrated(),
                     null,
                     token).ConfigureAwait(false);
                 // The transaction was opened by text, so there is no object to carry.

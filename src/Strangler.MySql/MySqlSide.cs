@@ -9,8 +9,8 @@ namespace Strangler.MySql;
 internal sealed partial class MySqlSide(SideName name, string context, MySqlDatabase database)
 {
     /// <summary>
-    /// Strict for what we write, yet the zero dates of legacy rows can be read and kept. Set explicitly: with ANSI_QUOTES or NO_BACKSLASH_ESCAPES as the server's default,
-    /// a driver's own escaping of parameters would mean something else.
+    /// Strict for what we write, yet the zero dates of legacy rows can be read and kept. Set explicitly: with ANSI_QUOTES or
+    /// NO_BACKSLASH_ESCAPES as the server's default, a driver's own escaping of parameters would mean something else.
     /// </summary>
     private const string SqlMode = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 
@@ -23,8 +23,9 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     public MySqlSideOptions Options => Database.Options;
 
     /// <summary>
-    /// The session of a write: strict, with a bound on lock waits, marked as ours for the capture triggers, and cut by the server when it falls silent. Travels with the first statement.
-    /// The server cuts a silent connection also within a transaction: so the locks of a client that is frozen or cut off end without it.
+    /// The session of a write: strict, with a bound on lock waits, marked as ours for the capture triggers, and cut by the server when it
+    /// falls silent. Travels with the first statement. The server cuts a silent connection also within a transaction: so the locks of a
+    /// client that is frozen or cut off end without it.
     /// </summary>
     public Batch WriteSession(Batch batch, bool background, int? lockSeconds = null) =>
         batch.Add($"""
@@ -33,8 +34,9 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             """);
 
     /// <summary>
-    /// READ COMMITTED for writes: every read of such a transaction is a locking read of the latest commit (the fence above all: a plain SELECT under REPEATABLE
-    /// READ returns the epoch of its snapshot), and no gap is locked, so that creates at the end of a table never wait for one another.
+    /// READ COMMITTED for writes: every read of such a transaction is a locking read of the latest commit (the fence above all: a plain
+    /// SELECT under REPEATABLE READ returns the epoch of its snapshot), and no gap is locked, so that creates at the end of a table never
+    /// wait for one another.
     /// </summary>
     public Batch BeginWrite(Batch batch, bool background, int? lockSeconds = null) =>
         WriteSession(batch, background, lockSeconds)
@@ -46,9 +48,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     public static Batch BeginSnapshot(Batch batch) =>
         batch.Add($"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").Add($"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
 
-    /// <summary>A batch without a result: one statement, or a whole transaction. Returns the affected rows of all statements together.</summary>
+    /// <summary>A batch without a result: one statement, or a whole transaction. Returns the affected rows of all statements
+    /// together.</summary>
     public Task<int> ExecuteAsync(Batch batch, CancellationToken cancellationToken, bool? background = null) =>
-        UseAsync(background, async (connection, token) => await ExecuteAsync(connection, batch, background, token).ConfigureAwait(false), cancellationToken);
+        UseAsync(background, async (connection, token) =>
+            await ExecuteAsync(connection, batch, background, token).ConfigureAwait(false), cancellationToken);
 
     /// <summary>A batch with results, read by <paramref name="read"/> in their order.</summary>
     public Task<T> QueryAsync<T>(
@@ -56,7 +60,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
         UseAsync(background, (connection, token) => QueryAsync(connection, batch, read, background, token), cancellationToken);
 
     /// <summary>The rows of a single result.</summary>
-    public Task<List<T>> ListAsync<T>(Batch batch, Func<DbDataReader, T> row, CancellationToken cancellationToken, bool? background = null) =>
+    public Task<List<T>> ListAsync<T>(Batch batch, Func<DbDataReader, T> row, CancellationToken cancellationToken,
+        bool? background = null) =>
         QueryAsync(
             batch,
             async (reader, token) =>
@@ -82,7 +87,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     }
 
     public async Task<T> QueryAsync<T>(
-        DbConnection connection, Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, bool? background, CancellationToken cancellationToken)
+        DbConnection connection, Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, bool? background,
+            CancellationToken cancellationToken)
     {
         var command = batch.ToCommand(connection, Database.CommandTimeout(background ?? Lane.IsBackground));
         await using (command.ConfigureAwait(false))
@@ -159,7 +165,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
         }
     }
 
-    /// <summary>The failure in the engine's words; null when it is not the database's (a caller's cancellation, a mistake of ours).</summary>
+    /// <summary>The failure in the engine's words; null when it is not the database's (a caller's cancellation, a mistake of
+    /// ours).</summary>
     public Exception? Translate(Exception exception, CancellationToken cancellationToken, bool opening = false)
     {
         if (cancellationToken.IsCancellationRequested || exception is not (DbException or TimeoutException or IOException))
@@ -168,7 +175,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
         }
 
         var kind = MySqlDriver.Classify(exception);
-        if (kind == MySqlErrorKind.NoSuchTable && (Name == SideName.New || exception.Message.Contains("strangler_", StringComparison.Ordinal)))
+        if (kind == MySqlErrorKind.NoSuchTable
+            && (Name == SideName.New || exception.Message.Contains("strangler_", StringComparison.Ordinal)))
         {
             return new NotMigratedException(Context, Name, exception);
         }
@@ -176,8 +184,10 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
         var (reason, transient) = kind switch
         {
             MySqlErrorKind.Unreachable => ($"no connection to {Database.Display}; is the server up, and are host and port right?", true),
-            MySqlErrorKind.AccessDenied => ($"{Database.Display} refuses access; check user, password and grants ({exception.Message})", false),
-            MySqlErrorKind.UnknownDatabase => ($"{Database.Display}: there is no such database; create it or correct the connection string.", false),
+            MySqlErrorKind.AccessDenied =>
+                ($"{Database.Display} refuses access; check user, password and grants ({exception.Message})", false),
+            MySqlErrorKind.UnknownDatabase =>
+                ($"{Database.Display}: there is no such database; create it or correct the connection string.", false),
             MySqlErrorKind.NoSuchTable => ($"{exception.Message}; correct the mapping or the connection string's database.", false),
             MySqlErrorKind.LockWaitTimeout => ("a row stayed locked by another transaction; try again.", true),
             MySqlErrorKind.Deadlock => ("chosen as the victim of a deadlock; try again.", true),
@@ -188,13 +198,15 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             MySqlErrorKind.ReadOnly => ($"{Database.Display} takes no writes at the moment (read_only).", true),
             MySqlErrorKind.DiskFull => ($"{Database.Display}: its disk is full.", true),
             MySqlErrorKind.QueryKilled => ("the statement was ended by KILL QUERY.", true),
-            _ when IsForeignKey(exception) => ("a row that this one refers to, or that refers to it, is not as it must be yet (foreign key).", true),
+            _ when IsForeignKey(exception) =>
+                ("a row that this one refers to, or that refers to it, is not as it must be yet (foreign key).", true),
             _ => (WithoutValues(exception.Message), false),
         };
         return new SideUnavailableException(Name, reason, transient, Cause(exception, kind));
     }
 
-    /// <summary>The cause to hand on: the server quotes values in some messages (<c>Duplicate entry 'jane@…'</c>), which may be personal and would end in a log.</summary>
+    /// <summary>The cause to hand on: the server quotes values in some messages (<c>Duplicate entry 'jane@…'</c>), which may be personal
+    /// and would end in a log.</summary>
     public static Exception Cause(Exception exception, MySqlErrorKind? kind = null)
     {
         var message = WithoutValues(exception.Message);
@@ -205,9 +217,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
 
     public Exception NotMigrated() => new NotMigratedException(Context, Name);
 
-    [GeneratedRegex("(?<!(column|key|table|user|database|field|host|variable|to|@) ?)'[^']*'", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?<!(column|key|table|user|database|field|host|variable|to|@) ?)'[^']*'",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex QuotedValue();
 
     // 1451, 1452: child before parent, or the parent's end before the child's. Retried, never parked (PROTOCOL §2).
-    private static bool IsForeignKey(Exception exception) => exception.Message.Contains("foreign key constraint fails", StringComparison.OrdinalIgnoreCase);
+    private static bool IsForeignKey(Exception exception) =>
+        exception.Message.Contains("foreign key constraint fails", StringComparison.OrdinalIgnoreCase);
 }

@@ -1,8 +1,8 @@
 namespace Strangler.MySql;
 
 /// <summary>
-/// One side's MySQL or MariaDB database. Contexts whose sides are made from the same instance share its connections. Validated before the first connection;
-/// changes afterwards are not seen.
+/// One side's MySQL or MariaDB database. Contexts whose sides are made from the same instance share its connections. Validated before the
+/// first connection; changes afterwards are not seen.
 /// </summary>
 public sealed class MySqlSideOptions
 {
@@ -12,7 +12,8 @@ public sealed class MySqlSideOptions
     /// <summary>Connections for callers' reads and writes. 1 to 1,000; default 20.</summary>
     public int ForegroundConnections { get; set; } = 20;
 
-    /// <summary>Connections for relay, backfill, reconciliation and shadow reads; never lent to callers nor the other way round. 1 to 1,000; default 10.</summary>
+    /// <summary>Connections for relay, backfill, reconciliation and shadow reads; never lent to callers nor the other way round. 1 to
+    /// 1,000; default 10.</summary>
     public int BackgroundConnections { get; set; } = 10;
 
     /// <summary>How long opening a connection may take, and how long a caller waits for a free one. 1 s to 1 minute; default 5 s.</summary>
@@ -21,7 +22,8 @@ public sealed class MySqlSideOptions
     /// <summary>How long one round trip of a caller may take. 1 s to 10 minutes; default 15 s.</summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long one round trip of background work may take (a range of a reconciliation, a chunk). 1 s to 1 hour; default 2 minutes.</summary>
+    /// <summary>How long one round trip of background work may take (a range of a reconciliation, a chunk). 1 s to 1 hour; default 2
+    /// minutes.</summary>
     public TimeSpan BackgroundCommandTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a caller's transaction waits for a row lock (whole seconds, rounded up). 1 s to 1 minute; default 3 s.</summary>
@@ -31,12 +33,14 @@ public sealed class MySqlSideOptions
     public TimeSpan BackgroundLockTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long a write transaction may last from its first statement to its commit: locks on the fence must not outlive it. The client gives up then, and the server
-    /// cuts a connection that has been silent for so long (a frozen or cut-off client). 2 s to 10 minutes; default 15 s.
+    /// How long a write transaction may last from its first statement to its commit: locks on the fence must not outlive it. The client
+    /// gives up then, and the server cuts a connection that has been silent for so long (a frozen or cut-off client). 2 s to 10 minutes;
+    /// default 15 s.
     /// </summary>
     public TimeSpan TransactionDeadline { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How many reserved public ids a process takes at a time; those not used when it ends become gaps. 1 to 1,000; default 10.</summary>
+    /// <summary>How many reserved public ids a process takes at a time; those not used when it ends become gaps. 1 to 1,000; default
+    /// 10.</summary>
     public int IdBatch { get; set; } = 10;
 
     /// <summary>The clock for deadlines.</summary>

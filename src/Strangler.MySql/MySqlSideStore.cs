@@ -11,8 +11,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     public SideName Side => side.Name;
 
     /// <summary>
-    /// One statement where the aggregate has only tables with at most one row: it is one snapshot by itself. Else a read-only snapshot transaction whose
-    /// statements travel together.
+    /// One statement where the aggregate has only tables with at most one row: it is one snapshot by itself. Else a read-only snapshot
+    /// transaction whose statements travel together.
     /// </summary>
     public Task<SideState> ReadAsync(EntityKey key, CancellationToken cancellationToken)
     {
@@ -55,7 +55,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     public Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-        batch.Part($"SELECT request_key, epoch, counter FROM strangler_request WHERE context = {side.Context} AND kind = {key.Kind} AND public_id = {key.Id}");
+        batch.Part($"SELECT request_key, epoch, counter FROM strangler_request");
+        batch.Part($" WHERE context = {side.Context} AND kind = {key.Kind} AND public_id = {key.Id}");
         if (after is { } version)
         {
             batch.Part($" AND (epoch > {version.Epoch} OR (epoch = {version.Epoch} AND counter > {version.Counter}))");
@@ -64,7 +65,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         batch.Part($" ORDER BY id").End();
         return ToReadOnlyAsync(side.ListAsync(
             batch,
-            reader => new StoredRequest(RequestKeys.Decode(reader.GetFieldValue<byte[]>(0)), new EntityVersion(reader.GetInt64(1), reader.GetInt64(2))),
+            reader => new StoredRequest(RequestKeys.Decode(reader.GetFieldValue<byte[]>(0)),
+                new EntityVersion(reader.GetInt64(1), reader.GetInt64(2))),
             cancellationToken));
     }
 
@@ -77,7 +79,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         if (Side == SideName.New)
         {
             batch.Add($"""
-                SELECT m.public_id, m.new_id, {sql.Columns} FROM strangler_id_map m LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} = m.new_id{sql.Joins}
+                SELECT m.public_id, m.new_id, {sql.Columns} FROM strangler_id_map m LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} =
+                m.new_id{sql.Joins}
                 WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id BETWEEN {from} AND {to} ORDER BY m.public_id
                 """);
         }
@@ -106,7 +109,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         return side.QueryAsync(batch, (reader, token) => ReadRangeAsync(reader, sql, token), cancellationToken, background: true);
     }
 
-    /// <summary>The nearest end of a chunk among root rows (or map rows) and entity rows: so gaps full of tombstones are cut into chunks as well.</summary>
+    /// <summary>The nearest end of a chunk among root rows (or map rows) and entity rows: so gaps full of tombstones are cut into chunks as
+    /// well.</summary>
     public Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken)
     {
         var sql = Kind(kind);
@@ -118,8 +122,11 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         batch.Part($"{key} >= {from} ORDER BY {key} LIMIT 1 OFFSET {skip}), (SELECT MAX({key}) FROM {source} WHERE ");
         OfKind(batch, kind);
         batch.Part($"{key} >= {from}), ");
-        batch.Part($"(SELECT `key` FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND `key` >= {from} ORDER BY `key` LIMIT 1 OFFSET {skip}), ");
-        batch.Part($"(SELECT MAX(`key`) FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND `key` >= {from})").End();
+        batch.Part($"""
+            (SELECT `key` FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND `key` >= {from}
+                ORDER BY `key` LIMIT 1 OFFSET {skip}),
+            (SELECT MAX(`key`) FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND `key` >= {from})
+            """).End();
         return side.QueryAsync(
             batch,
             async (reader, token) =>
@@ -151,7 +158,9 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             batch.Add($"SELECT {edge}(`key`) FROM strangler_entity WHERE context = {side.Context} AND kind = {kind}");
         }
 
-        batch.Add($"SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {sql.Layout.Root.Name}");
+        batch.Add($"""
+            SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {sql.Layout.Root.Name}
+            """);
         return side.UseAsync(
             background: true,
             async (connection, token) =>
@@ -335,7 +344,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         }
     }
 
-    private static async Task<List<RangeItem>> WithEntitiesAsync(DbDataReader reader, List<RangeItem> rows, CancellationToken cancellationToken)
+    private static async Task<List<RangeItem>> WithEntitiesAsync(DbDataReader reader, List<RangeItem> rows,
+        CancellationToken cancellationToken)
     {
         List<RangeItem> items = new(rows.Count);
         var at = 0;
@@ -391,7 +401,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
 
     private AggregateSql Kind(string kind) => kinds.TryGetValue(kind, out var sql)
         ? sql
-        : throw new ArgumentException($"Context {side.Context} has no kind '{kind}'; it has {string.Join(", ", kinds.Keys)}.", nameof(kind));
+        : throw new ArgumentException($"Context {side.Context} has no kind '{kind}'; it has {string.Join(", ", kinds.Keys)}.",
+            nameof(kind));
 
     private static UnreadableException MoreThanOne(AggregateSql sql, long id) =>
         new(sql.Layout.Root.Name, "a table that the mapping declares one-to-one has more than one row") { Id = id };

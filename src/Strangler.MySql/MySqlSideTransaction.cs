@@ -5,13 +5,14 @@ using Strangler.Mapping;
 namespace Strangler.MySql;
 
 /// <summary>
-/// A write transaction. Round trips: one to begin with everything that is read under lock, one to commit with everything that was written; one more where
-/// legacy allots the id.
+/// A write transaction. Round trips: one to begin with everything that is read under lock, one to commit with everything that was written;
+/// one more where legacy allots the id.
 /// </summary>
 /// <remarks>
-/// Locks, in this order: fence (shared); on legacy the root row, then the entity row, as another program's write and its capture trigger take them; on the new
-/// side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as something to lock: without it two applies of one
-/// new key would both read "nothing accepted" and the older one could win. Such a row never outlives the transaction.
+/// Locks, in this order: fence (shared); on legacy the root row, then the entity row, as another program's write and its capture trigger
+/// take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as something
+/// to lock: without it two applies of one new key would both read "nothing accepted" and the older one could win. Such a row never outlives
+/// the transaction.
 /// </remarks>
 internal sealed class MySqlSideTransaction : ISideTransaction
 {
@@ -98,12 +99,14 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         _wrote = true;
         _pending.Add($"""
             INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, created_at, next_attempt_at, actor)
-            VALUES ({_side.Context}, {key.Kind}, {key.Id}, {version.Epoch}, {version.Counter}, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), {Texts.Cut(actor, 190)})
+            VALUES ({_side.Context}, {key.Kind}, {key.Id}, {version.Epoch}, {version.Counter}, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),
+            {Texts.Cut(actor, 190)})
             """);
         return Task.CompletedTask;
     }
 
-    /// <summary>The caller's own key must be new: a second insert of it means that the same request runs twice. Keys that travel with an entity's state may be there.</summary>
+    /// <summary>The caller's own key must be new: a second insert of it means that the same request runs twice. Keys that travel with an
+    /// entity's state may be there.</summary>
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_isOver, this);
@@ -112,7 +115,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         _savesRequest |= own;
         _pending.Part($"""
             INSERT INTO strangler_request (context, kind, request_key, public_id, epoch, counter, created_at)
-            VALUES ({_side.Context}, {_intent.Key.Kind}, {RequestKeys.Encode(requestKey)}, {id}, {version.Epoch}, {version.Counter}, UTC_TIMESTAMP(6))
+            VALUES ({_side.Context}, {_intent.Key.Kind}, {RequestKeys.Encode(requestKey)}, {id}, {version.Epoch}, {version.Counter},
+            UTC_TIMESTAMP(6))
             """);
         _pending.Raw(own ? "" : " ON DUPLICATE KEY UPDATE id = id");
         _pending.End();
@@ -175,7 +179,10 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {context} LOCK IN SHARE MODE");
         if (_intent.RequestKey is { } request)
         {
-            batch.Add($"SELECT public_id, epoch, counter FROM strangler_request WHERE context = {context} AND request_key = {RequestKeys.Encode(request)}");
+            batch.Add($"""
+                SELECT public_id, epoch, counter FROM strangler_request WHERE context = {context} AND request_key =
+                {RequestKeys.Encode(request)}
+                """);
         }
 
         if (key.Id == 0)
@@ -193,7 +200,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             WHERE f.context = {context} AND {FenceSql.IsDual} ON DUPLICATE KEY UPDATE counter = strangler_entity.counter
             """);
         batch.Add($"""
-            SELECT {EntitySql.Columns} FROM strangler_entity e WHERE e.context = {context} AND e.kind = {key.Kind} AND e.`key` = {key.Id} FOR UPDATE
+            SELECT {EntitySql.Columns} FROM strangler_entity e WHERE e.context = {context} AND e.kind = {key.Kind} AND e.`key` = {key.Id}
+            FOR UPDATE
             """);
         SelectAggregate(batch, key);
         return batch;
@@ -219,14 +227,16 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             if (_side.Name == SideName.New)
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY) ON x.{_sql.Keys[table]} = m.new_id
+                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY)
+                    ON x.{_sql.Keys[table]} = m.new_id
                     WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.`ordinal` FOR UPDATE
                     """);
             }
             else
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE x.{_sql.Keys[table]} = {key.Id}
+                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE
+                    x.{_sql.Keys[table]} = {key.Id}
                     ORDER BY x.`ordinal` FOR UPDATE
                     """);
             }
@@ -317,7 +327,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
     {
         if (key.Id < 1)
         {
-            throw new ArgumentException($"The new side is addressed by public id; take one from the reserved ids first ({key}).", nameof(key));
+            throw new ArgumentException($"The new side is addressed by public id; take one from the reserved ids first ({key}).",
+                nameof(key));
         }
 
         var newId = key == _intent.Key ? _newId : await FindNewIdAsync(key, cancellationToken).ConfigureAwait(false);
@@ -328,7 +339,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             if (newId is null)
             {
                 _pending.Add($"""
-                    INSERT INTO strangler_id_map (context, kind, public_id, new_id) VALUES ({_side.Context}, {key.Kind}, {key.Id}, {AggregateWriter.NewKey})
+                    INSERT INTO strangler_id_map (context, kind, public_id, new_id) VALUES ({_side.Context}, {key.Kind}, {key.Id},
+                    {AggregateWriter.NewKey})
                     """);
             }
         }
@@ -363,7 +375,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
     private Task<long?> FindNewIdAsync(EntityKey key, CancellationToken cancellationToken) =>
         RunAsync(
             new Batch().Add($"""
-                SELECT new_id FROM strangler_id_map WHERE context = {_side.Context} AND kind = {key.Kind} AND public_id = {key.Id} FOR UPDATE
+                SELECT new_id FROM strangler_id_map WHERE context = {_side.Context} AND kind = {key.Kind} AND public_id = {key.Id} FOR
+                UPDATE
                 """),
             FirstAsync,
             cancellationToken);
@@ -373,7 +386,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             ? Convert.ToInt64(reader.GetValue(0), System.Globalization.CultureInfo.InvariantCulture)
             : null;
 
-    /// <summary>One round trip under the transaction's deadline. After a failure nothing of the transaction is kept and it cannot be used any more.</summary>
+    /// <summary>One round trip under the transaction's deadline. After a failure nothing of the transaction is kept and it cannot be used
+    /// any more.</summary>
     private async Task<T?> RunAsync<T>(
         Batch batch, Func<DbDataReader, CancellationToken, Task<T>>? read, CancellationToken cancellationToken, bool commits = false)
     {
@@ -424,7 +438,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         {
             // Two transactions with one request key: the other one has won, and a retry finds its result.
             return _savesRequest && e.Message.Contains("strangler_request_key", StringComparison.Ordinal)
-                ? new SideUnavailableException(_side.Name, "the same request is being carried out already; try again.", true, MySqlSide.Cause(e))
+                ? new SideUnavailableException(_side.Name, "the same request is being carried out already; try again.", true,
+                    MySqlSide.Cause(e))
                 : new DuplicateKeyException(_lastSaved, MySqlSide.Cause(e));
         }
 
@@ -432,5 +447,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
     }
 
     private SideUnavailableException Late(Exception cause) =>
-        new(_side.Name, FormattableString.Invariant($"the transaction did not end within {_side.Options.TransactionDeadline.TotalSeconds:0.#} s."), true, cause);
+        new(_side.Name,
+            FormattableString.Invariant($"the transaction did not end within {_side.Options.TransactionDeadline.TotalSeconds:0.#} s."),
+            true, cause);
 }

@@ -28,7 +28,8 @@ public static class MySqlSides
     /// <param name="new">The new side's database.</param>
     /// <param name="context">The context's name.</param>
     /// <param name="kinds">Each kind with its layouts on both sides.</param>
-    /// <exception cref="ArgumentException">An option is out of range, an identifier cannot be one, a layout's tables do not hang together.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, an identifier cannot be one, a layout's tables do not hang
+    /// together.</exception>
     public static ContextSides Create(
         MySqlSideOptions legacy,
         MySqlSideOptions @new,
@@ -104,7 +105,8 @@ public static class MySqlSides
     };
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>
-        new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side), new MySqlAudit(side)) { Queries = new MySqlQueries(side) };
+        new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),
+            new MySqlAudit(side)) { Queries = new MySqlQueries(side) };
 
     private static Dictionary<string, AggregateSql> Sql(IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
         kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(kind.Key, kind.Value, side));

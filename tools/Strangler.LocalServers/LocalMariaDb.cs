@@ -141,7 +141,7 @@ public sealed class LocalMariaDb : IAsyncDisposable
     {
         // Debian makes the user mysql only with the full server package.
         var user = ServerUser.Find("mysql", "nobody");
-        var folder = ServerFolder.Create(options.RootFolder ?? ServerFolder.DefaultRoot, user);
+        var folder = ServerFolder.Create("mariadb", options.RootFolder ?? ServerFolder.DefaultRoot, user);
         var port = FreePort();
         var password = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var supervisor = Supervisor.Start(folder, ServerCommand(options, folder, port, user));

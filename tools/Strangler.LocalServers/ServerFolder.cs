@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 
 namespace Strangler.LocalServers;
 
-/// <summary>A server's own folder. Its name holds the owner's pid, start time and pid namespace: <c>mariadb-pid-start-namespace-random</c>,
+/// <summary>A server's own folder. Its name holds the owner's pid, start time and pid namespace: <c>what-pid-start-namespace-random</c>,
 /// so that whoever comes next can tell whether the owner still lives, also when the owner died before it wrote anything.</summary>
 internal static class ServerFolder
 {
@@ -12,11 +12,11 @@ internal static class ServerFolder
 
     public static string DefaultRoot => Path.Combine(Path.GetTempPath(), $"strangler-servers-{Posix.UserId}");
 
-    public static string Create(string root, ServerUser? user)
+    public static string Create(string what, string root, ServerUser? user)
     {
         CreateRoot(root);
         Sweep(root);
-        var name = $"mariadb-{OwnerName()}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        var name = $"{what}-{OwnerName()}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
         var folder = Path.Combine(root, name);
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (user is not null)
@@ -35,7 +35,7 @@ internal static class ServerFolder
     {
         if (!Directory.Exists(root))
             return;
-        foreach (var folder in Directory.GetDirectories(root, "mariadb-*"))
+        foreach (var folder in Directory.GetDirectories(root))
         {
             if (!IsLeftOver(folder))
                 continue;

@@ -3,8 +3,8 @@
 --
 -- Text: utf8mb4_unicode_ci, never NULL, '' by default. What comes out of the legacy LOB has no length there, so it is TEXT here: a
 -- VARCHAR would have to refuse what legacy holds. TEXT takes its default as an expression, which MariaDB and MySQL 8 both accept.
--- No unique key and no lookup goes by text: under the collation 'Straße' equals 'Strasse'. Where text must be found, a generated column holds
--- its SHA-256, of the bytes; NULL for '', so that nothing empty can be found. (SHA2 of text would hash what the connection makes of it:
+-- No unique key and no lookup goes by text: under the collation 'Straße' equals 'Strasse'. Where text must be found, a generated column
+-- holds its SHA-256, of the bytes; NULL for '', so that nothing empty can be found. (SHA2 of text would hash what the connection makes of it:
 -- CAST to BINARY pins it to the stored bytes.)
 --
 -- Ids of donations begin far from the legacy ids: code that goes around the id map is found out at once.

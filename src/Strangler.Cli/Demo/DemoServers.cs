@@ -17,7 +17,7 @@ internal sealed class DemoServers : IAsyncDisposable
     private readonly MySqlDataSource _new;
     private readonly string _suffix;
 
-    private DemoServers(MySqlServer server, string suffix, DirectoryInfo folder)
+    private DemoServers(MySqlServer server, string suffix, ScratchFolder folder)
     {
         _server = server;
         _suffix = suffix;
@@ -39,7 +39,7 @@ internal sealed class DemoServers : IAsyncDisposable
 
     public string HashKey { get; }
 
-    public DirectoryInfo Folder { get; }
+    public ScratchFolder Folder { get; }
 
     public string Description => _server.Local is { } local
         ? $"a private MariaDB on port {local.Port}, folder {local.Folder}"
@@ -54,7 +54,7 @@ internal sealed class DemoServers : IAsyncDisposable
     {
         var server = await MySqlServer.AcquireAsync(new LocalServerOptions { BufferPoolMegabytes = 512 }, cancellationToken).ConfigureAwait(false);
         var suffix = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
-        var servers = new DemoServers(server, suffix, Directory.CreateTempSubdirectory("strangler-demo-"));
+        var servers = new DemoServers(server, suffix, ScratchFolder.Create());
         try
         {
             await using var source = MySqlDriver.CreateDataSource(server.ConnectionString(), new MySqlDataSourceOptions { MaxPoolSize = 2 });
@@ -84,7 +84,7 @@ internal sealed class DemoServers : IAsyncDisposable
     /// <summary>The configuration file that both processes read: every read is shadowed, so that the demo needs no day of traffic.</summary>
     public string WriteConfiguration()
     {
-        var path = Path.Combine(Folder.FullName, "strangler.json");
+        var path = Path.Combine(Folder.Path, "strangler.json");
         File.WriteAllText(
             path,
             """
@@ -119,7 +119,7 @@ internal sealed class DemoServers : IAsyncDisposable
         }
 
         await _server.DisposeAsync().ConfigureAwait(false);
-        Folder.Delete(recursive: true);
+        Folder.Dispose();
     }
 
     private async Task DropAsync()

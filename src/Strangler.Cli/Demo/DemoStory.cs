@@ -129,8 +129,8 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         ContextHost host, List<long> playground, int unreadable, (long From, long To) control, LegacyAnswers before, CancellationToken cancellationToken)
     {
         await MoveAsync(host, Stage.DualWrite, "advance", cancellationToken).ConfigureAwait(false);
-        var memory = Path.Combine(servers.Folder.FullName, "acknowledged");
-        var existing = Path.Combine(servers.Folder.FullName, "existing");
+        var memory = Path.Combine(servers.Folder.Path, "acknowledged");
+        var existing = Path.Combine(servers.Folder.Path, "existing");
         await File.WriteAllLinesAsync(existing, playground.Select(id => id.ToString(CultureInfo.InvariantCulture)), cancellationToken).ConfigureAwait(false);
         Step($"Frontend: starts in a process of its own; creates, changes, cancels and reads through the wrapper ({playground.Count} old donations are its to change)");
         FrontendSummary counted;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
 using Strangler.Journal;
 using Strangler.Mapping;
@@ -5,8 +6,10 @@ using Strangler.Mapping;
 namespace Strangler.Backfill;
 
 /// <summary>
-/// Copies what was there before DualWrite (PROTOCOL §7), while writers go on. A chunk is read from legacy in one snapshot and written in one transaction of the new
-/// side that holds the range's entity rows; whatever the new side has accepted at that version or a newer one stays: a live write always wins, in either order. The
+/// Copies what was there before DualWrite (PROTOCOL §7), while writers go on. A chunk is read from legacy in one snapshot and written in
+/// one transaction of the new
+/// side that holds the range's entity rows; whatever the new side has accepted at that version or a newer one stays: a live write always
+/// wins, in either order. The
 /// next chunk is read while the present one is written. Killed anywhere, it goes on from the last committed chunk.
 /// </summary>
 public sealed class BackfillJob
@@ -26,7 +29,8 @@ public sealed class BackfillJob
     }
 
     /// <summary>
-    /// Runs or resumes to the end. Throws <see cref="WrongStageException"/> unless the context stands in DualWrite or ShadowRead, and when a flip takes it
+    /// Runs or resumes to the end. Throws <see cref="WrongStageException"/> unless the context stands in DualWrite or ShadowRead, and when
+    /// a flip takes it
     /// elsewhere; what was committed until then stays, and the next run goes on from there if DualWrite was not entered anew.
     /// </summary>
     public async Task<BackfillResult> RunAsync(string kind, IProgress<BackfillProgress>? progress, CancellationToken cancellationToken)
@@ -38,10 +42,12 @@ public sealed class BackfillJob
     /// <summary>Throws unless legacy leads and the new side follows.</summary>
     internal static void Check(string context, FenceRow fence, FenceRole role, long? dualEpoch)
     {
-        if (fence.Stage is not (Stage.DualWrite or Stage.ShadowRead) || fence.Role != role || (dualEpoch is { } epoch && fence.DualEpoch != epoch))
+        if (fence.Stage is not (Stage.DualWrite or Stage.ShadowRead) || fence.Role != role
+            || (dualEpoch is { } epoch && fence.DualEpoch != epoch))
         {
             throw new WrongStageException(
-                context, Operation, fence.Stage, "DualWrite or ShadowRead from its first row to its last, without a flip or a new DualWrite in between");
+                context, Operation, fence.Stage,
+                "DualWrite or ShadowRead from its first row to its last, without a flip or a new DualWrite in between");
         }
     }
 }
@@ -57,6 +63,7 @@ internal sealed class BackfillRun
     private readonly TransientRetry _retry;
     private readonly LagThrottle? _throttle;
     private readonly BackfillMeter _meter;
+    private readonly ILogger _log;
     private long _removed;
     private int _passes;
 
@@ -70,6 +77,7 @@ internal sealed class BackfillRun
         _retry = new TransientRetry(runtime.Time, options.Attempts, options.RetryPause);
         _throttle = options.PauseForLag ? new LagThrottle(runtime, TimeSpan.MaxValue) : null;
         _meter = new BackfillMeter(runtime.Time, options.MaxRowsPerSecond, progress);
+        _log = runtime.Loggers.CreateLogger<BackfillJob>();
     }
 
     private ISideStore Legacy => _runtime.Sides.Legacy.Store;
@@ -86,6 +94,7 @@ internal sealed class BackfillRun
     {
         var fence = await _runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
         BackfillJob.Check(_runtime.Context, fence, FenceRole.Lead, null);
+        await RaiseFollowerAsync(fence, cancellationToken);
         var legacy = await Legacy.BoundsAsync(_kind.Name, cancellationToken);
         var checkpoint = await Target.ReadCheckpointAsync(_kind.Name, cancellationToken);
         var beginning = Beginning(legacy);
@@ -97,6 +106,7 @@ internal sealed class BackfillRun
         var at = checkpoint is not null && checkpoint.DualEpoch == fence.DualEpoch && checkpoint.Phase != BackfillPhase.Done
             ? checkpoint
             : new BackfillCheckpoint(fence.DualEpoch, 1, beginning, 0, BackfillPhase.Copying, null);
+        _log.BackfillBegan(_runtime.Context, _kind.Name, at.Pass, at.Phase, at.NextId, at.DualEpoch);
         while (at.Phase == BackfillPhase.Copying)
         {
             at = await CopyAsync(at, legacy, cancellationToken);
@@ -108,7 +118,21 @@ internal sealed class BackfillRun
         at = await RemoveAsync(at, cancellationToken);
         await CompleteAsync(at, cancellationToken);
         var (quarantined, _) = await _runtime.Sides.Quarantine.CountAsync(_kind.Name, cancellationToken);
+        _log.BackfillComplete(_runtime.Context, _kind.Name, _meter.Written, _removed, quarantined);
         return new BackfillResult(_passes, _meter.Written, _removed, quarantined);
+    }
+
+    // The new side learns of a move that kept the lead from whoever first has to do with it, as in an apply.
+    private async Task RaiseFollowerAsync(FenceRow lead, CancellationToken cancellationToken)
+    {
+        var fence = _runtime.Sides.New.Fence;
+        var behind = await fence.ReadAsync(cancellationToken);
+        if (FollowerApplier.MustBeRaised(behind, lead))
+        {
+            await fence.CompareAndSetAsync(
+                behind, new FenceRow(FenceRole.Follower, lead.Stage, lead.Epoch, lead.DualEpoch),
+                _runtime.Options.FenceLockTimeout, cancellationToken);
+        }
     }
 
     private static long Beginning(KeyBounds legacy) => legacy.From <= legacy.To ? Math.Min(1, legacy.From) : 1;
@@ -156,7 +180,8 @@ internal sealed class BackfillRun
         var read = await _retry.RunAsync(async () =>
         {
             var end = await Legacy.ChunkEndAsync(_kind.Name, from, ChunkRows, cancellationToken);
-            return end is { } to ? (to, Snapshot: await Legacy.ReadRangeAsync(_kind.Name, from, to, cancellationToken)) : ((long, RangeSnapshot Snapshot)?)null;
+            return end is { } to ? (to, Snapshot: await Legacy.ReadRangeAsync(_kind.Name, from, to, cancellationToken))
+                : ((long, RangeSnapshot Snapshot)?)null;
         }, _meter.Say, cancellationToken);
         if (read is not var (last, snapshot))
         {
@@ -182,57 +207,58 @@ internal sealed class BackfillRun
         var started = _runtime.Time.GetTimestamp();
         var (next, written, quarantined) = await CommitAsync(at, chunk.From, chunk.To, async target =>
         {
-            var (writes, unreadable) = await PrepareAsync(chunk, target, cancellationToken);
+            var (writes, unreadable, journalled) = await PrepareAsync(chunk, target, cancellationToken);
             if (writes.Count > 0)
             {
                 await target.WriteAsync(writes, cancellationToken);
             }
 
             await target.QuarantineAsync(unreadable, cancellationToken);
-            var next = at with { NextId = Next(chunk.To), WrittenInPass = at.WrittenInPass + writes.Count };
+            var next = at with { NextId = Next(chunk.To), WrittenInPass = at.WrittenInPass + writes.Count - journalled };
             return (next, writes.Count, unreadable.Count);
         }, cancellationToken);
+        if (quarantined > 0)
+        {
+            _log.SetAside(_runtime.Context, quarantined, _kind.Name, chunk.From, chunk.To);
+        }
+
         var took = _runtime.Time.GetElapsedTime(started);
         _sizer.Took(chunk.Rows, took > chunk.Took ? took : chunk.Took);
         _meter.Add(chunk.Rows, written, quarantined);
         return next;
     }
 
-    private async Task<(List<BackfillWrite> Writes, List<QuarantineEntry> Unreadable)> PrepareAsync(
+    private async Task<(List<BackfillWrite> Writes, List<QuarantineEntry> Unreadable, int Journalled)> PrepareAsync(
         LegacyChunk chunk, IBackfillChunk target, CancellationToken cancellationToken)
     {
         List<QuarantineEntry> unreadable = [.. chunk.Unreadable];
         var news = chunk.Entities.Where(entity => entity.IsNewsTo(target.Entities.GetValueOrDefault(entity.Id))).ToList();
 
-        // Also those without an entity row: somebody may have put a row there, and it is taken over instead of ending the run with a duplicate.
+        // Also those without an entity row: somebody may have put a row there, and it is taken over instead of ending the run with a
+        // duplicate.
         var rows = news.Count == 0 ? null : await target.ReadRowsAsync([.. news.Select(entity => entity.Id)], cancellationToken);
         var writes = new List<BackfillWrite>(news.Count);
+        var journalled = 0;
         foreach (var entity in news)
         {
             var was = rows!.GetValueOrDefault(entity.Id);
-            if (entity.Record is null && was is null && !target.Entities.ContainsKey(entity.Id))
+            if (entity.Row is null && was is null && !target.Entities.ContainsKey(entity.Id))
             {
                 continue;
             }
 
-            try
+            if (_mapper.TryWrite(entity, was, unreadable) is { } write)
             {
-                writes.Add(_mapper.Write(entity, was));
-            }
-            catch (UnreadableException e)
-            {
-                unreadable.Add(_mapper.Entry(entity.Id, e.Place, $"the new side's row: {e.Reason}"));
-            }
-            catch (CannotHoldException e)
-            {
-                unreadable.Add(_mapper.Entry(entity.Id, e.Field, $"the new side cannot hold it: {e.Reason}"));
+                writes.Add(write);
+                journalled += entity.IsJournalledFor(target.Entities.GetValueOrDefault(entity.Id)) ? 1 : 0;
             }
         }
 
-        return (writes, unreadable);
+        return (writes, unreadable, journalled);
     }
 
-    /// <summary>One transaction of the new side, repeated while failures pass. A lost COMMIT is looked up in the checkpoint that it would have left.</summary>
+    /// <summary>One transaction of the new side, repeated while failures pass. A lost COMMIT is looked up in the checkpoint that it would
+    /// have left.</summary>
     private Task<(BackfillCheckpoint Next, int Written, int Quarantined)> CommitAsync(
         BackfillCheckpoint at,
         long from,
@@ -299,7 +325,8 @@ internal sealed class BackfillRun
         }
     }
 
-    // The new side is read first. What a live write creates after that is on neither list; what legacy loses after that travels by the journal.
+    // The new side is read first. What a live write creates after that is on neither list; what legacy loses after that travels by the
+    // journal.
     private Task<(long To, int Rows, List<long> Candidates)?> ReadBothAsync(long from, CancellationToken cancellationToken) =>
         _retry.RunAsync(async () =>
         {
@@ -311,10 +338,12 @@ internal sealed class BackfillRun
             var @new = await New.ReadRangeAsync(_kind.Name, from, to, cancellationToken);
             var legacy = await Legacy.ReadRangeAsync(_kind.Name, from, to, cancellationToken);
             var alive = legacy.Items.Where(item => item.Row is not null).Select(item => item.Id).ToHashSet();
-            return (to, @new.Items.Count, @new.Items.Where(item => item.Row is not null && !alive.Contains(item.Id)).Select(item => item.Id).ToList());
+            return (to, @new.Items.Count,
+                @new.Items.Where(item => item.Row is not null && !alive.Contains(item.Id)).Select(item => item.Id).ToList());
         }, _meter.Say, cancellationToken);
 
-    private async Task<BackfillCheckpoint> RemoveChunkAsync(BackfillCheckpoint at, long to, List<long> candidates, CancellationToken cancellationToken)
+    private async Task<BackfillCheckpoint> RemoveChunkAsync(
+        BackfillCheckpoint at, long to, List<long> candidates, CancellationToken cancellationToken)
     {
         var (next, removed, _) = await CommitAsync(at, at.NextId, to, async target =>
         {
@@ -322,7 +351,8 @@ internal sealed class BackfillRun
             var rows = await target.ReadRowsAsync(candidates, cancellationToken);
             foreach (var (id, row) in rows)
             {
-                // Legacy is asked again now that no apply can come in between: an entity that was created meanwhile, or whose newer delete is on its way, stays.
+                // Legacy is asked again now that no apply can come in between: an entity that was created meanwhile, or whose newer delete
+                // is on its way, stays.
                 var state = await Legacy.ReadAsync(new EntityKey(_kind.Name, id), cancellationToken);
                 BackfillJob.Check(_runtime.Context, state.Fence, FenceRole.Lead, at.DualEpoch);
                 var version = state.Version(at.DualEpoch);
@@ -344,7 +374,8 @@ internal sealed class BackfillRun
         return next;
     }
 
-    // Accepted more than legacy has: legacy was set back, or lost its entity row. That is reconciliation's to report, not ours to settle by deleting.
+    // Accepted more than legacy has: legacy was set back, or lost its entity row. That is reconciliation's to report, not ours to settle by
+    // deleting.
     private static bool IsAhead(EntityState? accepted, EntityVersion version, long foreignSeq) =>
         accepted is not null && (accepted.Version > version || accepted.ForeignSeq > foreignSeq);
 

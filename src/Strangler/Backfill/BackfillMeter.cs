@@ -95,7 +95,8 @@ internal sealed class BackfillMeter(TimeProvider time, double? maxPerSecond, IPr
         {
             var rate = Rates.PerSecond(_rows, time.GetElapsedTime(_startedAt));
             report = new BackfillProgress(
-                at.Pass, at.Phase, _done, Math.Max(_total, _done), _written, _skipped, _quarantined, rate, Rates.Left(_total - _done, rate), _waiting);
+                at.Pass, at.Phase, _done, Math.Max(_total, _done), _written, _skipped, _quarantined, rate,
+                Rates.Left(_total - _done, rate), _waiting);
         }
 
         progress.Report(report);

@@ -3,7 +3,8 @@ namespace Strangler.Backfill;
 /// <summary>How a backfill runs.</summary>
 public sealed class BackfillOptions
 {
-    /// <summary>How long a chunk's transaction should take; its rows adapt. It holds the locks of its range that long. 10 ms to 1 minute; default 0.5 s.</summary>
+    /// <summary>How long a chunk's transaction should take; its rows adapt. It holds the locks of its range that long. 10 ms to 1 minute;
+    /// default 0.5 s.</summary>
     public TimeSpan ChunkTarget { get; set; } = TimeSpan.FromSeconds(0.5);
 
     /// <summary>Rows of the first chunk. 1 to 100,000; default 500.</summary>
@@ -24,7 +25,8 @@ public sealed class BackfillOptions
     /// <summary>First pause between attempts; doubles up to 10 s. 1 ms to 1 minute; default 200 ms.</summary>
     public TimeSpan RetryPause { get; set; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Whether to walk everything again where the backfill of this dual epoch is complete, e.g. after rows or mappings were mended. Default false.</summary>
+    /// <summary>Whether to walk everything again where the backfill of this dual epoch is complete, e.g. after rows or mappings were
+    /// mended. Default false.</summary>
     public bool Again { get; set; }
 
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>

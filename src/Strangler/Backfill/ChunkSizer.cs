@@ -1,6 +1,7 @@
 namespace Strangler.Backfill;
 
-/// <summary>Rows of the next chunk, so that chunks take about the target time whatever rows, load and database are like. Pure; safe to call from several threads.</summary>
+/// <summary>Rows of the next chunk, so that chunks take about the target time whatever rows, load and database are like. Pure; safe to call
+/// from several threads.</summary>
 internal sealed class ChunkSizer
 {
     // One slow chunk (a lock wait, a checkpoint of the database) must not ruin the rate, one quick one (a gap) not burst it.

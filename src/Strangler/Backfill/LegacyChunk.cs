@@ -5,13 +5,18 @@ namespace Strangler.Backfill;
 
 /// <summary>One entity as legacy had it in the chunk's snapshot.</summary>
 /// <param name="Id">Public id.</param>
-/// <param name="Record">Null for a tombstone.</param>
+/// <param name="Row">Null for a tombstone.</param>
 /// <param name="Version">At least (dual epoch, 0).</param>
 /// <param name="ForeignSeq">Other programs' writes that this state includes.</param>
-/// <param name="Fresh">The row and entity row to insert where the new side has nothing; made ahead, beside the writing of the chunk before.</param>
-internal sealed record LegacyEntity(long Id, Record? Record, EntityVersion Version, long ForeignSeq, BackfillWrite? Fresh)
+/// <param name="Fresh">What to insert where the new side has nothing; made ahead, beside the writing of the chunk before. Null: not made
+/// yet.</param>
+internal sealed record LegacyEntity(long Id, AggregateRow? Row, EntityVersion Version, long ForeignSeq, BackfillWrite? Fresh)
 {
     public bool IsNewsTo(EntityState? accepted) => LeadVersion.IsNewsTo(accepted, Version, ForeignSeq);
+
+    /// <summary>Whether the journal brings this state over in any case. Such writes don't call for another pass: under load there would be
+    /// some in every pass.</summary>
+    public bool IsJournalledFor(EntityState? accepted) => Version.Counter > 0 || accepted?.Version == Version;
 }
 
 /// <summary>A range of legacy, read in one snapshot and turned into records.</summary>
@@ -26,7 +31,8 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
 {
     /// <param name="snapshot">The range.</param>
     /// <param name="range">Its bounds.</param>
-    /// <param name="ahead">Whether inserts are made ahead: worth it when most keys will be new to the other side.</param>
+    /// <param name="ahead">Whether inserts are made ahead: worth it when most keys will be new to the other side. Else only what is news is
+    /// ever decoded.</param>
     /// <param name="took">How long the read took.</param>
     public LegacyChunk Map(RangeSnapshot snapshot, (long From, long To) range, bool ahead, TimeSpan took)
     {
@@ -34,27 +40,44 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         List<QuarantineEntry> unreadable = [];
         foreach (var item in snapshot.Items)
         {
-            try
+            var version = LeadVersion.Of(item.Entity, snapshot.Fence.DualEpoch);
+            var entity = new LegacyEntity(item.Id, item.Row, version, item.Entity?.ForeignSeq ?? 0, null);
+            if (!ahead || item.Row is null)
             {
-                entities.Add(Map(item, snapshot.Fence.DualEpoch, ahead));
+                entities.Add(entity);
             }
-            catch (UnreadableException e)
+            else if (TryWrite(entity, null, unreadable) is { } fresh)
             {
-                unreadable.Add(Entry(item.Id, e.Place, e.Reason));
-            }
-            catch (CannotHoldException e)
-            {
-                unreadable.Add(Entry(item.Id, e.Field, $"the new side cannot hold it: {e.Reason}"));
+                entities.Add(entity with { Fresh = fresh });
             }
         }
 
         return new LegacyChunk(range.From, range.To, snapshot.Fence, entities, unreadable, took);
     }
 
-    /// <summary>What to write for an entity that is news to the new side, given the row that it has.</summary>
-    public BackfillWrite Write(LegacyEntity entity, AggregateRow? was)
+    /// <summary>What to write for an entity that is news to the new side, given the row that it has; null when it cannot be, and is listed
+    /// instead.</summary>
+    public BackfillWrite? TryWrite(LegacyEntity entity, AggregateRow? was, List<QuarantineEntry> unreadable)
     {
-        if (entity.Record is null)
+        try
+        {
+            return Write(entity, was);
+        }
+        catch (UnreadableException e)
+        {
+            unreadable.Add(Entry(entity.Id, e.Place, e.Reason));
+        }
+        catch (CannotHoldException e)
+        {
+            unreadable.Add(Entry(entity.Id, e.Field, $"the new side cannot hold it: {e.Reason}"));
+        }
+
+        return null;
+    }
+
+    private BackfillWrite Write(LegacyEntity entity, AggregateRow? was)
+    {
+        if (entity.Row is null)
         {
             return new BackfillWrite(entity.Id, was, null, new EntityState(entity.Version, entity.ForeignSeq, true, []));
         }
@@ -64,19 +87,25 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
             return fresh;
         }
 
-        var record = RecordMerge.Fill(entity.Record, was is null ? null : newLens.Get(was), legacyLens);
+        var record = legacyLens.Get(entity.Row);
+        var filled = RecordMerge.Fill(record, was is null ? null : Present(was), legacyLens);
 
         // As an apply does: the hashes are of the lead's own record, hidden values as hidden.
         return new BackfillWrite(
-            entity.Id, was, newLens.Put(record, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(entity.Record)));
+            entity.Id, was, newLens.Put(filled, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(record)));
     }
 
-    public QuarantineEntry Entry(long id, string place, string reason) => new(id, place, reason, time.GetUtcNow().UtcDateTime);
-
-    private LegacyEntity Map(RangeItem item, long dualEpoch, bool ahead)
+    private Record Present(AggregateRow was)
     {
-        var version = LeadVersion.Of(item.Entity, dualEpoch);
-        var entity = new LegacyEntity(item.Id, item.Row is null ? null : legacyLens.Get(item.Row), version, item.Entity?.ForeignSeq ?? 0, null);
-        return ahead && entity.Record is not null ? entity with { Fresh = Write(entity, null) } : entity;
+        try
+        {
+            return newLens.Get(was);
+        }
+        catch (UnreadableException e)
+        {
+            throw new UnreadableException(e.Place, $"the new side's row: {e.Reason}", e);
+        }
     }
+
+    private QuarantineEntry Entry(long id, string place, string reason) => new(id, place, reason, time.GetUtcNow().UtcDateTime);
 }

@@ -7,5 +7,6 @@ internal static class Rates
 
     /// <summary>Null when the rate says nothing.</summary>
     public static TimeSpan? Left(long rows, double perSecond) =>
-        perSecond > 0 && rows >= 0 && rows / perSecond < TimeSpan.FromDays(365).TotalSeconds ? TimeSpan.FromSeconds(rows / perSecond) : null;
+        perSecond > 0 && rows >= 0 && rows / perSecond < TimeSpan.FromDays(365).TotalSeconds
+            ? TimeSpan.FromSeconds(rows / perSecond) : null;
 }

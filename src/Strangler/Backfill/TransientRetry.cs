@@ -2,7 +2,8 @@ using Strangler.DualWrite;
 
 namespace Strangler.Backfill;
 
-/// <summary>Repeats a step that changed nothing when it failed, while the failure is known to pass: doubling pauses, a bounded number of times.</summary>
+/// <summary>Repeats a step that changed nothing when it failed, while the failure is known to pass: doubling pauses, a bounded number of
+/// times.</summary>
 internal sealed class TransientRetry(TimeProvider time, int attempts, TimeSpan firstPause)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
@@ -24,7 +25,8 @@ internal sealed class TransientRetry(TimeProvider time, int attempts, TimeSpan f
         }
     }
 
-    /// <summary>Deadlocks and lock waits reach us as <see cref="SideUnavailableException"/> with <see cref="SideUnavailableException.IsTransient"/> set.</summary>
+    /// <summary>Deadlocks and lock waits reach us as <see cref="SideUnavailableException"/> with
+    /// <see cref="SideUnavailableException.IsTransient"/> set.</summary>
     public static bool IsTransient(Exception exception) =>
         exception is SideUnavailableException { IsTransient: true } or FenceBusyException or CommitOutcomeUnknownException;
 }

@@ -5,7 +5,8 @@ using Strangler.Telemetry;
 namespace Strangler.Cutover;
 
 /// <summary>
-/// Moves a context from stage to stage, forward and back, and finishes what a dead process left behind. What it shows is read from the fences each time.
+/// Moves a context from stage to stage, forward and back, and finishes what a dead process left behind. What it shows is read from the
+/// fences each time.
 /// </summary>
 public sealed class CutoverService
 {
@@ -15,7 +16,8 @@ public sealed class CutoverService
     private readonly ILogger _log;
 
     /// <param name="runtime">The context.</param>
-    /// <param name="missingCapture">What is missing of the capture of other programs' writes; null when all is installed and checked. Without this, none is.</param>
+    /// <param name="missingCapture">What is missing of the capture of other programs' writes; null when all is installed and checked.
+    /// Without this, none is.</param>
     public CutoverService(ContextRuntime runtime, Func<CancellationToken, Task<string?>>? missingCapture = null)
     {
         _runtime = runtime;
@@ -26,7 +28,9 @@ public sealed class CutoverService
 
     private ContextSides Sides => _runtime.Sides;
 
-    /// <summary>From both fences, now. A side that does not answer is null in it; throws when neither does, or when the one that does cannot tell.</summary>
+    /// <summary>
+    /// From both fences, now. A side that does not answer is null in it; throws when neither does, or when the one that does cannot tell.
+    /// </summary>
     public async Task<StageView> StatusAsync(CancellationToken cancellationToken)
     {
         var (legacy, legacyFault) = await TryReadAsync(SideName.Legacy, cancellationToken);
@@ -48,7 +52,8 @@ public sealed class CutoverService
         }
 
         throw legacyFault ?? newFault ?? new CutoverException(
-            $"Neither fence of {_runtime.Context} leads, and none is about to: legacy {legacy}, new {@new}. Were they restored from backups of different times?");
+            $"Neither fence of {_runtime.Context} leads, and none is about to: legacy {legacy}, new {@new}. "
+            + "Were they restored from backups of different times?");
     }
 
     /// <summary>The gates of the step to a neighbouring stage. Throws <see cref="CutoverException"/> when the target is none.</summary>
@@ -58,7 +63,10 @@ public sealed class CutoverService
         return await _gates.LookAsync(MoveTo(status, target), status.Lead, status.Of(status.Lead)!, cancellationToken);
     }
 
-    /// <summary>One stage forward. Throws <see cref="GateException"/> when refused; a lost race or a flip that aborted is a <see cref="CutoverException"/>.</summary>
+    /// <summary>
+    /// One stage forward. Throws <see cref="GateException"/> when refused; a lost race or a flip that aborted is a
+    /// <see cref="CutoverException"/>.
+    /// </summary>
     public Task<StageView> AdvanceAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken) =>
         StepAsync("advance", StageTable.Forward, request, progress, cancellationToken);
 
@@ -66,7 +74,10 @@ public sealed class CutoverService
     public Task<StageView> BackAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken) =>
         StepAsync("back", StageTable.Back, request, progress, cancellationToken);
 
-    /// <summary>Finishes a flip whose process died: promotes when it was decided, else carries on until its deadline. Nothing to resume: nothing happens.</summary>
+    /// <summary>
+    /// Finishes a flip whose process died: promotes when it was decided, else carries on until its deadline. Nothing to resume: nothing
+    /// happens.
+    /// </summary>
     public async Task<StageView> ResumeAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
     {
         var status = await StatusAsync(cancellationToken);
@@ -91,7 +102,10 @@ public sealed class CutoverService
         return await SettledAsync(cancellationToken);
     }
 
-    /// <summary>Ends a flip that is not decided yet; needs the old lead only. Throws <see cref="CutoverException"/> when it is decided: then it has been finished.</summary>
+    /// <summary>
+    /// Ends a flip that is not decided yet; needs the old lead only. Throws <see cref="CutoverException"/> when it is decided: then it has
+    /// been finished.
+    /// </summary>
     public async Task<StageView> AbortAsync(CutoverRequest request, CancellationToken cancellationToken)
     {
         var status = await StatusAsync(cancellationToken);
@@ -108,7 +122,9 @@ public sealed class CutoverService
         }
 
         await ResumeAsync(request, null, cancellationToken);
-        throw new CutoverException($"The flip of {_runtime.Context} was decided already, and has been finished; to undo it: strangler cutover back {_runtime.Context}");
+        throw new CutoverException(
+            $"The flip of {_runtime.Context} was decided already, and has been finished; "
+            + $"to undo it: strangler cutover back {_runtime.Context}");
     }
 
     /// <summary>Both sides' audit trails, newest first; of the side that answers when the other does not.</summary>
@@ -134,7 +150,11 @@ public sealed class CutoverService
     }
 
     private async Task<StageView> StepAsync(
-        string action, Func<Stage, StageMove?> next, CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
+        string action,
+        Func<Stage, StageMove?> next,
+        CutoverRequest request,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken)
     {
         var status = await StatusAsync(cancellationToken);
         if (request.Target == status.Stage && !status.Switching)
@@ -144,13 +164,17 @@ public sealed class CutoverService
 
         if (status.Switching)
         {
-            throw new CutoverException($"A flip of {_runtime.Context} is on; finish it with: strangler cutover resume {_runtime.Context}, or end it with: strangler cutover abort {_runtime.Context}");
+            throw new CutoverException(
+                $"A flip of {_runtime.Context} is on; finish it with: strangler cutover resume {_runtime.Context}, "
+                + $"or end it with: strangler cutover abort {_runtime.Context}");
         }
 
-        var move = next(status.Stage) ?? throw new CutoverException($"{_runtime.Context} is in {status.Stage}; there is no way {(action == "back" ? "back" : "on")} from there.");
+        var move = next(status.Stage) ?? throw new CutoverException(
+            $"{_runtime.Context} is in {status.Stage}; there is no way {(action == "back" ? "back" : "on")} from there.");
         if (request.Target is { } target && target != move.To)
         {
-            throw new CutoverException($"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
+            throw new CutoverException(
+                $"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
         }
 
         var failed = await PassGatesAsync(move, status, request, progress, cancellationToken);
@@ -161,7 +185,8 @@ public sealed class CutoverService
 
         if (move.Kind == MoveKind.Flip)
         {
-            await FlipAsync(status.Lead, status.Of(status.Lead)!, move, action, request, failed, progress, resume: false, cancellationToken);
+            await FlipAsync(
+                status.Lead, status.Of(status.Lead)!, move, action, request, failed, progress, resume: false, cancellationToken);
         }
         else
         {
@@ -187,7 +212,8 @@ public sealed class CutoverService
 
         foreach (var gate in gates)
         {
-            progress?.Report($"{(gate.Passed ? "open  " : "CLOSED")}  {gate.Name}: {gate.Value} (required: {gate.Required}){(gate.Cure.Length > 0 ? $"  Cure: {gate.Cure}" : "")}");
+            var cure = gate.Passed || gate.Cure.Length == 0 ? "" : $"  Cure: {gate.Cure}";
+            progress?.Report($"{(gate.Passed ? "open  " : "CLOSED")}  {gate.Name}: {gate.Value} (required: {gate.Required}){cure}");
         }
 
         var failed = gates.Where(gate => !gate.Passed).ToList();
@@ -224,7 +250,12 @@ public sealed class CutoverService
     }
 
     private async Task KeepLeadAsync(
-        StageView status, StageMove move, string action, CutoverRequest request, IReadOnlyList<Gate> failed, CancellationToken cancellationToken)
+        StageView status,
+        StageMove move,
+        string action,
+        CutoverRequest request,
+        IReadOnlyList<Gate> failed,
+        CancellationToken cancellationToken)
     {
         var lead = status.Of(status.Lead)!;
         var next = StageTable.After(move, lead);
@@ -234,7 +265,8 @@ public sealed class CutoverService
             throw CutoverException.LostRace(_runtime.Context);
         }
 
-        await AuditAsync(status.Lead, Entry(action, request, move.From.ToString(), move.To, next.Epoch, failed.Count > 0, Detail(failed, [])));
+        await AuditAsync(
+            status.Lead, Entry(action, request, move.From.ToString(), move.To, next.Epoch, failed.Count > 0, Detail(failed, [])));
         EngineMeter.Moved(_runtime.Context, "done");
         await BringFollowerAsync(Stages.Other(status.Lead), next);
     }
@@ -276,7 +308,8 @@ public sealed class CutoverService
         catch (Exception exception)
         {
             EngineMeter.Moved(_runtime.Context, "aborted");
-            await AuditAsync(from, Entry(action, request, move.From.ToString(), move.From, row.Epoch + 1, false, $"failed: {Failures.Describe(exception)}"));
+            await AuditAsync(from, Entry(
+                action, request, move.From.ToString(), move.From, row.Epoch + 1, false, $"failed: {Failures.Describe(exception)}"));
             throw;
         }
     }

@@ -5,9 +5,9 @@ using Strangler.Journal;
 namespace Strangler.Cutover;
 
 /// <summary>
-/// Hands the lead to the other side (PROTOCOL §6): deny, drain, prepare, decide, promote. The order of the first two matters: a journal that was seen
-/// empty before writers were denied says nothing about those who were still writing. The decision is one compare-and-set on the old lead's fence;
-/// before it the flip can be aborted without the follower, after it only be finished.
+/// Hands the lead to the other side (PROTOCOL §6): deny, drain, prepare, decide, promote. The order of the first two matters: a journal
+/// that was seen empty before writers were denied says nothing about those who were still writing. The decision is one compare-and-set on
+/// the old lead's fence; before it the flip can be aborted without the follower, after it only be finished.
 /// </summary>
 internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 {
@@ -18,7 +18,10 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 
     private ContextSides Sides => runtime.Sides;
 
-    /// <summary>From the lead's row to the new lead's. Whatever is thrown before the decision, the flip has been aborted, or will be at its deadline.</summary>
+    /// <summary>
+    /// From the lead's row to the new lead's. Whatever is thrown before the decision, the flip has been aborted, or will be at its
+    /// deadline.
+    /// </summary>
     public async Task<FenceRow> RunAsync(
         SideName from, FenceRow lead, Stage to, bool leaveParked, IProgress<string>? progress, CancellationToken cancellationToken)
     {
@@ -49,7 +52,8 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 
             throw exception is OperationCanceledException or CutoverException
                 ? exception
-                : new CutoverException($"The flip of {runtime.Context} was aborted; {from.ToString().ToLowerInvariant()} leads on.", exception);
+                : new CutoverException(
+                    $"The flip of {runtime.Context} was aborted; {from.ToString().ToLowerInvariant()} leads on.", exception);
         }
 
         progress?.Report("decided");
@@ -67,8 +71,8 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             : throw CutoverException.LostRace(runtime.Context);
     }
 
-    // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is not accepted.
-    // What other programs write meanwhile is journalled too; it need not be empty for ever, only once.
+    // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is
+    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once.
     private async Task DrainAsync(SideName from, FenceRow switching, bool leaveParked, CancellationToken cancellationToken)
     {
         for (var rounds = 1; ; rounds++)
@@ -82,13 +86,15 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 
             if (depth.Open == 0)
             {
-                throw new CutoverException($"{depth.Parked} journal rows of {runtime.Context} were parked while it was drained; the flip was aborted.");
+                throw new CutoverException(
+                    $"{depth.Parked} journal rows of {runtime.Context} were parked while it was drained; the flip was aborted.");
             }
 
             if (await Sides.Of(from).Fence.UtcNowAsync(cancellationToken) > switching.Deadline)
             {
                 throw new CutoverException(
-                    $"The journal of {runtime.Context} was not drained within {runtime.Options.FlipDeadline.TotalSeconds:0.#} s ({depth.Open} open); the flip was aborted.");
+                    $"The journal of {runtime.Context} was not drained within {runtime.Options.FlipDeadline.TotalSeconds:0.#} s "
+                    + $"({depth.Open} open); the flip was aborted.");
             }
 
             await Task.Delay(Waits.After(rounds, runtime.Random.NextDouble()), runtime.Time, cancellationToken);
@@ -111,7 +117,8 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             if (present.AnswersReads || present.Epoch > switching.Epoch)
             {
                 throw new CutoverException(
-                    $"The fence of the {to.ToString().ToLowerInvariant()} side says {present.Role}, epoch {present.Epoch}: this flip is over.");
+                    $"The fence of the {to.ToString().ToLowerInvariant()} side says {present.Role}, epoch {present.Epoch}: "
+                    + "this flip was ended meanwhile, by someone else or at its deadline.");
             }
 
             if (await fence.CompareAndSetPatientlyAsync(runtime, present, prepared, cancellationToken))
@@ -150,7 +157,8 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         return promoted;
     }
 
-    // Needs the old lead's fence only. False: it was decided after all (the reply was lost), or cannot be told now; then the deadline decides.
+    // Needs the old lead's fence only. False: it was decided after all (the reply was lost), or cannot be told now; then the deadline
+    // decides.
     private async Task<bool> TryAbortAsync(SideName from, FenceRow switching, Exception cause)
     {
         try

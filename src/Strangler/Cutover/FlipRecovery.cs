@@ -4,9 +4,9 @@ using Strangler.DualWrite;
 namespace Strangler.Cutover;
 
 /// <summary>
-/// Finishes what a dead flipper left behind; anyone may call it at any time (PROTOCOL §6). The old lead's fence decides: <c>(follower, e)</c> beside
-/// <c>(prepared, e)</c> is rolled forward; <c>(switching, e)</c> beyond its deadline is aborted. A prepared row whose epoch is not the other
-/// side's is a leftover of an aborted flip and is never promoted.
+/// Finishes what a dead flipper left behind; anyone may call it at any time (PROTOCOL §6). The old lead's fence decides:
+/// <c>(follower, e)</c> beside <c>(prepared, e)</c> is rolled forward; <c>(switching, e)</c> beyond its deadline is aborted. A prepared row
+/// whose epoch is not the other side's is a leftover of an aborted flip and is never promoted.
 /// </summary>
 internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, ILoggerFactory loggers)
 {
@@ -19,13 +19,16 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
         var other = Stages.Other(side);
         return (row.Role, otherRow.Role) switch
         {
-            (FenceRole.Follower, FenceRole.Prepared) when row.Epoch == otherRow.Epoch => await PromoteAsync(other, otherRow, cancellationToken),
+            (FenceRole.Follower, FenceRole.Prepared) when row.Epoch == otherRow.Epoch
+                => await PromoteAsync(other, otherRow, cancellationToken),
             (FenceRole.Prepared, FenceRole.Follower) when row.Epoch == otherRow.Epoch => await PromoteAsync(side, row, cancellationToken),
             _ => null,
         };
     }
 
-    /// <summary>The row as it is after an abort, when it was switching beyond its deadline by its own database's clock; else as it was.</summary>
+    /// <summary>
+    /// The row as it is after an abort, when it was switching beyond its deadline by its own database's clock; else as it was.
+    /// </summary>
     public async Task<FenceRow> AbortIfExpiredAsync(SideName side, FenceRow row, CancellationToken cancellationToken)
     {
         if (row is not { Role: FenceRole.Switching, Deadline: { } deadline })

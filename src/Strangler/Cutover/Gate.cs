@@ -53,7 +53,9 @@ public sealed class CutoverRequest
     /// <summary>Required for a forced move.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>Overrides gates; written to the audit trail with the gates that were closed, and makes a new clean reconciliation mandatory.</summary>
+    /// <summary>
+    /// Overrides gates; written to the audit trail with the gates that were closed, and makes a new clean reconciliation mandatory.
+    /// </summary>
     public bool Force { get; init; }
 
     /// <summary>Only shows the gates.</summary>

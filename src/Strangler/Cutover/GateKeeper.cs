@@ -58,7 +58,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
     }
 
     public static Gate Confirmation(string context, string? typed) => Check(
-        "confirmation", typed == context, typed is null ? "none" : $"'{typed}'", $"'{context}' typed by hand", $"strangler cutover advance {context} --confirm {context}")
+        "confirmation", typed == context, typed is null ? "none" : $"'{typed}'", $"'{context}' typed by hand",
+        $"strangler cutover advance {context} --confirm {context}")
         with { Unforceable = true };
 
     private async Task<Gate> MigrationsAsync(CancellationToken cancellationToken)
@@ -90,7 +91,9 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         var depth = await Sides.Of(lead).Journal.DepthAsync(cancellationToken);
         return
         [
-            Check("parked keys", depth.Parked == 0, Text(depth.Parked), "0", $"strangler relay status {_context}; once its cause is cured: strangler relay retry {_context} --all"),
+            Check(
+                "parked keys", depth.Parked == 0, Text(depth.Parked), "0",
+                $"strangler relay status {_context}; once its cause is cured: strangler relay retry {_context} --all"),
             Check(
                 "journal lag", depth.Lag <= runtime.Options.LagLimit, $"{depth.Lag.TotalSeconds:0.#} s ({depth.Open} open)",
                 $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay drain {_context}"),
@@ -105,7 +108,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         }
 
         var missing = missingCapture is null ? "not installed" : await missingCapture(cancellationToken);
-        return Check("capture", missing is null, missing ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
+        return Check(
+            "capture", missing is null, missing ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
     }
 
     private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)
@@ -117,7 +121,9 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),
-            Check($"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0", $"strangler quarantine list {_context}; then mend the rows, or: strangler quarantine sign-off {_context} --all --reason …"),
+            Check(
+                $"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0",
+                $"strangler quarantine list {_context}; then mend the rows, or: strangler quarantine sign-off {_context} --all --reason …"),
             Check($"unmapped {kind}", unmapped.Count == 0, unmapped.Count == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
         ];
     }
@@ -140,7 +146,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
 
     // Runs are stored a context, reports name their kind; a context of one kind needs no look into the report.
     private ReconciliationRun? LastFull(IReadOnlyList<ReconciliationRun> runs, string kind) =>
-        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind)).MaxBy(run => run.BeganUtc);
+        runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind))
+            .MaxBy(run => run.BeganUtc);
 
     private static string? KindOf(string report)
     {
@@ -148,7 +155,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         {
             using var document = JsonDocument.Parse(report);
             return document.RootElement.EnumerateObject()
-                .Where(property => property.NameEquals("kind") || property.NameEquals("Kind")).Select(property => property.Value.GetString()).FirstOrDefault();
+                .Where(property => property.NameEquals("kind") || property.NameEquals("Kind"))
+                .Select(property => property.Value.GetString()).FirstOrDefault();
         }
         catch (JsonException)
         {
@@ -168,7 +176,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
             _ => null,
         };
         return Check(
-            $"full reconciliation of {kind}", fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old", $"strangler reconcile {_context}");
+            $"full reconciliation of {kind}", fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old",
+            $"strangler reconcile {_context}");
     }
 
     private async Task<IEnumerable<Gate>> NewLeadsAsync(FenceRow fence, CancellationToken cancellationToken)
@@ -177,7 +186,9 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         var least = runtime.Options.ShadowReadMinimum;
         List<Gate> gates =
         [
-            Check("shadow reads", reads >= least, Text(reads), $"at least {least}", "none but time: they are counted while frontends read and a relay runs; shadowReadSample says how many"),
+            Check(
+                "shadow reads", reads >= least, Text(reads), $"at least {least}",
+                "none but time: they are counted while frontends read and a relay runs; shadowReadSample says how many"),
             Check("shadow mismatches", mismatches == 0, Text(mismatches), "0", $"strangler reconcile {_context}"),
         ];
         foreach (var kind in runtime.Kinds.Keys.Order(StringComparer.Ordinal))
@@ -199,7 +210,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
             var live = await Sides.Replicas.LiveAsync(runtime.Options.ReplicaLiveness, cancellationToken);
             var old = live.Where(replica => replica.NewestKnownStage < target).Select(replica => replica.Name).ToList();
             return Check(
-                "replicas", old.Count == 0, old.Count == 0 ? $"{live.Count} live" : $"too old: {string.Join(", ", old)}", $"all know {target}",
+                "replicas", old.Count == 0, old.Count == 0 ? $"{live.Count} live" : $"too old: {string.Join(", ", old)}",
+                $"all know {target}",
                 "deploy the present build everywhere");
         }
         catch (SideUnavailableException)

@@ -12,7 +12,9 @@ internal static partial class Log
     [LoggerMessage(1301, LogLevel.Information, "{Context}: {Side} leads now, {Stage}, epoch {Epoch}")]
     public static partial void Promoted(this ILogger logger, string context, SideName side, Stage stage, long epoch);
 
-    [LoggerMessage(1302, LogLevel.Warning, "{Context}: {Side} could not be promoted now; the flip is decided, and the next reader or writer will do it")]
+    [LoggerMessage(
+        1302, LogLevel.Warning,
+        "{Context}: {Side} could not be promoted now; the flip is decided, and the next reader or writer will do it")]
     public static partial void PromotionLeft(this ILogger logger, string context, SideName side, Exception exception);
 
     [LoggerMessage(1303, LogLevel.Error, "{Context}: a flip failed ({Cause}) and could not be aborted; it ends at its deadline")]

@@ -3,7 +3,8 @@ using Strangler.DualWrite;
 namespace Strangler.Cutover;
 
 /// <summary>
-/// Sets a fence although writers come and go: short lock time-outs, since new writers queue behind a waiting lock, and pauses in which they get their turn.
+/// Sets a fence although writers come and go: short lock time-outs, since new writers queue behind a waiting lock, and pauses in which they
+/// get their turn.
 /// </summary>
 internal static class PatientFence
 {

@@ -8,7 +8,10 @@ internal enum MoveKind
     /// <summary>The lead stays: one compare-and-set on its fence.</summary>
     KeepLead,
 
-    /// <summary>The lead stays and everything is counted anew: a new dual epoch, so that what LegacyOnly wrote outranks all that was accepted before.</summary>
+    /// <summary>
+    /// The lead stays and everything is counted anew: a new dual epoch, so that what LegacyOnly wrote outranks all that was accepted
+    /// before.
+    /// </summary>
     Barrier,
 
     /// <summary>The lead changes: PROTOCOL §6.</summary>

@@ -1,6 +1,9 @@
 namespace Strangler.DualWrite;
 
-/// <summary>Doubling delays with jitter, so that those who failed together do not come back together. Pure: the caller brings the random number and waits.</summary>
+/// <summary>
+/// Doubling delays with jitter, so that those who failed together do not come back together. Pure: the caller brings the random number and
+/// waits.
+/// </summary>
 internal sealed class BackOff(TimeSpan first, TimeSpan longest)
 {
     /// <param name="failures">1 after the first failure.</param>

@@ -3,8 +3,8 @@ using Strangler.Mapping;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// Finds out whether a commit happened whose reply was lost. The look-up begins a transaction on the key: it waits for the locks of the lost one, which the
-/// server may still be committing or rolling back, so the answer is final.
+/// Finds out whether a commit happened whose reply was lost. The look-up begins a transaction on the key: it waits for the locks of the
+/// lost one, which the server may still be committing or rolling back, so the answer is final.
 /// </summary>
 internal sealed class CommitDetective(ContextRuntime runtime)
 {
@@ -60,7 +60,8 @@ internal sealed class CommitDetective(ContextRuntime runtime)
         return present.CompareTo(attempt.Entity!.Version) switch
         {
             < 0 => false,
-            0 => state.Entity!.FieldHashes.AsSpan().SequenceEqual(attempt.Entity.FieldHashes) && state.Entity.Tombstone == attempt.Entity.Tombstone,
+            0 => state.Entity!.Tombstone == attempt.Entity.Tombstone
+                && state.Entity.FieldHashes.AsSpan().SequenceEqual(attempt.Entity.FieldHashes),
             _ => null, // Others have written since: over ours, or instead of it.
         };
     }

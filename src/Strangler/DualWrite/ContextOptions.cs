@@ -42,7 +42,9 @@ public sealed class ContextOptions
     /// <summary>Public ids reserved at a time for creates while the new side leads. 1 or more; default 10,000.</summary>
     public long IdBlock { get; set; } = 10_000;
 
-    /// <summary>Whether the mapping declares that no other program writes the legacy tables; capture is needless then. Default false.</summary>
+    /// <summary>
+    /// Whether the mapping declares that no other program writes the legacy tables; capture is needless then. Default false.
+    /// </summary>
     public bool ForeignWritersNone { get; set; }
 
     /// <summary>A process without a heartbeat for this long no longer counts as live. 1 s to 1 hour; default 30 s.</summary>

@@ -8,7 +8,8 @@ namespace Strangler.DualWrite;
 /// <summary>One context as one process runs it: its sides, kinds and settings, and what its services share.</summary>
 public sealed class ContextRuntime
 {
-    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public ContextRuntime(
         ContextSides sides,
@@ -62,11 +63,13 @@ public sealed class ContextRuntime
     /// <summary>Decides samples and jitter only.</summary>
     internal Random Random { get; init; } = Random.Shared;
 
-    internal string Build { get; } = typeof(ContextRuntime).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+    internal string Build { get; } =
+        typeof(ContextRuntime).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
     /// <summary>The kind of that name. Throws <see cref="ArgumentException"/> naming it when there is none.</summary>
     public EntityKind Kind(string name) =>
-        Kinds.TryGetValue(name, out var kind) ? kind : throw new ArgumentException($"Context {Context} has no kind '{name}'.", nameof(name));
+        Kinds.TryGetValue(name, out var kind) ? kind : throw new ArgumentException(
+            $"Context {Context} has no kind '{name}'.", nameof(name));
 
     /// <summary>Tells the relay of this process that the journal has something for it. Never blocks.</summary>
     public void Wake() => _wake.Writer.TryWrite(true);

@@ -5,8 +5,8 @@ using Strangler.Telemetry;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// Reads and writes of one context in whatever stage it is in (PROTOCOL §2 and §5). The stage that this process believes in is only a hint: the side that is
-/// asked says in the same snapshot, or the same transaction, whether it leads.
+/// Reads and writes of one context in whatever stage it is in (PROTOCOL §2 and §5). The stage that this process believes in is only a hint:
+/// the side that is asked says in the same snapshot, or the same transaction, whether it leads.
 /// </summary>
 public sealed class DualWriter
 {
@@ -27,8 +27,9 @@ public sealed class DualWriter
     private ContextSides Sides => _runtime.Sides;
 
     /// <summary>
-    /// The lead's state of an entity; a null record when it is not there. Throws <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> (with its
-    /// id) when it is there and cannot be read, <see cref="SwitchingException"/> when no side answered within the pause budget.
+    /// The lead's state of an entity; a null record when it is not there. Throws <see cref="QuarantinedException"/> or
+    /// <see cref="UnreadableException"/> (with its id) when it is there and cannot be read, <see cref="SwitchingException"/> when no side
+    /// answered within the pause budget.
     /// </summary>
     public async Task<(Record? Record, LoadToken Token)> ReadAsync(EntityKey key, CancellationToken cancellationToken)
     {
@@ -153,7 +154,8 @@ public sealed class DualWriter
 
                 hint = await OtherLeadAsync(hint, fence => fence.Role == FenceRole.Lead, patience, cancellationToken);
             }
-            catch (SideUnavailableException exception) when (exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries)
+            catch (SideUnavailableException exception) when (
+                exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries)
             {
                 _log.WriteRetried(_runtime.Context, command.Key.Kind, failures, exception);
                 await Task.Delay(Retries.After(failures, _runtime.Random.NextDouble()), _runtime.Time, cancellationToken);
@@ -201,7 +203,8 @@ public sealed class DualWriter
         // Outside of the transaction, whose locks the look-up would wait for.
         return await _detective.HappenedAsync(side, attempt, command)
             ? attempt
-            : throw new SideUnavailableException(side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
+            : throw new SideUnavailableException(
+                side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
     }
 
     private void RefuseStale(SideName side, EntityKey key, SideState state, LoadToken? loaded)
@@ -230,7 +233,8 @@ public sealed class DualWriter
         var counted = fence.Stage != Stage.LegacyOnly && !nothing;
         var version = counted ? present.Next() : present;
         var written = key with { Id = id };
-        var entity = new EntityState(version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : _runtime.Hasher.Hash(record));
+        var entity = new EntityState(
+            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : _runtime.Hasher.Hash(record));
         var attempt = new WriteAttempt(fence)
         {
             Key = written,
@@ -239,7 +243,8 @@ public sealed class DualWriter
             Record = record,
             Entity = entity,
             Nothing = nothing,
-            Result = new WriteResult(id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record), Replayed: false),
+            Result = new WriteResult(
+                id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record), Replayed: false),
         };
         if (nothing)
         {
@@ -289,7 +294,8 @@ public sealed class DualWriter
     private async Task<WriteResult> ReplayAsync(
         SideName side, FenceRow fence, EntityKey key, RequestResult known, CancellationToken cancellationToken)
     {
-        // The entity may have moved on since: a save that rests on this result must then be refused, so the token keeps the version of back then.
+        // The entity may have moved on since: a save that rests on this result must then be refused, so the token keeps the version of back
+        // then.
         var (_, present) = await ReadAsync(key, cancellationToken);
         var token = present with { Version = fence.Stage == Stage.LegacyOnly ? present.Version : known.Version };
         _log.RequestReplayed(_runtime.Context, key.Kind, side);
@@ -329,8 +335,8 @@ public sealed class DualWriter
         }
     }
 
-    // The side that is believed to lead does not answer. It may have stopped leading long ago; but from LegacyOnly nobody goes straight to the new side,
-    // and there the new side is not to be asked for anything.
+    // The side that is believed to lead does not answer. It may have stopped leading long ago; but from LegacyOnly nobody goes straight to
+    // the new side, and there the new side is not to be asked for anything.
     private static bool MayHaveMoved(SideUnavailableException exception, StageHint hint) =>
         exception.Side == hint.Lead && hint.Stage != Stage.LegacyOnly;
 

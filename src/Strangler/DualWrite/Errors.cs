@@ -72,16 +72,19 @@ public sealed class QuarantinedException(EntityKey key, string reason) : Excepti
 }
 
 /// <summary>
-/// The follower has accepted a newer version than the lead has: the lead was restored from a backup, failed over to a node that lacked its last seconds, or was
-/// made lead by force while keys were parked. Never resolved by itself: either state may be the right one.
+/// The follower has accepted a newer version than the lead has: the lead was restored from a backup, failed over to a node that lacked its
+/// last seconds, or was made lead by force while keys were parked. Never resolved by itself: either state may be the right one.
 /// </summary>
 public sealed class RegressionException(EntityKey key, EntityVersion lead, EntityVersion accepted)
-    : Exception($"{key} has version {lead} on the leading side, but the other side has accepted {accepted}; compare both, then: strangler repair.")
+    : Exception(
+        $"{key} has version {lead} on the leading side, but the other side has accepted {accepted}; one of the two was restored from a backup? Repair refuses it: decide which side is right, then bring the key to it by hand.")
 {
     public EntityKey Key { get; } = key;
 }
 
-/// <summary>Another program changed the legacy row while the new side leads, and nobody has merged it yet: the apply would overwrite it unseen.</summary>
+/// <summary>
+/// Another program changed the legacy row while the new side leads, and nobody has merged it yet: the apply would overwrite it unseen.
+/// </summary>
 public sealed class ForeignChangeException(EntityKey key, long unseen)
     : Exception($"{key} was changed in legacy by another program ({unseen} unseen); it must be merged before legacy can be brought along.")
 {

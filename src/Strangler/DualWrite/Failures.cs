@@ -17,10 +17,14 @@ internal static class Failures
     public static bool IsPermanent(Exception exception) =>
         exception is CannotHoldException or UnreadableException or RegressionException or ForeignChangeException;
 
-    /// <summary>Place and kind. Messages of drivers may quote values of entities ("Duplicate entry '…'"), so of unknown failures only the type is kept.</summary>
+    /// <summary>
+    /// Place and kind. Messages of drivers may quote values of entities ("Duplicate entry '…'"), so of unknown failures only the type is
+    /// kept.
+    /// </summary>
     public static string Describe(Exception exception) => exception switch
     {
-        CannotHoldException or UnreadableException or RegressionException or ForeignChangeException or FenceBusyException or NotMigratedException
+        CannotHoldException or UnreadableException or RegressionException or ForeignChangeException
+            or FenceBusyException or NotMigratedException
             => $"{exception.GetType().Name}: {exception.Message}",
         DuplicateKeyException => "DuplicateKeyException: a unique value is taken",
         SideUnavailableException unavailable => $"the {unavailable.Side.ToString().ToLowerInvariant()} side is unavailable",

@@ -6,9 +6,9 @@ using Strangler.Mapping;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// Keyed hashes of a record's fields: they tell which field changed without being a second copy of personal data. Keyed, since a short field
-/// (a status, a first name) could be guessed from a plain hash; the field's name goes in, so that equal values of two fields do not look equal;
-/// the mapping's version goes in, so that hashes of different versions never agree by accident.
+/// Keyed hashes of a record's fields: they tell which field changed without being a second copy of personal data. Keyed, since a short
+/// field (a status, a first name) could be guessed from a plain hash; the field's name goes in, so that equal values of two fields do not
+/// look equal; the mapping's version goes in, so that hashes of different versions never agree by accident.
 /// </summary>
 public sealed class FieldHasher
 {

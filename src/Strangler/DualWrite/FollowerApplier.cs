@@ -34,17 +34,18 @@ internal sealed record SeenStates(bool LeadHasRow, EntityState? Lead, EntityStat
 }
 
 /// <summary>
-/// Brings the follower to the lead's present state of one key (PROTOCOL §2 step 4): inline, by the relay, by a repair. Idempotent; runs of one key take turns on
-/// the follower's entity row, and each reads the lead only after it has that lock, so an older state is never written over a newer one.
+/// Brings the follower to the lead's present state of one key (PROTOCOL §2 step 4): inline, by the relay, by a repair. Idempotent; runs of
+/// one key take turns on the follower's entity row, and each reads the lead only after it has that lock, so an older state is never written
+/// over a newer one.
 /// </summary>
 /// <remarks>
-/// Why a flip cannot slip in between: the follower's fence is held shared from the first statement to the commit. The follower becomes lead only after
-/// its fence was set to prepared, which waits for this transaction; and the lead stops being the lead only after that.
+/// Why a flip cannot slip in between: the follower's fence is held shared from the first statement to the commit. The follower becomes lead
+/// only after its fence was set to prepared, which waits for this transaction; and the lead stops being the lead only after that.
 /// <para>
-/// A follower whose fence lags behind (its dual epoch, or its epoch after a move that kept the lead, or a prepared row that an aborted flip left) is brought
-/// up by a compare-and-set of its own, outside of the apply's transaction, and only while the lead's fence says lead or switching with a higher
-/// epoch: a prepared row of a lower epoch can never be promoted, so nothing is taken from anyone. While the lead is switching, a plain follower's epoch is left to
-/// the flipper, whose compare-and-set would otherwise fail for nothing.
+/// A follower whose fence lags behind (its dual epoch, or its epoch after a move that kept the lead, or a prepared row that an aborted flip
+/// left) is brought up by a compare-and-set of its own, outside of the apply's transaction, and only while the lead's fence says lead or
+/// switching with a higher epoch: a prepared row of a lower epoch can never be promoted, so nothing is taken from anyone. While the lead is
+/// switching, a plain follower's epoch is left to the flipper, whose compare-and-set would otherwise fail for nothing.
 /// </para>
 /// </remarks>
 public sealed class FollowerApplier(ContextRuntime runtime)
@@ -54,11 +55,13 @@ public sealed class FollowerApplier(ContextRuntime runtime)
     private readonly ILogger _log = runtime.Loggers.CreateLogger<FollowerApplier>();
 
     /// <summary>
-    /// Throws <see cref="UnreadableException"/> (after listing the key in quarantine) and <see cref="CannotHoldException"/>, <see cref="RegressionException"/>,
+    /// Throws <see cref="UnreadableException"/> (after listing the key in quarantine) and <see cref="CannotHoldException"/>,
+    /// <see cref="RegressionException"/>,
     /// <see cref="ForeignChangeException"/>: those do not pass by themselves. The follower is the side that does not lead, unless given.
     /// </summary>
     public async Task<ApplyResult> ApplyAsync(EntityKey key, CancellationToken cancellationToken, SideName? follower = null) =>
-        await ApplyAsync(key, follower ?? Stages.Other((await runtime.Stage.GetAsync(cancellationToken)).Lead), carried: null, cancellationToken);
+        await ApplyAsync(
+            key, follower ?? Stages.Other((await runtime.Stage.GetAsync(cancellationToken)).Lead), carried: null, cancellationToken);
 
     /// <summary>The same for a repair: also where the versions are equal and only the rows differ.</summary>
     internal Task<ApplyResult> RepairAsync(EntityKey key, SideName follower, SeenStates seen, CancellationToken cancellationToken) =>
@@ -140,7 +143,9 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
     /// <summary>What the follower has accepted, after a result.</summary>
     public EntityState Accepted { get; private set; } = new(default, 0, false, []);
 
-    /// <summary>Whether the key may stand in quarantine: not when the follower had accepted the state just before, for that was readable.</summary>
+    /// <summary>
+    /// Whether the key may stand in quarantine: not when the follower had accepted the state just before, for that was readable.
+    /// </summary>
     public bool MayBeQuarantined { get; private set; }
 
     private ISideStore LeadStore => runtime.Sides.Of(_leadSide).Store;
@@ -185,7 +190,8 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         }
     }
 
-    // The lead was read under the follower's lock, as was everything accepted before: in a sound system the mark cannot be ahead of the lead.
+    // The lead was read under the follower's lock, as was everything accepted before: in a sound system the mark cannot be ahead of the
+    // lead.
     private bool IsAccepted(EntityState accepted, EntityVersion version, long foreignSeq)
     {
         if (accepted.Version > version)
@@ -207,7 +213,8 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         Accepted = new EntityState(version, foreignSeq, record is null, record is null ? [] : runtime.Hasher.Hash(record));
         await transaction.SetEntityAsync(key, Accepted, cancellationToken);
         await CarryRequestsAsync(transaction, was.Entity, version, cancellationToken);
-        MayBeQuarantined = _leadSide == SideName.Legacy && !(was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
+        MayBeQuarantined = _leadSide == SideName.Legacy && !(
+            was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
         await transaction.CommitAsync(CancellationToken.None);
     }
 
@@ -226,8 +233,8 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         }
     }
 
-    // Request keys travel with the state, so that a caller's retry after a flip finds its result on the new lead. The inline apply of the very next version
-    // knows the only one there can be; everyone else asks the lead.
+    // Request keys travel with the state, so that a caller's retry after a flip finds its result on the new lead. The inline apply of the
+    // very next version knows the only one there can be; everyone else asks the lead.
     private async Task CarryRequestsAsync(
         ISideTransaction transaction, EntityState? accepted, EntityVersion version, CancellationToken cancellationToken)
     {

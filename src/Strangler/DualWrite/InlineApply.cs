@@ -6,7 +6,8 @@ using Strangler.Telemetry;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// The follower's turn right after a commit: short deadline, circuit breaker, and never the caller's failure: the journal row stands, the relay brings it over.
+/// The follower's turn right after a commit: short deadline, circuit breaker, and never the caller's failure: the journal row stands, the
+/// relay brings it over.
 /// </summary>
 internal sealed class InlineApply
 {

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// What a caller had before its eyes when it loaded an entity. It travels beside the entity (weakly keyed by instance in the wrapper; as an ETag over
-/// HTTP) and shows a stale save. Holds no values: <see cref="ContentHash"/> is unkeyed and must not be published for personal data that can be guessed.
+/// What a caller had before its eyes when it loaded an entity. It travels beside the entity (weakly keyed by instance in the wrapper; as an
+/// ETag over HTTP) and shows a stale save. Holds no values; <see cref="ContentHash"/> is unkeyed, so a token goes only to
+/// those who may read the entity.
 /// </summary>
 /// <param name="Side">The side that answered.</param>
 /// <param name="Stage">The stage it answered in.</param>
@@ -48,12 +49,15 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
         return numbers[0] > (int)SideName.New || numbers[1] > (int)Stage.NewOnly
             || Convert.FromHexString(parts[6], hash, out _, out _) != System.Buffers.OperationStatus.Done
             ? null
-            : new LoadToken((SideName)numbers[0], (Stage)numbers[1], numbers[2], new EntityVersion(numbers[3], numbers[4]), hash) { ForeignSeq = numbers[5] };
+            : new LoadToken((SideName)numbers[0], (Stage)numbers[1], numbers[2], new EntityVersion(numbers[3], numbers[4]), hash)
+            {
+                ForeignSeq = numbers[5],
+            };
     }
 
     /// <summary>
-    /// Whether a save that was loaded at this token must be refused. Versions decide wherever they exist. While legacy leads the content decides, too: it
-    /// catches stale saves in LegacyOnly, where nothing counts, and other programs' writes that nobody captured.
+    /// Whether a save that was loaded at this token must be refused. Versions decide wherever they exist. While legacy leads the content
+    /// decides, too: it catches stale saves in LegacyOnly, where nothing counts, and other programs' writes that nobody captured.
     /// </summary>
     /// <param name="present">What the lead holds now, read under lock; its Side is the lead's.</param>
     /// <param name="dualEpoch">The dual epoch of the lead's fence.</param>
@@ -61,13 +65,14 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
     {
         if (present.Side == SideName.New)
         {
-            // Loaded in LegacyOnly, or before the last one: whatever happened until DualWrite began raised no version.
-            return Stage == Stage.LegacyOnly || Version != present.Version || ForeignSeq != present.ForeignSeq;
+            // A token of LegacyOnly is stale by its version alone: DualWrite, which lies in between, began a new dual epoch.
+            return Version != present.Version || ForeignSeq != present.ForeignSeq;
         }
 
         if (Side == SideName.New)
         {
-            // The new side shows what legacy hides, so contents cannot be compared across the sides; in LegacyOnly nothing is left that could.
+            // The new side shows what legacy hides, so contents cannot be compared across the sides; in LegacyOnly nothing is left that
+            // could.
             return present.Stage == Stage.LegacyOnly || Version != present.Version || ForeignSeq != present.ForeignSeq;
         }
 

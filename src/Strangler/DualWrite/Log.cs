@@ -8,14 +8,18 @@ internal static partial class Log
     [LoggerMessage(1000, LogLevel.Information, "{Context}: a write of a {Kind} is repeated as a whole (failure {Failures})")]
     public static partial void WriteRetried(this ILogger logger, string context, string kind, int failures, Exception exception);
 
-    [LoggerMessage(1001, LogLevel.Warning, "{Context}: the connection was lost while a {Kind} was being committed; looking up whether it happened")]
+    [LoggerMessage(
+        1001, LogLevel.Warning, "{Context}: the connection was lost while a {Kind} was being committed; looking up whether it happened")]
     public static partial void CommitUnknown(this ILogger logger, string context, string kind, Exception exception);
 
     [LoggerMessage(1002, LogLevel.Information, "{Context}: a request for a {Kind} had been carried out before ({Side} answered)")]
     public static partial void RequestReplayed(this ILogger logger, string context, string kind, SideName side);
 
-    [LoggerMessage(1003, LogLevel.Warning, "{Context}: {Kind} {Id} was written, but the other side was not brought along ({Reason}); the relay will do it")]
-    public static partial void InlineApplyFailed(this ILogger logger, string context, string kind, long id, string reason, Exception exception);
+    [LoggerMessage(
+        1003, LogLevel.Warning,
+        "{Context}: {Kind} {Id} was written, but the other side was not brought along ({Reason}); the relay will do it")]
+    public static partial void InlineApplyFailed(
+        this ILogger logger, string context, string kind, long id, string reason, Exception exception);
 
     [LoggerMessage(1004, LogLevel.Warning, "{Context}: the follower's circuit breaker is {State}")]
     public static partial void BreakerChanged(this ILogger logger, string context, string state);

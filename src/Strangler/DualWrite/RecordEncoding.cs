@@ -7,8 +7,8 @@ using Strangler.Mapping;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// An injective encoding of canonical values: type-tagged and length-prefixed, null distinct from "", text by code unit (UTF-8 would fold lone surrogates
-/// into one another). Only ever hashed, never stored.
+/// An injective encoding of canonical values: type-tagged and length-prefixed, null distinct from "", text by code unit (UTF-8 would fold
+/// lone surrogates into one another). Only ever hashed, never stored.
 /// </summary>
 internal static class RecordEncoding
 {
@@ -57,7 +57,10 @@ internal static class RecordEncoding
         }
     }
 
-    /// <summary>The unkeyed 16-byte hash of a record as loaded; empty for none. Kept in memory and in ETags only: it says whether a row has changed, nothing else.</summary>
+    /// <summary>
+    /// The unkeyed 16-byte hash of a record as loaded; empty for none. Kept in memory and in ETags only: it says whether a row has changed,
+    /// nothing else.
+    /// </summary>
     public static byte[] ContentHash(Record? record)
     {
         if (record is null)

@@ -4,8 +4,8 @@ using Strangler.Mapping;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// What callers have instead of a repository: reads come from the side that leads, writes reach both. Entities know no versions, so what was loaded is
-/// remembered beside each instance, weakly.
+/// What callers have instead of a repository: reads come from the side that leads, writes reach both. Entities know no versions, so what
+/// was loaded is remembered beside each instance, weakly.
 /// </summary>
 public abstract class RepositoryWrapper<TEntity>(
     DualWriter writer, SideRepository<TEntity> legacy, SideRepository<TEntity> @new, IEntityConverter<TEntity> converter, string kind)
@@ -29,8 +29,9 @@ public abstract class RepositoryWrapper<TEntity>(
     }
 
     /// <summary>
-    /// Inserts an instance that was never loaded or stored, updates one that was. The same instance can be stored again. Throws <see cref="ConflictException"/> when it
-    /// is stale, or when it is new and its id is taken; otherwise as <see cref="DualWriter.WriteAsync"/>.
+    /// Inserts an instance that was never loaded or stored, updates one that was. The same instance can be stored again. Throws
+    /// <see cref="ConflictException"/> when it is stale, or when it is new and its id is taken; otherwise as
+    /// <see cref="DualWriter.WriteAsync"/>.
     /// </summary>
     public async Task StoreAsync(TEntity entity, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown")
     {
@@ -80,9 +81,10 @@ public abstract class RepositoryWrapper<TEntity>(
     {
         if (isNew && transaction.State.Row is not null)
         {
-            throw new ConflictException(key, "nothing (a new instance)", transaction.State.Version(transaction.State.Fence.DualEpoch).ToString());
+            throw new ConflictException(
+                key, "nothing (a new instance)", transaction.State.Version(transaction.State.Fence.DualEpoch).ToString());
         }
 
-        return await (lead == legacy ? legacy : @new).StoreAsync(transaction, entity, key, cancellationToken);
+        return await (lead.Store.Side == SideName.Legacy ? legacy : @new).StoreAsync(transaction, entity, key, cancellationToken);
     }
 }

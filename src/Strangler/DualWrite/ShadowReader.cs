@@ -7,8 +7,9 @@ using Strangler.Telemetry;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// Compares a sample of reads with the follower, off the callers' path: a bounded queue that drops when it is full, and one loop that owns it. A difference is
-/// only a suspect: both sides are read again a few times, and counts once two readings with the same versions on both sides disagree.
+/// Compares a sample of reads with the follower, off the callers' path: a bounded queue that drops when it is full, and one loop that owns
+/// it. A difference is only a suspect: both sides are read again a few times, and counts once two readings with the same versions on both
+/// sides disagree.
 /// </summary>
 public sealed class ShadowReader
 {
@@ -145,10 +146,15 @@ public sealed class ShadowReader
 
         return lead is null || follower is null
             ? lead is null && follower is null ? [] : ["(presence)"]
-            : [.. lead.Schema.Fields.Where(field => Differs(lead.Values[field.Ordinal], follower.Values[field.Ordinal])).Select(field => field.Name)];
+            :
+            [
+                .. lead.Schema.Fields.Where(field => Differs(lead.Values[field.Ordinal], follower.Values[field.Ordinal]))
+                    .Select(field => field.Name),
+            ];
     }
 
-    private static bool Differs(object? left, object? right) => left is not Hidden && right is not Hidden && !Record.ValuesEqual(left, right);
+    private static bool Differs(object? left, object? right) =>
+        left is not Hidden && right is not Hidden && !Record.ValuesEqual(left, right);
 
     private async Task TryStoreAsync(long epoch, long reads, List<ShadowMismatch> mismatches, CancellationToken cancellationToken)
     {

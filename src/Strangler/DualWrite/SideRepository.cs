@@ -4,9 +4,11 @@ namespace Strangler.DualWrite;
 
 /// <summary>
 /// A context's repository on one side. Its bare methods (<see cref="FindAsync"/>, <see cref="StoreAsync(TEntity, CancellationToken)"/>,
-/// <see cref="DeleteAsync"/>) know no stages, as if the side were alone: only the fence row is read and locked with them. Frontends go through the wrapper.
+/// <see cref="DeleteAsync"/>) know no stages, as if the side were alone: only the fence row is read and locked with them. Frontends go
+/// through the wrapper.
 /// </summary>
-public abstract class SideRepository<TEntity>(ISideStore store, IRecordLens lens, IEntityConverter<TEntity> converter, string kind) : ISideRepository
+public abstract class SideRepository<TEntity>(ISideStore store, IRecordLens lens, IEntityConverter<TEntity> converter, string kind)
+    : ISideRepository
     where TEntity : class
 {
     public ISideStore Store { get; } = store;

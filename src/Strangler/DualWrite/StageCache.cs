@@ -10,8 +10,8 @@ public sealed record StageHint(SideName Lead, FenceRow Fence)
 }
 
 /// <summary>
-/// What a process believes about the stage. Only a hint: every read and write checks the fence row of the side it speaks to in its own snapshot or
-/// transaction, and a stale hint costs a round trip, nothing else.
+/// What a process believes about the stage. Only a hint: every read and write checks the fence row of the side it speaks to in its own
+/// snapshot or transaction, and a stale hint costs a round trip, nothing else.
 /// </summary>
 public sealed class StageCache
 {
@@ -35,9 +35,9 @@ public sealed class StageCache
         ?? throw new SwitchingException(_sides.Context, TimeSpan.Zero);
 
     /// <summary>
-    /// Asks the fences, the believed lead's first: a side that says lead or switching is the lead, so in LegacyOnly the new side is not asked, and while new
-    /// leads legacy may be down. Finishes a flip that was decided but not promoted, and ends one whose deadline has passed. Null: a flip is between its
-    /// decision and its promotion.
+    /// Asks the fences, the believed lead's first: a side that says lead or switching is the lead, so in LegacyOnly the new side is not
+    /// asked, and while new leads legacy may be down. Finishes a flip that was decided but not promoted, and ends one whose deadline has
+    /// passed. Null: a flip is between its decision and its promotion.
     /// </summary>
     public async Task<StageHint?> RefreshAsync(CancellationToken cancellationToken)
     {
@@ -80,7 +80,8 @@ public sealed class StageCache
         }
     }
 
-    // What a refresh found replaces the hint whatever its epoch: after a database was restored from a backup, epochs are lower than those seen before.
+    // What a refresh found replaces the hint whatever its epoch: after a database was restored from a backup, epochs are lower than those
+    // seen before.
     private StageHint Set(SideName side, FenceRow row)
     {
         var hint = new StageHint(side, row);

@@ -3,9 +3,9 @@ using Strangler.Mapping;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// What one write does on the side that leads, inside its transaction: reads what <paramref name="transaction"/> has under lock, saves, and returns the
-/// public id with the record that the side holds afterwards (null: deleted). It may be called again when the transaction has to be repeated, and on the other
-/// side when a flip came in between.
+/// What one write does on the side that leads, inside its transaction: reads what <paramref name="transaction"/> has under lock, saves, and
+/// returns the public id with the record that the side holds afterwards (null: deleted). It may be called again when the transaction has to
+/// be repeated, and on the other side when a flip came in between.
 /// </summary>
 public delegate Task<(long Id, Record? Record)> LeadWrite(
     ISideRepository lead, ISideTransaction transaction, EntityKey key, CancellationToken cancellationToken);

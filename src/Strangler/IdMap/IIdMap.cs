@@ -1,6 +1,7 @@
 namespace Strangler.IdMap;
 
-/// <summary>The pairs (public id, new id) of one context on its new side. Written only by the transactions that write the new side's rows; never deleted.</summary>
+/// <summary>The pairs (public id, new id) of one context on its new side. Written only by the transactions that write the new side's rows;
+/// never deleted.</summary>
 public interface IIdMap
 {
     Task<long?> FindNewIdAsync(string kind, long publicId, CancellationToken cancellationToken);
@@ -9,15 +10,17 @@ public interface IIdMap
 }
 
 /// <summary>
-/// Public ids for creates while the new side leads: reserved ahead in legacy (so that legacy's own allotting never meets them), used up on the new side (so
-/// that creates work while legacy is down). PROTOCOL §3.
+/// Public ids for creates while the new side leads: reserved ahead in legacy (so that legacy's own allotting never meets them), used up on
+/// the new side (so that creates work while legacy is down). PROTOCOL §3.
 /// </summary>
 public interface IPublicIds
 {
-    /// <summary>Reserves at least <paramref name="count"/> ids in legacy, durably, and hands them to the new side. Returns the number reserved.</summary>
+    /// <summary>Reserves at least <paramref name="count"/> ids in legacy, durably, and hands them to the new side. Returns the number
+    /// reserved.</summary>
     Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken);
 
-    /// <summary>The next reserved id, from the new side alone. Throws <see cref="DualWrite.IdsExhaustedException"/>. Ids taken and not used become gaps.</summary>
+    /// <summary>The next reserved id, from the new side alone. Throws <see cref="DualWrite.IdsExhaustedException"/>. Ids taken and not used
+    /// become gaps.</summary>
     Task<long> TakeAsync(string kind, CancellationToken cancellationToken);
 
     /// <summary>Ids reserved and not taken.</summary>

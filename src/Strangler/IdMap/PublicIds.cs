@@ -12,7 +12,8 @@ public sealed record IdBlock(long FirstId, long LastId, int Step = 1)
 /// <summary>The legacy half of <see cref="IPublicIds"/>.</summary>
 public interface IIdBlocks
 {
-    /// <summary>Burns at least <paramref name="count"/> ids and records them as blocks, durably. A crash in between leaves a gap, never a block that is not burnt.</summary>
+    /// <summary>Burns at least <paramref name="count"/> ids and records them as blocks, durably. A crash in between leaves a gap, never a
+    /// block that is not burnt.</summary>
     Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken);
 
     /// <summary>All blocks ever recorded, in order.</summary>
@@ -40,7 +41,8 @@ public sealed class PublicIds(IIdBlocks legacy, IIdPool pool) : IPublicIds
     public async Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken)
     {
         var reserved = count > 0 ? await legacy.ReserveAsync(kind, count, cancellationToken).ConfigureAwait(false) : 0;
-        await pool.AddAsync(kind, await legacy.ListAsync(kind, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await pool.AddAsync(kind, await legacy.ListAsync(kind, cancellationToken).ConfigureAwait(false), cancellationToken)
+            .ConfigureAwait(false);
         return reserved;
     }
 

@@ -3,7 +3,8 @@ using Strangler.DualWrite;
 
 namespace Strangler.Journal;
 
-/// <summary>Holds back background work while the lead's journal is older than the limit: what is behind must catch up first. Asks at most once a second.</summary>
+/// <summary>Holds back background work while the lead's journal is older than the limit: what is behind must catch up first. Asks at most
+/// once a second.</summary>
 internal sealed class LagThrottle(ContextRuntime runtime, TimeSpan budget)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -14,7 +15,8 @@ internal sealed class LagThrottle(ContextRuntime runtime, TimeSpan budget)
     private TimeSpan _paused;
 
     /// <summary>
-    /// Returns once the lag is within the limit, or the budget for pauses is used up. Says why it waits, and null when it no longer does. Whoever comes while
+    /// Returns once the lag is within the limit, or the budget for pauses is used up. Says why it waits, and null when it no longer does.
+    /// Whoever comes while
     /// another waits, waits with it.
     /// </summary>
     public Task WaitAsync(SideName lead, Action<string?> say, CancellationToken cancellationToken)

@@ -14,8 +14,8 @@ public sealed record RelayPass(int Applied, int Superseded, int Failed, int Park
 }
 
 /// <summary>
-/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. Any number of processes may run one. Idle while
-/// there is no follower (LegacyOnly, NewOnly). No lock on the lead is held while the follower is spoken to.
+/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. Any number of processes may
+/// run one. Idle while there is no follower (LegacyOnly, NewOnly). No lock on the lead is held while the follower is spoken to.
 /// </summary>
 public sealed class Relay(ContextRuntime runtime)
 {
@@ -28,7 +28,8 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
 
     /// <summary>
-    /// Runs until cancelled, and owns what must run with it: the heartbeat and the shadow reads. Failures are logged and tried again; only cancellation ends it.
+    /// Runs until cancelled, and owns what must run with it: the heartbeat and the shadow reads. Failures are logged and tried again; only
+    /// cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -80,7 +81,8 @@ public sealed class Relay(ContextRuntime runtime)
         }
     }
 
-    // Null: nothing is due, or there is nothing to follow. The stage is taken from the fences each time: a relay that slept through a flip finds the other lead.
+    // Null: nothing is due, or there is nothing to follow. The stage is taken from the fences each time: a relay that slept through a flip
+    // finds the other lead.
     private async Task<RelayPass?> PassAsync(CancellationToken cancellationToken)
     {
         if (await runtime.Stage.RefreshAsync(cancellationToken) is not { } hint || !Stages.IsDual(hint.Stage))
@@ -96,11 +98,13 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         var queue = new Queue<JournalClaim>(claims);
-        var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(_ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
+        var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(
+            _ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
         return (await Task.WhenAll(lanes)).Aggregate(RelayPass.None, (left, right) => left + right);
     }
 
-    private async Task<RelayPass> LaneAsync(IJournal journal, SideName follower, Queue<JournalClaim> queue, CancellationToken cancellationToken)
+    private async Task<RelayPass> LaneAsync(
+        IJournal journal, SideName follower, Queue<JournalClaim> queue, CancellationToken cancellationToken)
     {
         var pass = RelayPass.None;
         while (Next(queue) is { } claim)
@@ -133,7 +137,8 @@ public sealed class Relay(ContextRuntime runtime)
                     return new RelayPass(0, 1, 0, 0);
                 default:
                     // A flip is in its last steps, or over. If it is aborted, this side's journal is drained again.
-                    await journal.FailAsync(claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
+                    await journal.FailAsync(
+                        claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
                     return new RelayPass(0, 0, 1, 0);
             }
         }

@@ -28,7 +28,8 @@ public sealed class CompiledMapping
     private readonly int _extras;
 
     internal CompiledMapping(
-        RecordSchema schema, IRecordLens legacy, IRecordLens @new, IReadOnlyDictionary<string, string[]> extrasOfField, IEnumerable<string> harmlessExtras,
+        RecordSchema schema, IRecordLens legacy, IRecordLens @new, IReadOnlyDictionary<string, string[]> extrasOfField,
+            IEnumerable<string> harmlessExtras,
         int extras, MappingExplanation explanation)
     {
         Schema = schema;
@@ -47,7 +48,8 @@ public sealed class CompiledMapping
     /// <summary>Version of the mapping file: raised with every change of meaning.</summary>
     public int Version => Schema.MappingVersion;
 
-    /// <summary>The zone that legacy's naive times are in. They stay naive on the new side: in the repeated hour of autumn converting would guess.</summary>
+    /// <summary>The zone that legacy's naive times are in. They stay naive on the new side: in the repeated hour of autumn converting
+    /// would guess.</summary>
     public required TimeZoneInfo TimeZone { get; init; }
 
     /// <summary>Null when other programs write, too: then capture must be installed.</summary>
@@ -75,7 +77,8 @@ public sealed class CompiledMapping
     public MappingExplanation Explain() => Explanation;
 
     /// <summary>
-    /// The record with a field changed as a domain changes it: raw legacy values that the old value could not express (a copy that disagreed, an
+    /// The record with a field changed as a domain changes it: raw legacy values that the old value could not express (a copy that
+    /// disagreed, an
     /// amount that was none) are given up with it. <see cref="Record.With"/> would keep them, and legacy would refuse the pair.
     /// </summary>
     public Record Change(Record record, string field, object? value)
@@ -94,7 +97,8 @@ public sealed class CompiledMapping
 
     private Record WithoutExtras(Record record, Func<string, bool> isUnwanted)
     {
-        if (_extras < 0 || record.Values[_extras] is not RecordList { Count: > 0 } list || !list.Rows.Any(row => isUnwanted((string)row[0]!)))
+        if (_extras < 0 || record.Values[_extras] is not RecordList { Count: > 0 } list
+            || !list.Rows.Any(row => isUnwanted((string)row[0]!)))
         {
             return record;
         }

@@ -12,7 +12,8 @@ namespace Strangler.Mapping;
 /// <param name="Codes">Legacy code and English value; empty for others.</param>
 /// <param name="Notes">What else there is to know: copies, defaults, what is hidden.</param>
 public sealed record ExplainedField(
-    string Field, string Type, string Legacy, string Format, string New, bool Personal, IReadOnlyList<(string Legacy, string English)> Codes,
+    string Field, string Type, string Legacy, string Format, string New, bool Personal,
+        IReadOnlyList<(string Legacy, string English)> Codes,
     IReadOnlyList<string> Notes);
 
 /// <summary>A converter in its own words.</summary>
@@ -40,7 +41,8 @@ public sealed record MappingExplanation(
         foreach (var field in Fields)
         {
             var kind = field.Format.Length == 0 ? field.Type : $"{field.Type} ({field.Format})";
-            text.AppendLine($"{field.Legacy.PadRight(legacy)}  {(field.Field + (field.Personal ? " *" : "")).PadRight(english)}  {kind.PadRight(type)}  {field.New}");
+            var name = field.Personal ? field.Field + " *" : field.Field;
+            text.AppendLine($"{field.Legacy.PadRight(legacy)}  {name.PadRight(english)}  {kind.PadRight(type)}  {field.New}");
             foreach (var code in field.Codes)
             {
                 text.AppendLine($"{"".PadRight(legacy)}    '{code.Legacy}' = {code.English}");
@@ -55,7 +57,8 @@ public sealed record MappingExplanation(
         text.AppendLine().AppendLine("* personal data");
         foreach (var converter in Converters)
         {
-            text.AppendLine().AppendLine($"{converter.Name}: {string.Join(", ", converter.Fields)}  from  {string.Join(", ", converter.Places)}");
+            text.AppendLine().Append(converter.Name).Append(": ").AppendJoin(", ", converter.Fields).Append("  from  ");
+            text.AppendJoin(", ", converter.Places).AppendLine();
             text.AppendLine($"  {converter.Description}");
         }
 

@@ -32,7 +32,8 @@ public sealed class MappingVerification
     /// <summary>Rows that the new side cannot hold, by field. They would be parked by a backfill.</summary>
     public IReadOnlyDictionary<string, long> RefusedByNew => NewCounts;
 
-    /// <summary>Trial changes that legacy refused, by field. A refusal is lawful; a field with nothing but refusals is suspicious.</summary>
+    /// <summary>Trial changes that legacy refused, by field. A refusal is lawful; a field with nothing but refusals is
+    /// suspicious.</summary>
     public IReadOnlyDictionary<string, long> TrialsRefused => TrialCounts;
 
     public long Violations { get; internal set; }
@@ -54,7 +55,8 @@ public sealed class MappingVerification
 }
 
 /// <summary>
-/// Checks the laws of a mapping on real rows: nothing is written. Each row is read, put back, changed on trial (several fields, values at the limits of their
+/// Checks the laws of a mapping on real rows: nothing is written. Each row is read, put back, changed on trial (several fields, values at
+/// the limits of their
 /// types), changed back, and carried to the new side and back. Memory does not grow with the rows.
 /// </summary>
 /// <param name="mapping">The mapping.</param>
@@ -67,7 +69,8 @@ public sealed class MappingVerifier(CompiledMapping mapping, int seed = 1, int t
 
     /// <summary>Reads the stream to its end.</summary>
     public async Task<MappingVerification> RunAsync(
-        IAsyncEnumerable<(long Id, AggregateRow Row)> rows, IProgress<MappingVerificationProgress>? progress, CancellationToken cancellationToken)
+        IAsyncEnumerable<(long Id, AggregateRow Row)> rows, IProgress<MappingVerificationProgress>? progress,
+            CancellationToken cancellationToken)
     {
         var result = new MappingVerification();
         var mutators = Enumerable.Range(0, trials).Select(trial => new RecordMutator(mapping, HashCode.Combine(seed, trial))).ToArray();

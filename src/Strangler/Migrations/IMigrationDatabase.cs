@@ -7,7 +7,8 @@ namespace Strangler.Migrations;
 /// <param name="Name">The file's name.</param>
 /// <param name="Checksum">Of the whole file when it was last worked on.</param>
 /// <param name="Started">The last step that was begun (1, 2 …).</param>
-/// <param name="Done">The last step that is known to have happened. Less than <paramref name="Started"/>: that step may or may not have happened.</param>
+/// <param name="Done">The last step that is known to have happened. Less than <paramref name="Started"/>: that step may or may not have
+/// happened.</param>
 /// <param name="DonePrefix">Checksum of the steps up to <paramref name="Done"/>.</param>
 /// <param name="Steps">Number of steps.</param>
 public sealed record MigrationRecord(string Context, string Name, string Checksum, int Started, int Done, string DonePrefix, int Steps)
@@ -30,7 +31,8 @@ public interface IMigrationDatabase
     /// <summary>What is recorded; empty when nothing was ever applied. Writes nothing.</summary>
     Task<IReadOnlyList<MigrationRecord>> ReadRecordsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The only way to write. Throws <see cref="MigrationException"/> ("already running") when another run holds the lock for longer than <paramref name="wait"/>.</summary>
+    /// <summary>The only way to write. Throws <see cref="MigrationException"/> ("already running") when another run holds the lock for
+    /// longer than <paramref name="wait"/>.</summary>
     Task<IMigrationSession> LockAsync(TimeSpan wait, CancellationToken cancellationToken);
 }
 
@@ -38,8 +40,9 @@ public interface IMigrationDatabase
 public interface IMigrationSession : IAsyncDisposable
 {
     /// <summary>
-    /// Executes one step and records it as done. <paramref name="mayHaveHappened"/>: an earlier run began it and died; if the database shows that it has happened it counts as done.
-    /// On failure the step is recorded as not begun when the database has said that it did not happen.
+    /// Executes one step and records it as done. <paramref name="mayHaveHappened"/>: an earlier run began it and died; if the database
+    /// shows that it has happened it counts as done. On failure the step is recorded as not begun when the database has said that it did
+    /// not happen.
     /// </summary>
     Task ApplyStepAsync(MigrationFile file, int step, bool mayHaveHappened, CancellationToken cancellationToken);
 

@@ -2,7 +2,8 @@ using System.Text.RegularExpressions;
 
 namespace Strangler.Migrations;
 
-/// <summary>The migration files of all contexts for one store (<c>mysql</c>, <c>postgres</c>, <c>mongo</c>), in the order in which they are applied.</summary>
+/// <summary>The migration files of all contexts for one store (<c>mysql</c>, <c>postgres</c>, <c>mongo</c>), in the order in which they are
+/// applied.</summary>
 public sealed partial class MigrationCatalog
 {
     /// <summary>The folder of the side tables; it comes before every context.</summary>
@@ -16,8 +17,8 @@ public sealed partial class MigrationCatalog
     public IReadOnlyList<MigrationFile> Files { get; }
 
     /// <summary>
-    /// Reads <c>&lt;folder&gt;/&lt;context&gt;/&lt;store&gt;/NNNN_name.&lt;extension&gt;</c>. Throws <see cref="MigrationException"/> with every error: names that
-    /// do not fit, a number used twice, unknown sides, and what <paramref name="lint"/> says of each step.
+    /// Reads <c>&lt;folder&gt;/&lt;context&gt;/&lt;store&gt;/NNNN_name.&lt;extension&gt;</c>. Throws <see cref="MigrationException"/> with
+    /// every error: names that do not fit, a number used twice, unknown sides, and what <paramref name="lint"/> says of each step.
     /// </summary>
     public static async Task<MigrationCatalog> ReadAsync(
         string folder, string store, Func<string, string?> lint, CancellationToken cancellationToken, string extension = "sql")

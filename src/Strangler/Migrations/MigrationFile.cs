@@ -14,7 +14,8 @@ public enum MigrationSides
 }
 
 /// <summary>
-/// A file <c>migrations/&lt;context&gt;/&lt;store&gt;/NNNN_name.sql</c>: steps of one statement each, separated by lines <c>-- step</c>. Once applied it is never edited.
+/// A file <c>migrations/&lt;context&gt;/&lt;store&gt;/NNNN_name.sql</c>: steps of one statement each, separated by lines <c>-- step</c>.
+/// Once applied it is never edited.
 /// </summary>
 /// <param name="Context">The folder's context; <c>strangler</c> holds the side tables.</param>
 /// <param name="Name">The file's name without its extension; files of a context are applied in its order.</param>

@@ -35,7 +35,8 @@ public sealed record TargetStatus(string Database, SideName Side, IReadOnlyList<
     public IEnumerable<MigrationItem> Open => Items.Where(item => item.State is MigrationState.Pending or MigrationState.Partial);
 }
 
-/// <summary>All databases. What the CLI shows for <c>migrate --status</c> and <c>--dry-run</c>; the steps still to come are in the items' files.</summary>
+/// <summary>All databases. What the CLI shows for <c>migrate --status</c> and <c>--dry-run</c>; the steps still to come are in the items'
+/// files.</summary>
 public sealed record MigrationStatus(IReadOnlyList<TargetStatus> Targets)
 {
     public bool IsUpToDate => Targets.All(target => target.Problems.Count == 0 && !target.Open.Any());
@@ -47,15 +48,16 @@ public sealed record MigrationStatus(IReadOnlyList<TargetStatus> Targets)
 public sealed record MigrationProgress(string Database, string Context, string Name, int Step, int Steps);
 
 /// <summary>
-/// Applies migrations across contexts, sides and stores with one command. A killed run is resumed by the next one; two at once exclude each other;
-/// an edited or missing applied file stops everything before anything is written.
+/// Applies migrations across contexts, sides and stores with one command. A killed run is resumed by the next one; two at once exclude each
+/// other; an edited or missing applied file stops everything before anything is written.
 /// </summary>
 public sealed class MigrationRunner(IReadOnlyList<MigrationTarget> targets)
 {
     /// <summary>How long a run waits for another one that holds a database's lock; default 10 s.</summary>
     public TimeSpan LockWait { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How things stand; writes nothing. It is also the plan: what is pending or partial would be applied, in this order.</summary>
+    /// <summary>How things stand; writes nothing. It is also the plan: what is pending or partial would be applied, in this
+    /// order.</summary>
     public async Task<MigrationStatus> StatusAsync(CancellationToken cancellationToken)
     {
         List<TargetStatus> all = [];
@@ -68,7 +70,8 @@ public sealed class MigrationRunner(IReadOnlyList<MigrationTarget> targets)
     }
 
     /// <summary>Applies what is open on every database; returns how things stand afterwards.</summary>
-    /// <exception cref="MigrationException">A problem on any database (nothing was written then), another run, or a step that failed.</exception>
+    /// <exception cref="MigrationException">A problem on any database (nothing was written then), another run, or a step that
+    /// failed.</exception>
     public async Task<MigrationStatus> ApplyAsync(IProgress<MigrationProgress>? progress, CancellationToken cancellationToken)
     {
         var before = await StatusAsync(cancellationToken).ConfigureAwait(false);
@@ -109,16 +112,19 @@ public sealed class MigrationRunner(IReadOnlyList<MigrationTarget> targets)
     {
         var problems = await target.Database.PreflightAsync(cancellationToken).ConfigureAwait(false);
         var items = Items(target, await target.Database.ReadRecordsAsync(cancellationToken).ConfigureAwait(false)).ToList();
-        return new TargetStatus(target.Database.Display, target.Side, items.ConvertAll(item => item.Item), [.. problems, .. Problems(items)]);
+        return new TargetStatus(target.Database.Display, target.Side, items.ConvertAll(item => item.Item),
+            [.. problems, .. Problems(items)]);
     }
 
-    private static IEnumerable<(MigrationItem Item, MigrationRecord? Record)> Items(MigrationTarget target, IReadOnlyList<MigrationRecord> records)
+    private static IEnumerable<(MigrationItem Item, MigrationRecord? Record)> Items(MigrationTarget target,
+        IReadOnlyList<MigrationRecord> records)
     {
         var known = records.ToDictionary(record => (record.Context, record.Name));
         foreach (var file in target.Catalog.Files.Where(file => IsFor(target, file.Context) && file.AppliesTo(target.Side)))
         {
             known.Remove((file.Context, file.Name), out var record);
-            yield return (new MigrationItem(file.Context, file.Name, StateOf(file, record), record?.Done ?? 0, file.Steps.Count, file), record);
+            yield return (new MigrationItem(file.Context, file.Name, StateOf(file, record), record?.Done ?? 0, file.Steps.Count, file),
+                record);
         }
 
         foreach (var record in known.Values.Where(record => IsFor(target, record.Context)))
@@ -137,7 +143,8 @@ public sealed class MigrationRunner(IReadOnlyList<MigrationTarget> targets)
         _ => MigrationState.Partial,
     };
 
-    private static bool IsFor(MigrationTarget target, string context) => context == MigrationCatalog.SideTables || target.Contexts.Contains(context);
+    private static bool IsFor(MigrationTarget target, string context) => context == MigrationCatalog.SideTables
+        || target.Contexts.Contains(context);
 
     private static List<string> Problems(IEnumerable<(MigrationItem Item, MigrationRecord? Record)> items) =>
         items.Select(item => item.Item).Where(item => item.State is MigrationState.Edited or MigrationState.Missing)

@@ -5,7 +5,8 @@ using Strangler.Mapping;
 namespace Strangler.Reconciliation;
 
 /// <summary>
-/// The table of PROTOCOL §8 as a pure function of one observation. Its order: who cannot be read, who is behind, who is ahead, who is missing, what differs.
+/// The table of PROTOCOL §8 as a pure function of one observation. Its order: who cannot be read, who is behind, who is ahead, who is
+/// missing, what differs.
 /// </summary>
 internal sealed class Classifier
 {
@@ -21,7 +22,8 @@ internal sealed class Classifier
     /// <param name="hash">Keyed hashes of a record's fields, 8 bytes each.</param>
     /// <param name="explained">Ordinals of the fields with an unexpired declared difference.</param>
     /// <param name="lagLimit">From this age on, a journal row is lag.</param>
-    /// <param name="backfilled">Whether the backfill of this dual epoch is complete: a legacy row that the new side has never heard of then came past capture.</param>
+    /// <param name="backfilled">Whether the backfill of this dual epoch is complete: a legacy row that the new side has never heard of then
+    /// came past capture.</param>
     public Classifier(IRecordLens legacyLens, Func<Record, byte[]> hash, HashSet<int> explained, TimeSpan lagLimit, bool backfilled)
     {
         _legacyLens = legacyLens;
@@ -67,13 +69,15 @@ internal sealed class Classifier
         if (owesOwn && version.Counter > 0)
         {
             return Finding.Of(
-                Verdict.LostObligation, $"the lead is at {version}, the follower has accepted {Accepted(follower)}, and no journal row says so");
+                Verdict.LostObligation,
+                $"the lead is at {version}, the follower has accepted {Accepted(follower)}, and no journal row says so");
         }
 
         return owesForeign && pair.New.Entity is { } accepted && accepted.Version.Epoch >= pair.DualEpoch
             ? Finding.Of(
                 Verdict.LostObligation,
-                $"another program's write {pair.Legacy.ForeignSeq} to legacy, accepted up to {pair.New.ForeignSeq}, and no journal row says so")
+                $"another program's write {pair.Legacy.ForeignSeq} to legacy is not accepted (only up to {pair.New.ForeignSeq}), "
+                + "and no journal row says so")
             : null;
     }
 
@@ -101,7 +105,8 @@ internal sealed class Classifier
         }
 
         return pair.New.ForeignSeq > pair.Legacy.ForeignSeq
-            ? Finding.Of(Verdict.Regression, $"the new side has accepted legacy's write {pair.New.ForeignSeq}, legacy is at {pair.Legacy.ForeignSeq}")
+            ? Finding.Of(Verdict.Regression,
+                $"the new side has accepted legacy's write {pair.New.ForeignSeq}, legacy is at {pair.Legacy.ForeignSeq}")
             : null;
     }
 
@@ -128,7 +133,8 @@ internal sealed class Classifier
         // Map rows are never deleted: with none, the new side has never had the entity.
         if (_backfilled && pair.NewId is null && pair.Legacy.Entity is null && pair.New.Entity is null)
         {
-            return Finding.Of(Verdict.Uncaptured, "inserted into legacy past capture: the new side has never had it, and the backfill is complete");
+            return Finding.Of(Verdict.Uncaptured,
+                "inserted into legacy past capture: the new side has never had it, and the backfill is complete");
         }
 
         return Finding.Of(Verdict.MissingInNew, pair.NewId is null ? "no map row" : "its map row points to a row that is not there");
@@ -136,7 +142,8 @@ internal sealed class Classifier
 
     private static Finding MissingInLegacy(PairView pair, SideName lead)
     {
-        // An accepted state proves that legacy had the row once; only a delete that capture did not see leaves neither tombstone nor version behind.
+        // An accepted state proves that legacy had the row once; only a delete that capture did not see leaves neither tombstone nor
+        // version behind.
         var hadItOnce = pair.New.Entity is { Tombstone: false } accepted && accepted.Version.Epoch >= pair.DualEpoch
             && (lead == SideName.Legacy || pair.Legacy.Entity is not null || accepted.Version.Counter == 0);
         if (hadItOnce && !pair.Legacy.Tombstone)
@@ -170,8 +177,10 @@ internal sealed class Classifier
     }
 
     /// <summary>
-    /// Ordinals of the fields in which the records contradict each other. A field that legacy hides contradicts when an apply of legacy's state would change it
-    /// (<see cref="RecordMerge"/>): its value rests on other evidence than legacy has now. Resting on the same, but richer, it only sets <paramref name="richer"/>.
+    /// Ordinals of the fields in which the records contradict each other. A field that legacy hides contradicts when an apply of legacy's
+    /// state would change it
+    /// (<see cref="RecordMerge"/>): its value rests on other evidence than legacy has now. Resting on the same, but richer, it only sets
+    /// <paramref name="richer"/>.
     /// </summary>
     public static List<int> Differing(Record legacy, Record @new, IRecordLens legacyLens, out bool richer)
     {
@@ -210,7 +219,8 @@ internal sealed class Classifier
         return differing ?? [];
     }
 
-    // The hashes of the last accepted state tell which side has moved away from it. Both sides stored the same ones; legacy has none for rows that only the
+    // The hashes of the last accepted state tell which side has moved away from it. Both sides stored the same ones; legacy has none for
+    // rows that only the
     // backfill touched. Hashes of another mapping version match neither side, and then nobody can tell.
     private (Verdict Verdict, string Note) WhoChanged(PairView pair, SideName lead, List<int> fields)
     {

@@ -1,6 +1,7 @@
 namespace Strangler.Reconciliation;
 
-/// <summary>What <see cref="Classifier"/> says of one observation of both sides; a fact only once it has been seen twice (PROTOCOL §8.4).</summary>
+/// <summary>What <see cref="Classifier"/> says of one observation of both sides; a fact only once it has been seen twice (PROTOCOL
+/// §8.4).</summary>
 /// <param name="Verdict">Null: neither side has the entity and neither should; not counted as an entity.</param>
 /// <param name="Fields">Ordinals of the fields that differ and that nobody has declared.</param>
 /// <param name="Explained">Ordinals of the fields that differ as declared.</param>
@@ -14,7 +15,8 @@ internal sealed record Finding(Verdict? Verdict, IReadOnlyList<int> Fields, IRea
 
     public static Finding Of(Verdict verdict, string note) => new(verdict, [], [], note);
 
-    /// <summary>Whether one observation suffices: equal versions name the same state, so these can't be an accident of two snapshots.</summary>
+    /// <summary>Whether one observation suffices: equal versions name the same state, so these can't be an accident of two
+    /// snapshots.</summary>
     public bool IsFinal => Verdict is null or Reconciliation.Verdict.Matched or Reconciliation.Verdict.Explained
         or Reconciliation.Verdict.NotComparable or Reconciliation.Verdict.Unreadable;
 

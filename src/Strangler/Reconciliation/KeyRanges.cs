@@ -12,7 +12,8 @@ internal readonly record struct KeyRange(long From, long To, int Deferrals = 0);
 internal static class KeyRanges
 {
     /// <summary>
-    /// Equal slices of the union of both sides' bounds. The first begins at or below every id and the last has no end, so that what lies before the first, in gaps
+    /// Equal slices of the union of both sides' bounds. The first begins at or below every id and the last has no end, so that what lies
+    /// before the first, in gaps
     /// and beyond the last, and what is born meanwhile, is seen.
     /// </summary>
     public static IReadOnlyList<KeyRange> Of(ReconciliationScope scope, KeyBounds legacy, KeyBounds @new, int slices)

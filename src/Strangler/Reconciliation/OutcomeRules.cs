@@ -6,8 +6,10 @@ public static class OutcomeRules
     /// <summary>The exit code of a run that could not be carried out.</summary>
     public const int CouldNotRun = 2;
 
-    /// <summary>Whether the verdict makes a run <see cref="ReconciliationOutcome.Drift"/>. An unreadable row does unless its quarantine entry is signed off.</summary>
-    public static bool IsDrift(Verdict verdict) => verdict is Verdict.Drift or Verdict.LostObligation or Verdict.Regression or Verdict.MissingInNew
+    /// <summary>Whether the verdict makes a run <see cref="ReconciliationOutcome.Drift"/>. An unreadable row does unless its quarantine
+    /// entry is signed off.</summary>
+    public static bool IsDrift(Verdict verdict) =>
+        verdict is Verdict.Drift or Verdict.LostObligation or Verdict.Regression or Verdict.MissingInNew
         or Verdict.MissingInLegacy or Verdict.Unmapped or Verdict.Uncaptured or Verdict.Unreadable;
 
     /// <summary>Whether the verdict leaves the question open.</summary>

@@ -12,7 +12,8 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
 
     private readonly TransientRetry _retry = new(runtime.Time, 6, TimeSpan.FromMilliseconds(200));
 
-    /// <summary>The context's lead. Throws <see cref="WrongStageException"/> where there are no two sides to compare, and asks the new side only where there are.</summary>
+    /// <summary>The context's lead. Throws <see cref="WrongStageException"/> where there are no two sides to compare, and asks the new side
+    /// only where there are.</summary>
     public async Task<(SideName Lead, FenceRow Fence)> RequireDualAsync(string operation, CancellationToken cancellationToken)
     {
         var legacy = await runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
@@ -25,7 +26,8 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
         return @new.AnswersReads ? (SideName.New, Check(operation, @new)) : throw new SwitchingException(runtime.Context, TimeSpan.Zero);
     }
 
-    /// <summary>Where the next chunk ends: about <paramref name="rows"/> entities of the side that is denser there. Null: nothing at or beyond on either side.</summary>
+    /// <summary>Where the next chunk ends: about <paramref name="rows"/> entities of the side that is denser there. Null: nothing at or
+    /// beyond on either side.</summary>
     public async Task<long?> ChunkEndAsync(long from, int rows, CancellationToken cancellationToken)
     {
         var legacy = runtime.Sides.Legacy.Store.ChunkEndAsync(kind.Name, from, rows, cancellationToken);
@@ -113,7 +115,8 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
         return (await legacy, await @new);
     }
 
-    private List<PairView> Join(RangeSnapshot legacy, RangeSnapshot @new, SideName? lead, FenceRow fence, (DateTime Legacy, DateTime New) clocks)
+    private List<PairView> Join(
+        RangeSnapshot legacy, RangeSnapshot @new, SideName? lead, FenceRow fence, (DateTime Legacy, DateTime New) clocks)
     {
         var pairs = new List<PairView>(Math.Max(legacy.Items.Count, @new.Items.Count));
         var (i, j) = (0, 0);
@@ -140,5 +143,6 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
 
     private FenceRow Check(string operation, FenceRow fence) => Stages.IsDual(fence.Stage)
         ? fence
-        : throw new WrongStageException(runtime.Context, operation, fence.Stage, "two sides that are both kept up (DualWrite, ShadowRead or NewLeads)");
+        : throw new WrongStageException(runtime.Context, operation, fence.Stage,
+            "two sides that are both kept up (DualWrite, ShadowRead or NewLeads)");
 }

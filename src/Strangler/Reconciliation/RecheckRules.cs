@@ -31,8 +31,10 @@ internal static class RecheckRules
             return passed;
         }
 
-        // Nothing moved on either side from the end of the first observation to the beginning of the second, so at that moment both held what was read: the
-        // disagreement is real. The verdict must repeat, too: a journal row that vanishes between the reads may have been settled after the follower was read.
+        // Nothing moved on either side from the end of the first observation to the beginning of the second, so at that moment both held
+        // what was read: the
+        // disagreement is real. The verdict must repeat, too: a journal row that vanishes between the reads may have been settled after the
+        // follower was read.
         if (!finding.IsBehind && now.SameStateAs(before) && classify(before).Verdict == finding.Verdict)
         {
             return finding;
@@ -43,7 +45,8 @@ internal static class RecheckRules
             : Finding.Of(Verdict.InFlight, KeptChanging);
     }
 
-    // A hot key's follower may never be read level with its lead. But when it now holds the version that the lead had in the earlier observation, those two
+    // A hot key's follower may never be read level with its lead. But when it now holds the version that the lead had in the earlier
+    // observation, those two
     // name one state and can be compared; what the lead did since is the next state's affair.
     private static Finding? MatchedInPassing(PairView before, PairView now, Func<PairView, Finding> classify)
     {
@@ -54,12 +57,14 @@ internal static class RecheckRules
 
         var crossed = now.Lead == DualWrite.SideName.Legacy ? now with { Legacy = before.Legacy } : now with { New = before.New };
         var (lead, follower) = (crossed.Of(crossed.Lead!.Value), crossed.Of(DualWrite.Stages.Other(crossed.Lead.Value)));
-        if (lead.Entity is null || follower.Entity is null || lead.Entity.Version != follower.Entity.Version || lead.ForeignSeq != follower.ForeignSeq)
+        if (lead.Entity is null || follower.Entity is null
+            || lead.Entity.Version != follower.Entity.Version || lead.ForeignSeq != follower.ForeignSeq)
         {
             return null;
         }
 
         var finding = classify(crossed);
-        return finding.Verdict is Verdict.Matched or Verdict.Explained or Verdict.NotComparable ? finding with { Note = "while it kept changing" } : null;
+        return finding.Verdict is Verdict.Matched or Verdict.Explained or Verdict.NotComparable
+            ? finding with { Note = "while it kept changing" } : null;
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -5,13 +6,15 @@ using Strangler.Mapping;
 namespace Strangler.Reconciliation;
 
 /// <summary>
-/// Compares the two sides of a context (PROTOCOL §8). A quiet system and one under full write load give the same report: a difference is only a suspect until two
+/// Compares the two sides of a context (PROTOCOL §8). A quiet system and one under full write load give the same report: a difference is
+/// only a suspect until two
 /// observations, between which nothing moved, agree on it.
 /// </summary>
 public sealed class Reconciler
 {
     private readonly ContextRuntime _runtime;
     private readonly ReconciliationOptions _options;
+    private readonly ILogger _log;
 
     /// <param name="runtime">The context.</param>
     /// <param name="options">Validated here; not to be changed afterwards.</param>
@@ -20,6 +23,7 @@ public sealed class Reconciler
         options.Validate();
         _runtime = runtime;
         _options = options;
+        _log = runtime.Loggers.CreateLogger<Reconciler>();
     }
 
     /// <summary>
@@ -36,12 +40,29 @@ public sealed class Reconciler
         var began = await history.UtcNowAsync(cancellationToken);
         var classifier = await CreateClassifierAsync(_runtime, kind, _options, start.Fence, began, cancellationToken);
         var run = await history.BeginAsync(scope.IsFull, scope.ToString(), cancellationToken);
+        _log.RunBegan(_runtime.Context, run, scope.ToString());
         var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, progress);
         await pass.RunAsync(cancellationToken);
         var ended = await history.UtcNowAsync(cancellationToken);
         var report = Report(scope, run, began, ended, pass, kind);
         await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
+        Alarm(report);
         return report;
+    }
+
+    private void Alarm(ReconciliationReport report)
+    {
+        var counts = report.Counts;
+        _log.RunEnded(report.Context, report.RunId, OutcomeRules.Name(report.Outcome), report.Entities, counts[Verdict.Matched]);
+        if (counts[Verdict.LostObligation] > 0)
+        {
+            _log.ObligationsLost(report.Context, counts[Verdict.LostObligation], report.RunId);
+        }
+
+        if (counts[Verdict.Uncaptured] > 0)
+        {
+            _log.Uncaptured(report.Context, counts[Verdict.Uncaptured], report.RunId);
+        }
     }
 
     internal static async Task<Classifier> CreateClassifierAsync(

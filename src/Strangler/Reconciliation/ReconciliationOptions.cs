@@ -23,7 +23,8 @@ public sealed class ReconciliationOptions
     /// <summary>Re-checks after which a key that still moves is left open. 1 to 20; default 5.</summary>
     public int Rechecks { get; set; } = 5;
 
-    /// <summary>Suspects held at a time, with their records. When they are full, the chunk is put off and read anew. 1 to 1,000,000; default 5,000.</summary>
+    /// <summary>Suspects held at a time, with their records. When they are full, the chunk is put off and read anew. 1 to 1,000,000;
+    /// default 5,000.</summary>
     public int MaxSuspects { get; set; } = 5000;
 
     /// <summary>Samples kept per verdict. 0 to 10,000; default 20.</summary>
@@ -36,7 +37,8 @@ public sealed class ReconciliationOptions
     public int MaxUnmapped { get; set; } = 1000;
 
     /// <summary>
-    /// How long a run pauses in all while the lead's journal is older than the lag limit; then it goes on, since lag that does not pass must be reported.
+    /// How long a run pauses in all while the lead's journal is older than the lag limit; then it goes on, since lag that does not pass
+    /// must be reported.
     /// 0 to 1 day; default 5 minutes.
     /// </summary>
     public TimeSpan PauseForLag { get; set; } = TimeSpan.FromMinutes(5);

@@ -8,7 +8,8 @@ using Strangler.Mapping;
 namespace Strangler.Reconciliation;
 
 /// <summary>
-/// One run: walkers compare key ranges side by side, one loop re-checks what they suspect. What both have settled is added up in one tally; memory is bounded by
+/// One run: walkers compare key ranges side by side, one loop re-checks what they suspect. What both have settled is added up in one tally;
+/// memory is bounded by
 /// the chunks being read and the suspects held.
 /// </summary>
 internal sealed class ReconciliationPass
@@ -200,7 +201,8 @@ internal sealed class ReconciliationPass
             : null;
 
     /// <summary>
-    /// Hands suspects to the re-check. False: there is no room, the whole chunk counts for nothing and is read anew later, when most of them have passed by
+    /// Hands suspects to the re-check. False: there is no room, the whole chunk counts for nothing and is read anew later, when most of
+    /// them have passed by
     /// themselves. A chunk put off too often waits for room instead.
     /// </summary>
     private async Task<bool> HandOverAsync(KeyRange chunk, List<Suspect> suspects, CancellationToken cancellationToken)

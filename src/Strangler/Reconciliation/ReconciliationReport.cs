@@ -72,7 +72,8 @@ public sealed class ReconciliationReport
     /// <summary>How many of the unreadable entities are signed off in the quarantine.</summary>
     public required long SignedOff { get; init; }
 
-    /// <summary>Entities, whatever their verdict, with values on the new side that legacy cannot express: what a rollback would leave behind.</summary>
+    /// <summary>Entities, whatever their verdict, with values on the new side that legacy cannot express: what a rollback would leave
+    /// behind.</summary>
     public required long RicherInNew { get; init; }
 
     /// <summary>Re-checks made.</summary>
@@ -98,9 +99,12 @@ public sealed class ReconciliationReport
     public TimeSpan Duration => EndedUtc - BeganUtc;
 
     /// <summary>
-    /// The report as JSON; names and meanings are stable, new ones may be added. <c>run_id, context, kind, scope, full, outcome, exit_code, began_utc,
-    /// ended_utc, stage, lead, legacy_rows, new_rows, entities, deleted, counts {verdict: n}, fields {field: n}, declared [{field, owner, reason, until, hits,
-    /// expired}], signed_off, richer_in_new, rechecks, hot_keys, deferred_chunks, samples [{id, new_id, verdict, note, fields [{field, legacy, new}]}],
+    /// The report as JSON; names and meanings are stable, new ones may be added. <c>run_id, context, kind, scope, full, outcome, exit_code,
+    /// began_utc,
+    /// ended_utc, stage, lead, legacy_rows, new_rows, entities, deleted, counts {verdict: n}, fields {field: n}, declared [{field, owner,
+    /// reason, until, hits,
+    /// expired}], signed_off, richer_in_new, rechecks, hot_keys, deferred_chunks, samples [{id, new_id, verdict, note, fields [{field,
+    /// legacy, new}]}],
     /// differing_ids, truncated</c>. Times are ISO 8601 in UTC; verdicts and stages are lower snake case.
     /// </summary>
     public string ToJson()

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
@@ -47,7 +48,8 @@ public sealed record RepairResult(bool DryRun, IReadOnlyDictionary<RepairOutcome
 }
 
 /// <summary>
-/// Copies the lead's state of given keys to the follower, by the same path and locks as every apply, and only where both sides still are at what was looked at: a
+/// Copies the lead's state of given keys to the follower, by the same path and locks as every apply, and only where both sides still are at
+/// what was looked at: a
 /// write that comes in between stands. Every attempt is in the audit trail before it is made: key and fields, never values.
 /// </summary>
 public sealed class RepairJob
@@ -59,6 +61,7 @@ public sealed class RepairJob
     private readonly FollowerApplier _applier;
     private readonly ValueMask _mask;
     private readonly TransientRetry _retry;
+    private readonly ILogger _log;
 
     /// <param name="runtime">The context.</param>
     /// <param name="options">Declared differences (they are not repaired) and how the keys are re-checked; null: the defaults.</param>
@@ -69,11 +72,13 @@ public sealed class RepairJob
         _options.Validate();
         _applier = new FollowerApplier(runtime);
         _mask = new ValueMask(runtime.Hasher);
+        _log = runtime.Loggers.CreateLogger<RepairJob>();
         _retry = new TransientRetry(runtime.Time, 5, TimeSpan.FromMilliseconds(200));
     }
 
     /// <summary>
-    /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and <see cref="ArgumentException"/> without actor or
+    /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and <see cref="ArgumentException"/>
+    /// without actor or
     /// reason. A real run is a disturbance: gates ask for a full clean reconciliation that began after it.
     /// </summary>
     public async Task<RepairResult> RunAsync(
@@ -106,6 +111,11 @@ public sealed class RepairJob
                 var step = await RepairAsync(pair, entities, classifier, dryRun, (actor, reason), cancellationToken);
                 counts[step.Outcome]++;
                 progress?.Report(step);
+                if (!dryRun && step.Outcome != RepairOutcome.Nothing)
+                {
+                    _log.Repaired(_runtime.Context, kind, step.Id, actor, step.Outcome);
+                }
+
                 if (step.Outcome is RepairOutcome.Written or RepairOutcome.Removed)
                 {
                     repaired.Add(pair.Id);
@@ -117,7 +127,8 @@ public sealed class RepairJob
     }
 
     private async Task<RepairStep> RepairAsync(
-        PairView pair, EntityKind kind, Classifier classifier, bool dryRun, (string Actor, string Reason) by, CancellationToken cancellationToken)
+        PairView pair, EntityKind kind, Classifier classifier, bool dryRun, (string Actor, string Reason) by,
+        CancellationToken cancellationToken)
     {
         var finding = pair.Lead is null ? Finding.Gone : classifier.Classify(pair);
         var (plan, why) = RepairRules.Decide(pair, finding);
@@ -133,7 +144,8 @@ public sealed class RepairJob
     }
 
     private async Task<RepairStep> ApplyAsync(
-        PairView pair, EntityKind kind, RepairStep step, RepairPlan plan, (string Actor, string Reason) by, CancellationToken cancellationToken)
+        PairView pair, EntityKind kind, RepairStep step, RepairPlan plan, (string Actor, string Reason) by,
+        CancellationToken cancellationToken)
     {
         var (lead, follower) = (pair.Lead!.Value, Stages.Other(pair.Lead.Value));
         var key = new EntityKey(kind.Name, pair.Id);
@@ -141,15 +153,18 @@ public sealed class RepairJob
         await AuditAsync(pair, step, key, by, cancellationToken);
         try
         {
-            var result = await _retry.RunAsync(() => _applier.RepairAsync(key, follower, seen, cancellationToken), _ => { }, cancellationToken);
+            var result = await _retry.RunAsync(
+                () => _applier.RepairAsync(key, follower, seen, cancellationToken), _ => { }, cancellationToken);
             return result switch
             {
                 ApplyResult.Applied => step with { Outcome = plan == RepairPlan.Write ? RepairOutcome.Written : RepairOutcome.Removed },
-                ApplyResult.ChangedMeanwhile => step with { Outcome = RepairOutcome.ChangedMeanwhile, Note = "changed meanwhile; look again" },
+                ApplyResult.ChangedMeanwhile =>
+                    step with { Outcome = RepairOutcome.ChangedMeanwhile, Note = "changed meanwhile; look again" },
                 _ => step with { Outcome = RepairOutcome.Failed, Note = "a flip came in between; try again" },
             };
         }
-        catch (Exception exception) when (exception is not OperationCanceledException && (Failures.IsPermanent(exception) || Failures.IsTransient(exception)))
+        catch (Exception exception) when (exception is not OperationCanceledException
+            && (Failures.IsPermanent(exception) || Failures.IsTransient(exception)))
         {
             return step with { Outcome = RepairOutcome.Failed, Note = Failures.Describe(exception) };
         }

@@ -33,7 +33,8 @@ internal static class RepairRules
             Verdict.Lagging => (RepairPlan.Refuse, $"{finding.Note}; that is the relay's: strangler relay drain"),
             Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
             Verdict.Regression => (RepairPlan.Refuse, $"{finding.Note}: the lead was set back, and a repair would destroy the newer state"),
-            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is, so removing it is left to an operator"),
+            Verdict.Unmapped =>
+                (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is, so removing it is left to an operator"),
             _ => Refusal(pair, finding, lead) is { } why ? (RepairPlan.Refuse, why)
                 : (pair.Of(lead).Present ? RepairPlan.Write : RepairPlan.Remove, ""),
         };
@@ -49,7 +50,8 @@ internal static class RepairRules
         // Legacy follows: what another program has put there is nowhere else. What it has removed can be put back.
         if (pair.Legacy.ForeignSeq > pair.New.ForeignSeq || (finding.Verdict == Verdict.Uncaptured && pair.Legacy.Present))
         {
-            return "another program's write to legacy would be overwritten unseen; let it be written to legacy once more, so that it is merged";
+            return "another program's write to legacy would be overwritten unseen; "
+                + "let it be written to legacy once more, so that it is merged";
         }
 
         return pair.New.Present || pair.New.Tombstone

@@ -7,22 +7,14 @@ public static class ReportText
 {
     public static IReadOnlyList<string> Render(ReconciliationReport report)
     {
-        List<string> lines =
-        [
-            Text($"Reconciliation {report.RunId} of {report.Context}, {report.Scope}: {OutcomeRules.Name(report.Outcome).ToUpperInvariant()}"),
-            Text($"  {report.Stage}, {ReconciliationReport.Snake(report.Lead)} leads; {report.BeganUtc:yyyy-MM-dd HH:mm:ss} UTC, {report.Duration.TotalSeconds:0.0} s")
-                + (report.Full ? "" : "; not a full run, opens no gate"),
-            Text($"  {report.Entities:N0} entities: {report.LegacyRows:N0} in legacy, {report.NewRows:N0} in new; {report.Deleted:N0} deleted on both"),
-        ];
+        List<string> lines = [.. Head(report)];
         foreach (var verdict in Enum.GetValues<Verdict>().Where(verdict => report.Counts.GetValueOrDefault(verdict) > 0))
         {
             lines.Add(Text($"  {verdict,-16} {report.Counts[verdict],12:N0}") + Remark(report, verdict));
         }
 
-        Add(lines, "Differences by field", report.FieldCounts.OrderByDescending(field => field.Value).ThenBy(field => field.Key, StringComparer.Ordinal)
-            .Select(field => Text($"  {field.Key,-32} {field.Value,12:N0}")));
-        Add(lines, "Declared differences", report.Declared.Select(declared => Text(
-            $"  {declared.Difference.Field,-32} {declared.Hits,12:N0}  {declared.Difference.Owner}, until {declared.Difference.Until:yyyy-MM-dd}{(declared.Expired ? ", EXPIRED" : "")}: {declared.Difference.Reason}")));
+        Add(lines, "Differences by field", Fields(report));
+        Add(lines, "Declared differences", report.Declared.Select(Declared));
         Add(lines, "Samples", report.Samples.SelectMany(Sample));
         if (report.Truncated)
         {
@@ -30,6 +22,27 @@ public static class ReportText
         }
 
         return lines;
+    }
+
+    private static IEnumerable<string> Head(ReconciliationReport report)
+    {
+        var outcome = OutcomeRules.Name(report.Outcome).ToUpperInvariant();
+        yield return Text($"Reconciliation {report.RunId} of {report.Context}, {report.Scope}: {outcome}");
+        yield return Text($"  {report.Stage}, {ReconciliationReport.Snake(report.Lead)} leads; {report.BeganUtc:yyyy-MM-dd HH:mm:ss} UTC")
+            + Text($", {report.Duration.TotalSeconds:0.0} s{(report.Full ? "" : "; not a full run, opens no gate")}");
+        yield return Text($"  {report.Entities:N0} entities: {report.LegacyRows:N0} in legacy, {report.NewRows:N0} in new")
+            + Text($"; {report.Deleted:N0} deleted on both");
+    }
+
+    private static IEnumerable<string> Fields(ReconciliationReport report) =>
+        report.FieldCounts.OrderByDescending(field => field.Value).ThenBy(field => field.Key, StringComparer.Ordinal)
+            .Select(field => Text($"  {field.Key,-32} {field.Value,12:N0}"));
+
+    private static string Declared(DeclaredHits declared)
+    {
+        var (difference, hits, expired) = declared;
+        return Text($"  {difference.Field,-32} {hits,12:N0}  {difference.Owner}, until {difference.Until:yyyy-MM-dd}")
+            + $"{(expired ? ", EXPIRED" : "")}: {difference.Reason}";
     }
 
     private static string Remark(ReconciliationReport report, Verdict verdict) => verdict switch

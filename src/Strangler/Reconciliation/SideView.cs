@@ -21,7 +21,8 @@ internal sealed class SideView
     /// <summary>The key's row in this side's journal.</summary>
     public JournalMark? Journal { get; init; }
 
-    /// <summary>The side's own clock when the journal row was seen: the one that stamps the journal. Left out where only the row's being there matters.</summary>
+    /// <summary>The side's own clock when the journal row was seen: the one that stamps the journal. Left out where only the row's being
+    /// there matters.</summary>
     public DateTime NowUtc { get; init; }
 
     public TimeSpan JournalAge => Journal is { } mark && NowUtc > mark.OldestUtc ? NowUtc - mark.OldestUtc : TimeSpan.Zero;
@@ -55,7 +56,8 @@ internal sealed class SideView
         };
     }
 
-    /// <summary>Whether version, sequence, tombstone and presence are those of an earlier observation: nothing that is counted happened between.</summary>
+    /// <summary>Whether version, sequence, tombstone and presence are those of an earlier observation: nothing that is counted happened
+    /// between.</summary>
     public bool SameStateAs(SideView earlier) =>
         Present == earlier.Present
         && Entity?.Version == earlier.Entity?.Version

@@ -12,7 +12,8 @@ internal sealed class Suspect(PairView pair)
     public int Attempts { get; set; }
 }
 
-/// <summary>Suspects by the time of their next look, at most so many: keys that keep moving wait ever longer, behind the others. Safe for threads.</summary>
+/// <summary>Suspects by the time of their next look, at most so many: keys that keep moving wait ever longer, behind the others. Safe for
+/// threads.</summary>
 internal sealed class SuspectQueue(int capacity)
 {
     private readonly Lock _gate = new();

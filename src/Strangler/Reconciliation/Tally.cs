@@ -1,6 +1,7 @@
 namespace Strangler.Reconciliation;
 
-/// <summary>What a chunk, and in the end the run, has counted. Mergeable, so that units of work can be added up in any order; not safe for threads.</summary>
+/// <summary>What a chunk, and in the end the run, has counted. Mergeable, so that units of work can be added up in any order; not safe for
+/// threads.</summary>
 internal sealed class Tally
 {
     private readonly long[] _counts = new long[Enum.GetValues<Verdict>().Length];
@@ -37,7 +38,8 @@ internal sealed class Tally
 
     public IReadOnlyCollection<long> Differing => _differing;
 
-    public IReadOnlyDictionary<Verdict, long> Counts => Enum.GetValues<Verdict>().ToDictionary(verdict => verdict, verdict => _counts[(int)verdict]);
+    public IReadOnlyDictionary<Verdict, long> Counts =>
+        Enum.GetValues<Verdict>().ToDictionary(verdict => verdict, verdict => _counts[(int)verdict]);
 
     public IReadOnlyList<EntityFinding> Samples => [.. _samples.SelectMany(samples => samples.Values)];
 

@@ -6,7 +6,8 @@ using Strangler.Mapping;
 namespace Strangler.Reconciliation;
 
 /// <summary>
-/// How a value is shown in reports. Personal ones as a keyed-hash prefix and their shape: equal values look equal, nothing can be read back.
+/// How a value is shown in reports. Personal ones as a keyed-hash prefix and their shape: equal values look equal, nothing can be read
+/// back.
 /// Others in plain, shortened, on one line.
 /// </summary>
 internal sealed class ValueMask(FieldHasher hasher)

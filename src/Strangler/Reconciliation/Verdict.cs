@@ -9,7 +9,8 @@ public enum Verdict
     /// <summary>Differs only in fields with a declared, unexpired difference.</summary>
     Explained,
 
-    /// <summary>Agrees in all that both sides show, but the new side holds values that legacy cannot express: the price of rolling back.</summary>
+    /// <summary>Agrees in all that both sides show, but the new side holds values that legacy cannot express: the price of rolling
+    /// back.</summary>
     NotComparable,
 
     /// <summary>The follower is behind and the journal knows it.</summary>

@@ -3,7 +3,9 @@ using System.Diagnostics.Metrics;
 
 namespace Strangler.Telemetry;
 
-/// <summary>The engine's instruments, meter <c>Strangler</c>. Tags are the context and a few fixed words; never ids or values of entities.</summary>
+/// <summary>
+/// The engine's instruments, meter <c>Strangler</c>. Tags are the context and a few fixed words; never ids or values of entities.
+/// </summary>
 internal static class EngineMeter
 {
     private static readonly Meter Meter = new("Strangler");
@@ -20,20 +22,26 @@ internal static class EngineMeter
     private static readonly Counter<long> RelayApplies = Meter.CreateCounter<long>(
         "strangler.relay_applies", "{apply}", "Applies by the relay by outcome: applied, superseded, failed, parked.");
 
-    private static readonly Gauge<long> JournalOpen = Meter.CreateGauge<long>("strangler.journal.open", "{row}", "Journal rows waiting or claimed.");
+    private static readonly Gauge<long> JournalOpen = Meter.CreateGauge<long>(
+        "strangler.journal.open", "{row}", "Journal rows waiting or claimed.");
 
-    private static readonly Gauge<long> JournalParked = Meter.CreateGauge<long>("strangler.journal.parked", "{row}", "Journal rows set aside.");
+    private static readonly Gauge<long> JournalParked = Meter.CreateGauge<long>(
+        "strangler.journal.parked", "{row}", "Journal rows set aside.");
 
-    private static readonly Gauge<double> JournalLag = Meter.CreateGauge<double>("strangler.journal.lag", "s", "Age of the oldest open journal row.");
+    private static readonly Gauge<double> JournalLag = Meter.CreateGauge<double>(
+        "strangler.journal.lag", "s", "Age of the oldest open journal row.");
 
-    private static readonly Gauge<int> Breaker = Meter.CreateGauge<int>("strangler.breaker.open", null, "1 while inline applies are skipped.");
+    private static readonly Gauge<int> Breaker = Meter.CreateGauge<int>(
+        "strangler.breaker.open", null, "1 while inline applies are skipped.");
 
-    private static readonly Gauge<long> IdsLeft = Meter.CreateGauge<long>("strangler.ids_left", "{id}", "Reserved public ids not yet used.");
+    private static readonly Gauge<long> IdsLeft = Meter.CreateGauge<long>(
+        "strangler.ids_left", "{id}", "Reserved public ids not yet used.");
 
     private static readonly Counter<long> ShadowReads = Meter.CreateCounter<long>(
         "strangler.shadow_reads", "{read}", "Shadow reads by outcome: matched, mismatched, unsettled, failed, dropped.");
 
-    private static readonly Counter<long> Moves = Meter.CreateCounter<long>("strangler.moves", "{move}", "Stage moves by outcome: done, aborted, refused.");
+    private static readonly Counter<long> Moves = Meter.CreateCounter<long>(
+        "strangler.moves", "{move}", "Stage moves by outcome: done, aborted, refused.");
 
     public static void Written(string context, string outcome, TimeSpan took)
     {

@@ -38,6 +38,16 @@ public sealed class DonationStatesTests
         ("anonymize", donation => !donation.IsAnonymized, donation => donation.Anonymize(Now), ["*"]),
     ];
 
+    /// <summary>
+    /// While legacy leads, its one letter hides what a cancellation or a moderation drowned; when that ends, the payment data tells what the state is.
+    /// That is legacy's own loss. While new leads it must not happen.
+    /// </summary>
+    private static readonly Dictionary<string, string[]> LostByTheLetter = new(StringComparer.Ordinal)
+    {
+        ["restore"] = ["payment_state", "is_moderated"],
+        ["approve"] = ["payment_state"],
+    };
+
     private DonationsWorld _world = null!;
     private Dictionary<string, LegacyDonation> _examples = null!;
     private List<LegacyDonation> _rows = null!;
@@ -133,7 +143,8 @@ public sealed class DonationStatesTests
                     continue;
                 }
 
-                await ChangeAsync(row.Id, $"{kind}, {name}", may, act, fields);
+                var lost = half == 0 ? LostByTheLetter.GetValueOrDefault(name, []) : [];
+                await ChangeAsync(row.Id, $"{kind}, {name}", may, act, [.. fields, .. lost]);
             }
         }
     }

@@ -51,7 +51,8 @@ internal sealed class MySqlBackfillTests
             Assert.That(chunk.Entities, Has.Count.EqualTo(3));
             was = await chunk.ReadRowsAsync([1, 2, 3, 4], default);
             Assert.That(was, Has.Count.EqualTo(3));
-            await chunk.WriteAsync([Write(1, was[1], Row("one", false, 1)), Write(2, was[2], Row("2", true, 2)), Write(3, was[3], null)], default);
+            await chunk.WriteAsync([Write(1, was[1], Row("one", false, 1)), Write(2, was[2], Row("2", true, 2)), Write(3, was[3], null)],
+                default);
             await chunk.CommitAsync(Checkpoint, default);
         }
 
@@ -62,6 +63,21 @@ internal sealed class MySqlBackfillTests
 
         await WriteAsync([Write(3, null, Row("again", true, 1))]);
         Assert.That(await _sides.Sides.IdMap.FindNewIdAsync(Kind, 3, default), Is.EqualTo(pair));
+    }
+
+    [Test]
+    public async Task A_backfill_goes_on_after_its_kept_connection_has_died()
+    {
+        await WriteAsync([Write(1, null, Row("1", true, 2))]);
+        foreach (var id in await _sides.QueryAsync<long>(SideName.New,
+            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"))
+        {
+            await _sides.RunAsync(SideName.New, $"KILL {id}");
+        }
+
+        await WriteAsync(Enumerable.Range(2, 60).Select(id => Write(id, null, Row($"{id}", true, 1))));
+
+        Assert.That(await _sides.QueryAsync<long>(SideName.New, "SELECT COUNT(*) FROM thing"), Is.EqualTo(new[] { 61L }));
     }
 
     /// <summary>Case 19.</summary>
@@ -76,7 +92,9 @@ internal sealed class MySqlBackfillTests
             await live.CommitAsync(default);
         }
 
-        var refused = Assert.ThrowsAsync<SideUnavailableException>(() => chunk.WriteAsync([Write(4, null, Row("4", false, 0)), Write(5, null, Row("old", false, 0))], default))!;
+        var refused =
+            Assert.ThrowsAsync<SideUnavailableException>(() =>
+            chunk.WriteAsync([Write(4, null, Row("4", false, 0)), Write(5, null, Row("old", false, 0))], default))!;
 
         Assert.That(refused.IsTransient, Is.True);
         Assert.That(await _sides.QueryAsync<string>(SideName.New, "SELECT name FROM thing"), Is.EqualTo(new[] { "live" }));
@@ -105,7 +123,8 @@ internal sealed class MySqlBackfillTests
         new(id, was, now, new EntityState(new EntityVersion(4, 0), 0, now is null, now is null ? [] : [1, 2]));
 
     private static AggregateRow Row(string name, bool extra, int notes) => new(SideStoreContract.Layout,
-        [[[name, "5", 1L, 2L, null, "2016-05-17", null, null]], extra ? [["x"]] : [], Enumerable.Range(0, notes).Select(i => new object?[] { $"{i}", null }).ToList()]);
+        [[[name, "5", 1L, 2L, null, "2016-05-17", null, null]], extra ? [["x"]]
+            : [], Enumerable.Range(0, notes).Select(i => new object?[] { $"{i}", null }).ToList()]);
 
     private async Task WriteAsync(IEnumerable<BackfillWrite> writes)
     {

@@ -23,7 +23,14 @@ internal sealed class MySqlMigrationTests
             Write("strangler", Path.GetFileNameWithoutExtension(file), await File.ReadAllTextAsync(file));
         }
 
-        Write("apples", "0001_tree", "-- side: new\nCREATE TABLE IF NOT EXISTS tree (id INT PRIMARY KEY)\n-- step\nALTER TABLE tree ADD COLUMN height INT\n-- step\nINSERT INTO tree VALUES (1, 2)\n");
+        Write("apples", "0001_tree", """
+            -- side: new
+            CREATE TABLE IF NOT EXISTS tree (id INT PRIMARY KEY)
+            -- step
+            ALTER TABLE tree ADD COLUMN height INT
+            -- step
+            INSERT INTO tree VALUES (1, 2)
+            """);
         Write("pears", "0001_tree", "CREATE TABLE IF NOT EXISTS pear_tree (id INT PRIMARY KEY) -- without a header: new side\n");
     }
 
@@ -52,8 +59,10 @@ internal sealed class MySqlMigrationTests
         Assert.That(tables.Contains("pear_tree"), Is.EqualTo(side == SideName.New));
         Assert.That(tables.Contains("strangler_id_map"), Is.EqualTo(side == SideName.New));
         Assert.That(tables.Contains("strangler_id_block"), Is.EqualTo(side == SideName.Legacy));
-        Assert.That(await QueryAsync<string>("SELECT CONCAT_WS(' ', context, role, stage, epoch, dual_epoch) FROM strangler_fence ORDER BY context"),
-            Is.EqualTo(new[] { "apples", "pears" }.Select(context => $"{context} {(side == SideName.Legacy ? "lead" : "follower")} LegacyOnly 1 0")));
+        Assert.That(await QueryAsync<string>(
+            "SELECT CONCAT_WS(' ', context, role, stage, epoch, dual_epoch) FROM strangler_fence ORDER BY context"),
+            Is.EqualTo(new[] { "apples", "pears" }
+                .Select(context => $"{context} {(side == SideName.Legacy ? "lead" : "follower")} LegacyOnly 1 0")));
     }
 
     [Test]
@@ -84,7 +93,11 @@ internal sealed class MySqlMigrationTests
             await RunAsync("INSERT INTO tree VALUES (1, 2)");
         }
 
-        await RunAsync($"UPDATE strangler_schema_migration SET started = {Math.Min(done + 1, 3)}, done = {done}, done_prefix = '{file.PrefixChecksum(done)}' WHERE context = 'apples'");
+        await RunAsync($"""
+            UPDATE strangler_schema_migration SET started = {Math.Min(done + 1, 3)}, done = {done}, done_prefix =
+            '{file.PrefixChecksum(done)}'
+            WHERE context = 'apples'
+            """);
 
         Assert.That((await runner.ApplyAsync(null, default)).IsUpToDate, Is.True);
 
@@ -94,7 +107,8 @@ internal sealed class MySqlMigrationTests
     [Test]
     public async Task A_step_that_fails_names_its_file_and_may_be_corrected()
     {
-        Write("pears", "0002_more", "CREATE TABLE IF NOT EXISTS pear (id INT PRIMARY KEY)\n-- step\nALTER TABLE no_such_table ADD COLUMN x INT\n");
+        Write("pears", "0002_more",
+            "CREATE TABLE IF NOT EXISTS pear (id INT PRIMARY KEY)\n-- step\nALTER TABLE no_such_table ADD COLUMN x INT\n");
         var failed = Assert.ThrowsAsync<MigrationException>(async () => await (await RunnerAsync()).ApplyAsync(null, default))!;
         Assert.That(failed.Message, Does.Contain("0002_more").And.Contain("step 2").And.Contain("no_such_table"));
 
@@ -114,7 +128,8 @@ internal sealed class MySqlMigrationTests
 
         Assert.That(refused.Message, Does.Contain(Path.Combine("pears", "mysql", "0001_tree.sql")).And.Contain("edited"));
         Assert.That(refused.Message, Does.Contain("apples/0001_tree").And.Contain("missing"));
-        Assert.That(await QueryAsync<string>("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'never'"), Is.Empty);
+        Assert.That(await QueryAsync<string>(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'never'"), Is.Empty);
     }
 
     [Test]
@@ -134,7 +149,9 @@ internal sealed class MySqlMigrationTests
     {
         await using (await MySqlMigrations.Database(_options, SideName.New).LockAsync(TimeSpan.Zero, default))
         {
-            var refused = Assert.ThrowsAsync<MigrationException>(async () => await (await RunnerAsync(wait: TimeSpan.Zero)).ApplyAsync(null, default))!;
+            var refused =
+                Assert.ThrowsAsync<MigrationException>(async () =>
+                await (await RunnerAsync(wait: TimeSpan.Zero)).ApplyAsync(null, default))!;
             Assert.That(refused.Message, Does.Contain("already running"));
         }
 
@@ -163,15 +180,19 @@ internal sealed class MySqlMigrationTests
     [Test]
     public async Task Missing_privileges_are_named_before_anything_is_written()
     {
-        await RunAsync($"CREATE USER 'reader_{_database.Name}'@'%' IDENTIFIED BY 'x'; GRANT SELECT ON `{_database.Name}`.* TO 'reader_{_database.Name}'@'%'");
-        var options = new MySqlSideOptions { ConnectionString = $"{_database.ConnectionString};User ID=reader_{_database.Name};Password=x" };
-        var runner = new MigrationRunner([new MigrationTarget(SideName.New, ["apples"], MySqlMigrations.Database(options, SideName.New), await CatalogAsync())]);
+        var user = $"'reader_{_database.Name}'@'%'";
+        await RunAsync($"CREATE USER {user} IDENTIFIED BY 'x'; GRANT SELECT ON `{_database.Name}`.* TO {user}");
+        var options =
+            new MySqlSideOptions { ConnectionString = $"{_database.ConnectionString};User ID=reader_{_database.Name};Password=x" };
+        var runner =
+            new MigrationRunner(
+            [new MigrationTarget(SideName.New, ["apples"], MySqlMigrations.Database(options, SideName.New), await CatalogAsync())]);
 
         var refused = Assert.ThrowsAsync<MigrationException>(() => runner.ApplyAsync(null, default))!;
 
         Assert.That(refused.Message, Does.Contain("lacks INSERT").And.Contain("CREATE").And.Contain("GRANT"));
         await MySqlSides.CloseAsync(options);
-        await RunAsync($"DROP USER 'reader_{_database.Name}'@'%'");
+        await RunAsync($"DROP USER {user}");
     }
 
     private Task<MigrationCatalog> CatalogAsync() => MySqlMigrations.ReadCatalogAsync(_folder, default);

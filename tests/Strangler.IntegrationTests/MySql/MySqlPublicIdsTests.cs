@@ -18,7 +18,8 @@ internal sealed class MySqlPublicIdsTests
     public async Task Reserved_ids_are_handed_out_once_and_end_with_a_clear_error()
     {
         await using var sides = await MySqlTestSides.CreateAsync();
-        var (ids, others) = (sides.Sides.PublicIds, MySqlSides.Create(sides.LegacyOptions, sides.NewOptions, MySqlTestSides.Context, Kinds).PublicIds);
+        var (ids, others) =
+            (sides.Sides.PublicIds, MySqlSides.Create(sides.LegacyOptions, sides.NewOptions, MySqlTestSides.Context, Kinds).PublicIds);
         Assert.ThrowsAsync<IdsExhaustedException>(() => ids.TakeAsync("thing", default));
         Assert.That(await ids.ReserveAsync("thing", 95, default), Is.EqualTo(95));
         Assert.That(await ids.LeftAsync("thing", default), Is.EqualTo(95));
@@ -27,7 +28,8 @@ internal sealed class MySqlPublicIdsTests
 
         Assert.That(taken, Is.Unique);
         Assert.That(taken, Is.All.InRange(1, 95));
-        Assert.That(await sides.QueryAsync<long>(SideName.Legacy, "INSERT INTO thing (name, flag) VALUES ('foreign', 0); SELECT LAST_INSERT_ID()"),
+        Assert.That(await sides.QueryAsync<long>(SideName.Legacy,
+            "INSERT INTO thing (name, flag) VALUES ('foreign', 0); SELECT LAST_INSERT_ID()"),
             Is.EqualTo(new[] { 96L }));
         Assert.ThrowsAsync<IdsExhaustedException>(async () =>
         {
@@ -49,7 +51,8 @@ internal sealed class MySqlPublicIdsTests
             await ids.TakeAsync("thing", default);
         }
 
-        await sides.RunAsync(SideName.Legacy, "INSERT INTO strangler_id_block (context, kind, first_id, last_id, reserved_at) VALUES ('tests', 'thing', 500, 509, NOW(6))");
+        await sides.RunAsync(SideName.Legacy,
+            "INSERT INTO strangler_id_block (context, kind, first_id, last_id, reserved_at) VALUES ('tests', 'thing', 500, 509, NOW(6))");
         await ids.ReserveAsync("thing", 0, default);
 
         Assert.That(await ids.LeftAsync("thing", default), Is.EqualTo(10));
@@ -60,7 +63,8 @@ internal sealed class MySqlPublicIdsTests
     public async Task NewOnly_goes_on_above_all_ids()
     {
         await using var sides = await MySqlTestSides.CreateAsync();
-        await sides.RunAsync(SideName.New, "INSERT INTO strangler_id_map (context, kind, public_id, new_id) VALUES ('tests', 'thing', 4711, 1)");
+        await sides.RunAsync(SideName.New,
+            "INSERT INTO strangler_id_map (context, kind, public_id, new_id) VALUES ('tests', 'thing', 4711, 1)");
         await sides.SetFenceAsync(SideName.New, new FenceRow(FenceRole.Lead, Stage.NewOnly, 9, 4));
 
         Assert.That(await sides.Sides.PublicIds.TakeAsync("thing", default), Is.EqualTo(4712));
@@ -82,7 +86,8 @@ internal sealed class MySqlPublicIdsTests
 
         await using var source = MySqlDriver.CreateDataSource(options.ConnectionString, new());
         await using var foreign = await source.OpenAsync(default);
-        Assert.That(await foreign.ExecuteScalarAsync<long>("INSERT INTO thing (name, flag) VALUES ('foreign', 0); SELECT LAST_INSERT_ID()"), Is.GreaterThan(reserved));
+        Assert.That(await foreign.ExecuteScalarAsync<long>(
+            "INSERT INTO thing (name, flag) VALUES ('foreign', 0); SELECT LAST_INSERT_ID()"), Is.GreaterThan(reserved));
         await MySqlSides.CloseAsync(options);
 
         async Task<MySqlSideOptions> LegacyAsync(LocalMariaDb private_)

@@ -11,7 +11,8 @@ internal sealed class MySqlReferencedTableTests
     private const string Tables = """
         CREATE TABLE payment (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, type VARCHAR(3) NOT NULL) AUTO_INCREMENT = 500;
         CREATE TABLE payment_sofort (id INT NOT NULL PRIMARY KEY, confirmed_at DATETIME NULL, FOREIGN KEY (id) REFERENCES payment (id));
-        CREATE TABLE thing (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL, payment_id INT NULL UNIQUE, code VARCHAR(36) NOT NULL UNIQUE,
+        CREATE TABLE thing (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL, payment_id INT NULL UNIQUE, code
+        VARCHAR(36) NOT NULL UNIQUE,
             FOREIGN KEY (payment_id) REFERENCES payment (id));
         """;
 
@@ -23,7 +24,8 @@ internal sealed class MySqlReferencedTableTests
             new ColumnLayout("code", ColumnType.Text, false),
         ]),
         new TableLayout("payment", TableRole.Referenced, "id", [new ColumnLayout("type", ColumnType.Text, false)], "payment_id"),
-        new TableLayout("payment_sofort", TableRole.One, "id", [new ColumnLayout("confirmed_at", ColumnType.DateTime, true)], Parent: "payment"),
+        new TableLayout("payment_sofort", TableRole.One, "id", [new ColumnLayout("confirmed_at", ColumnType.DateTime, true)],
+            Parent: "payment"),
     ]);
 
     [Test]
@@ -40,7 +42,8 @@ internal sealed class MySqlReferencedTableTests
         await ChangeAsync(store, id, Changed(await RowAsync(), row => (row.Tables[1], row.Tables[2]) = ([], [])));
         Assert.That(await TextAsync(), Is.EqualTo("a - - -"));
         Assert.That(await sides.QueryAsync<long>(SideName.Legacy, "SELECT COUNT(*) FROM payment"), Is.EqualTo(new[] { 0L }));
-        await ChangeAsync(store, id, Changed(await RowAsync(), row => (row.Tables[1], row.Tables[2]) = ([["SUB"]], [["2020-01-01 00:00:00"]])));
+        await ChangeAsync(store, id,
+            Changed(await RowAsync(), row => (row.Tables[1], row.Tables[2]) = ([["SUB"]], [["2020-01-01 00:00:00"]])));
         Assert.That(await TextAsync(), Is.EqualTo("a 501 SUB 2020-01-01 00:00:00"));
         var range = await store.ReadRangeAsync("thing", 1, 10, default);
         Assert.That(range.Items.Single().Row!.SameAs(await RowAsync()), Is.True);

@@ -16,11 +16,15 @@ internal sealed class MySqlTestSides : IAsyncDisposable
 
     public const string Thing = """
         CREATE TABLE thing (
-            id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL, amount VARCHAR(250) NULL, flag TINYINT(1) NOT NULL,
-            size INT UNSIGNED NULL, big BIGINT NULL, born DATE NULL, made DATETIME NULL, `blob` BLOB NULL, untouched VARCHAR(20) NOT NULL DEFAULT 'as it was')
+            id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL, amount VARCHAR(250) NULL, flag TINYINT(1) NOT
+            NULL,
+            size INT UNSIGNED NULL, big BIGINT NULL, born DATE NULL, made DATETIME NULL, `blob` BLOB NULL, untouched VARCHAR(20) NOT NULL
+            DEFAULT 'as it was')
             CHARACTER SET utf8mb4;
-        CREATE TABLE thing_extra (thing_id INT UNSIGNED NOT NULL PRIMARY KEY, remark VARCHAR(100) NOT NULL, FOREIGN KEY (thing_id) REFERENCES thing (id)) CHARACTER SET utf8mb4;
-        CREATE TABLE thing_note (thing_id INT UNSIGNED NOT NULL, ordinal INT NOT NULL, text VARCHAR(100) NOT NULL, at DATETIME NULL, PRIMARY KEY (thing_id, ordinal),
+        CREATE TABLE thing_extra (thing_id INT UNSIGNED NOT NULL PRIMARY KEY, remark VARCHAR(100) NOT NULL, FOREIGN KEY (thing_id)
+        REFERENCES thing (id)) CHARACTER SET utf8mb4;
+        CREATE TABLE thing_note (thing_id INT UNSIGNED NOT NULL, ordinal INT NOT NULL, text VARCHAR(100) NOT NULL, at DATETIME NULL, PRIMARY
+        KEY (thing_id, ordinal),
             FOREIGN KEY (thing_id) REFERENCES thing (id)) CHARACTER SET utf8mb4;
         """;
 
@@ -47,7 +51,8 @@ internal sealed class MySqlTestSides : IAsyncDisposable
         var sides = new MySqlTestSides(
             await TestServers.CreateDatabaseAsync("legacy"),
             await TestServers.CreateDatabaseAsync("new"),
-            new Dictionary<string, (AggregateLayout, AggregateLayout)> { ["thing"] = (legacyLayout ?? SideStoreContract.Layout, SideStoreContract.Layout) });
+            new Dictionary<string, (AggregateLayout, AggregateLayout)> { ["thing"] =
+                (legacyLayout ?? SideStoreContract.Layout, SideStoreContract.Layout) });
         await sides.RunAsync(SideName.Legacy, legacyTables ?? Thing);
         await sides.RunAsync(SideName.New, $"{Thing} ALTER TABLE thing AUTO_INCREMENT = {FirstNewId};");
         await MigrateAsync(sides.LegacyOptions, sides.NewOptions);

@@ -65,7 +65,8 @@ internal sealed class MySqlTransactionTests
             await transaction.CommitAsync(default);
         }
 
-        var rows = await _sides.QueryAsync<string>(SideName.Legacy, "SELECT CONCAT_WS('|', name, CAST(born AS CHAR), CAST(made AS CHAR), untouched) FROM thing");
+        var rows = await _sides.QueryAsync<string>(SideName.Legacy,
+            "SELECT CONCAT_WS('|', name, CAST(born AS CHAR), CAST(made AS CHAR), untouched) FROM thing");
         Assert.That(rows, Is.EqualTo(new[] { "b|2019-02-31|0000-00-00 00:00:00|mine" }));
     }
 
@@ -81,7 +82,8 @@ internal sealed class MySqlTransactionTests
 
         Assert.That(duplicate.Key.Id, Is.EqualTo(100));
         Assert.That(duplicate.ToString(), Does.Not.Contain("'100'"));
-        Assert.That(await _sides.QueryAsync<string>(SideName.Legacy, "SELECT name FROM thing WHERE id = 100"), Is.EqualTo(new[] { "given" }));
+        Assert.That(await _sides.QueryAsync<string>(SideName.Legacy, "SELECT name FROM thing WHERE id = 100"),
+            Is.EqualTo(new[] { "given" }));
     }
 
     /// <summary>Invariant I4.</summary>
@@ -104,7 +106,27 @@ internal sealed class MySqlTransactionTests
         var newId = await _sides.Sides.IdMap.FindNewIdAsync(Kind, 7, default);
         Assert.That(newId, Is.EqualTo(MySqlTestSides.FirstNewId));
         Assert.That(await _sides.Sides.IdMap.FindPublicIdAsync(Kind, newId!.Value, default), Is.EqualTo(7));
-        Assert.That(await _sides.QueryAsync<string>(SideName.New, "SELECT CONCAT(id, ' ', name) FROM thing"), Is.EqualTo(new[] { $"{newId} 16" }));
+        Assert.That(await _sides.QueryAsync<string>(SideName.New, "SELECT CONCAT(id, ' ', name) FROM thing"),
+            Is.EqualTo(new[] { $"{newId} 16" }));
+    }
+
+    /// <summary>Where neither a row nor an entity row exists there is still something to lock; else both would read "nothing accepted" and
+    /// the older state could win.</summary>
+    [Test]
+    public async Task The_second_writer_of_a_new_key_waits_and_sees_what_the_first_did([Values] SideName side,
+        CancellationToken cancellationToken)
+    {
+        var store = _sides.Sides.Of(side).Store;
+        await using var first = await store.BeginAsync(new WriteIntent(Seven), cancellationToken);
+        var second = store.BeginAsync(new WriteIntent(Seven), cancellationToken);
+        Assert.That(await Task.WhenAny(second, UntilWaitingAsync(cancellationToken)), Is.Not.SameAs(second));
+        await first.SaveAsync(Seven, null, Row("first", null, []), cancellationToken);
+        await first.SetEntityAsync(Seven, new EntityState(new EntityVersion(4, 2), 0, false, [1]), cancellationToken);
+        await first.CommitAsync(cancellationToken);
+
+        await using var transaction = await second;
+        Assert.That(transaction.State.Entity!.Version.Counter, Is.EqualTo(2));
+        Assert.That(transaction.State.Row!.Root[0], Is.EqualTo("first"));
     }
 
     [Test]
@@ -144,7 +166,8 @@ internal sealed class MySqlTransactionTests
     public async Task LegacyOnly_touches_nothing_but_the_fence_and_the_rows()
     {
         await _sides.SetFenceAsync(SideName.Legacy, new FenceRow(FenceRole.Lead, Stage.LegacyOnly, 1, 0));
-        await _sides.RunAsync(SideName.Legacy, "CREATE TRIGGER alarm BEFORE INSERT ON strangler_entity FOR EACH ROW SIGNAL SQLSTATE '45000'");
+        await _sides.RunAsync(SideName.Legacy,
+            "CREATE TRIGGER alarm BEFORE INSERT ON strangler_entity FOR EACH ROW SIGNAL SQLSTATE '45000'");
 
         await SaveAsync(Legacy, 7, Row("a", null, []));
         await SaveAsync(Legacy, 0, Row("b", null, []));
@@ -158,7 +181,8 @@ internal sealed class MySqlTransactionTests
         await using var transaction = await Legacy.BeginAsync(new WriteIntent(Seven), default);
         await transaction.SaveAsync(Seven, null, Row("a", null, ["n"]), default);
         await ((MySqlSideTransaction)transaction).FlushAsync(default);
-        foreach (var id in await _sides.QueryAsync<long>(SideName.Legacy, "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_modified > 0"))
+        foreach (var id in await _sides.QueryAsync<long>(SideName.Legacy,
+            "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_modified > 0"))
         {
             await _sides.RunAsync(SideName.Legacy, $"KILL {id}");
         }
@@ -173,15 +197,20 @@ internal sealed class MySqlTransactionTests
     [Test]
     public async Task A_transaction_that_falls_silent_loses_the_fence_by_itself()
     {
-        var options = new MySqlSideOptions { ConnectionString = _sides.Legacy.ConnectionString, TransactionDeadline = TimeSpan.FromSeconds(2) };
-        var silent = MySqlSides.CreateLegacy(options, MySqlTestSides.Context, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout });
+        var options =
+            new MySqlSideOptions { ConnectionString = _sides.Legacy.ConnectionString, TransactionDeadline = TimeSpan.FromSeconds(2) };
+        var silent =
+            MySqlSides
+            .CreateLegacy(options, MySqlTestSides.Context, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout });
         await using var transaction = await silent.Seams.Store.BeginAsync(new WriteIntent(Seven), default);
 
-        var flipped = await _sides.Sides.Legacy.Fence.CompareAndSetAsync(Leading, Leading with { Epoch = 6 }, TimeSpan.FromSeconds(10), default);
+        var flipped =
+            await _sides.Sides.Legacy.Fence.CompareAndSetAsync(Leading, Leading with { Epoch = 6 }, TimeSpan.FromSeconds(10), default);
 
         Assert.That(flipped, Is.True);
         await transaction.SaveAsync(Seven, null, Row("late", null, []), default);
-        Assert.That(Assert.CatchAsync(() => transaction.CommitAsync(default)), Is.TypeOf<SideUnavailableException>().Or.TypeOf<CommitOutcomeUnknownException>());
+        Assert.That(Assert.CatchAsync(() => transaction.CommitAsync(default)),
+            Is.TypeOf<SideUnavailableException>().Or.TypeOf<CommitOutcomeUnknownException>());
         Assert.That((await Legacy.ReadAsync(Seven, default)).Row, Is.Null);
         await MySqlSides.CloseAsync(options);
     }
@@ -191,7 +220,8 @@ internal sealed class MySqlTransactionTests
     {
         await _sides.RunAsync(SideName.Legacy, """
             CREATE TABLE seen (name VARCHAR(50));
-            CREATE TRIGGER capture AFTER INSERT ON thing FOR EACH ROW INSERT INTO seen SELECT NEW.name FROM DUAL WHERE @strangler_own IS NULL;
+            CREATE TRIGGER capture AFTER INSERT ON thing FOR EACH ROW INSERT INTO seen SELECT NEW.name FROM DUAL WHERE @strangler_own IS
+            NULL;
             """);
         await SaveAsync(Legacy, 7, Row("ours", null, []));
         Assert.ThrowsAsync<DuplicateKeyException>(() => SaveAsync(Legacy, 7, Row("ours, twice", null, [])));
@@ -208,7 +238,8 @@ internal sealed class MySqlTransactionTests
 
         var (fence, names) = await _sides.Sides.Legacy.Queries!.QueryAsync(
             async (connection, transaction, token) =>
-                (await connection.QueryAsync<string>(new CommandDefinition("SELECT name FROM thing", transaction: transaction, cancellationToken: token))).ToList(),
+                (await connection.QueryAsync<string>(
+                    new CommandDefinition("SELECT name FROM thing", transaction: transaction, cancellationToken: token))).ToList(),
             default);
 
         Assert.That(fence, Is.EqualTo(Leading));
@@ -223,9 +254,11 @@ internal sealed class MySqlTransactionTests
     {
         var options = new MySqlSideOptions
         {
-            ConnectionString = _sides.Legacy.ConnectionString, ForegroundConnections = 1, BackgroundConnections = 1, ConnectTimeout = TimeSpan.FromSeconds(1),
+            ConnectionString = _sides.Legacy.ConnectionString, ForegroundConnections = 1, BackgroundConnections = 1,
+                ConnectTimeout = TimeSpan.FromSeconds(1),
         };
-        var side = MySqlSides.CreateLegacy(options, MySqlTestSides.Context, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout });
+        var side = MySqlSides
+            .CreateLegacy(options, MySqlTestSides.Context, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout });
         var store = side.Seams.Store;
         ISideTransaction background;
         using (Lane.EnterBackground())
@@ -249,7 +282,8 @@ internal sealed class MySqlTransactionTests
     public async Task A_side_that_cannot_be_reached_says_what_to_do(string setting, string cure, bool transient)
     {
         var options = new MySqlSideOptions { ConnectionString = $"{_sides.Legacy.ConnectionString};{setting}" };
-        var side = MySqlSides.CreateLegacy(options, MySqlTestSides.Context, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout });
+        var side = MySqlSides
+            .CreateLegacy(options, MySqlTestSides.Context, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout });
 
         var e = Assert.ThrowsAsync<SideUnavailableException>(() => side.Seams.Store.ReadAsync(Seven, default))!;
 
@@ -284,8 +318,10 @@ internal sealed class MySqlTransactionTests
 
     private async Task UntilWaitingAsync(CancellationToken cancellationToken)
     {
+        // Not innodb_trx: it is a cache that is not renewed while it is being asked all the time.
         await using var connection = await _sides.Legacy.OpenAsync();
-        while (await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == 0)
+        while ((await connection.QuerySingleAsync<(string, long Count)>(
+            "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).Count == 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
         }

@@ -7,7 +7,8 @@ namespace Strangler.IntegrationTests.MySql;
 /// <summary>One side under test, with an empty database, its fence as migrated and then set by <see cref="SetFenceAsync"/>.</summary>
 public sealed record StoreUnderTest(SideSeams Seams, Func<FenceRow, Task> SetFenceAsync, Func<ValueTask> DisposeAsync);
 
-/// <summary>What every store must do on either side. A store adds a subclass that makes a side with <see cref="Layout"/> as kind <c>thing</c>.</summary>
+/// <summary>What every store must do on either side. A store adds a subclass that makes a side with <see cref="Layout"/> as kind
+/// <c>thing</c>.</summary>
 public abstract class SideStoreContract(SideName side)
 {
     protected const string Kind = "thing";
@@ -53,7 +54,8 @@ public abstract class SideStoreContract(SideName side)
     public async Task What_is_saved_is_read_back_exactly([Values] bool withParts)
     {
         var row = withParts
-            ? Row("trailing ", "", 127, uint.MaxValue, long.MinValue, "0000-00-00", "2016-05-17 11:42:02", [0, 255, 39, 92], "extra 🦊", ["b'\\", "a"])
+            ? Row("trailing ", "", 127, uint.MaxValue, long.MinValue, "0000-00-00", "2016-05-17 11:42:02", [0, 255, 39, 92], "extra 🦊",
+                ["b'\\", "a"])
             : Row("🦊 \"'\\;--", null, 0, null, null, null, "0000-00-00 00:00:00", null, null, []);
 
         await SaveAsync(7, null, row);
@@ -144,7 +146,8 @@ public abstract class SideStoreContract(SideName side)
         await using var again = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8), "r1"), default);
         Assert.That(again.Request, Is.EqualTo(new RequestResult(7, new EntityVersion(4, 1))));
         Assert.That(again.State.Row, Is.Null);
-        Assert.That(await Store.RequestsAsync(new EntityKey(Kind, 7), null, default), Is.EqualTo(new[] { new StoredRequest("r1", new EntityVersion(4, 1)) }));
+        Assert.That(await Store.RequestsAsync(new EntityKey(Kind, 7), null, default),
+            Is.EqualTo(new[] { new StoredRequest("r1", new EntityVersion(4, 1)) }));
         Assert.That(await Store.RequestsAsync(new EntityKey(Kind, 7), new EntityVersion(4, 1), default), Is.Empty);
     }
 
@@ -237,7 +240,9 @@ public abstract class SideStoreContract(SideName side)
         List<JournalClaim> claims = [];
         while (await Seams.Journal.DepthAsync(default) is { Open: > 0 } && claims.Count < 60)
         {
-            var passes = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Seams.Journal.ClaimAsync($"relay {i}", 20, TimeSpan.FromMinutes(5), default)));
+            var passes =
+                await Task
+                .WhenAll(Enumerable.Range(0, 4).Select(i => Seams.Journal.ClaimAsync($"relay {i}", 20, TimeSpan.FromMinutes(5), default)));
             claims.AddRange(passes.SelectMany(pass => pass));
         }
 
@@ -277,7 +282,8 @@ public abstract class SideStoreContract(SideName side)
         Assert.That(await Seams.Journal.ClaimAsync("second", 10, TimeSpan.FromMinutes(5), default), Is.Empty);
         await Seams.Journal.SettleAsync(claim.Key, claim.Version, 0, default);
 
-        Assert.That((await Seams.Journal.ClaimAsync("second", 10, TimeSpan.FromMinutes(5), default)).Single().Version.Counter, Is.EqualTo(2));
+        Assert.That((await Seams.Journal.ClaimAsync("second", 10, TimeSpan.FromMinutes(5), default)).Single().Version.Counter,
+            Is.EqualTo(2));
     }
 
     /// <summary>Case 13: ids are allotted before the commit.</summary>
@@ -294,7 +300,8 @@ public abstract class SideStoreContract(SideName side)
 
         await slow.CommitAsync(default);
 
-        Assert.That((await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default)).Select(claim => claim.Key.Id), Is.EqualTo(new long[] { 1 }));
+        Assert.That((await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default)).Select(claim => claim.Key.Id),
+            Is.EqualTo(new long[] { 1 }));
     }
 
     protected abstract Task<StoreUnderTest> CreateAsync(SideName side);
@@ -305,7 +312,8 @@ public abstract class SideStoreContract(SideName side)
     protected static AggregateRow Simple(string name) => Row(name, null, 0, null, null, null, null, null, null, []);
 
     protected static AggregateRow Row(
-        string name, string? amount, long flag, long? size, long? big, string? born, string? made, byte[]? blob, string? extra, string[] notes) =>
+        string name, string? amount, long flag, long? size, long? big, string? born, string? made, byte[]? blob, string? extra,
+            string[] notes) =>
         new(Layout,
         [
             [[name, amount, flag, size, big, born, made, blob]],
@@ -321,7 +329,8 @@ public abstract class SideStoreContract(SideName side)
     }
 
     protected static async Task WriteAsync(
-        ISideTransaction transaction, long id, AggregateRow? was, AggregateRow? now, EntityVersion? version = null, bool tombstone = false, bool journal = false)
+        ISideTransaction transaction, long id, AggregateRow? was, AggregateRow? now, EntityVersion? version = null,
+            bool tombstone = false, bool journal = false)
     {
         var key = new EntityKey(Kind, id);
         await transaction.SaveAsync(key, was, now, default);

@@ -26,8 +26,28 @@ public sealed class BackfillTests
             AssertSame(world);
             Assert.That(world.New.Checkpoints[TestLens.Kind].Phase, Is.EqualTo(BackfillPhase.Done));
             Assert.That(world.New.LastDisturbance, Is.Not.Null);
-            Assert.That(progress.All[^1], Is.EqualTo(progress.All[^1] with { Phase = BackfillPhase.Done, Done = Notes, Total = Notes, Written = Notes }));
+            Assert.That(progress.All[^1],
+                Is.EqualTo(progress.All[^1] with { Phase = BackfillPhase.Done, Done = Notes, Total = Notes, Written = Notes }));
         });
+    }
+
+    [Test]
+    [Category("Case8")]
+    public void The_checkpoint_names_the_first_id_that_is_not_done()
+    {
+        var world = new World();
+        for (var id = 1; id <= 20; id++)
+        {
+            world.Sides.PlantLegacy(id, $"Note {id}", id);
+        }
+
+        OnceAt(world, "new.chunk-commit.after", world.Sides.Kill);
+
+        Assert.That(Finishes(world), Is.False);
+        Assert.That(
+            world.New.Checkpoints[TestLens.Kind],
+            Is.EqualTo(new BackfillCheckpoint(World.DualEpoch, 1, 8, 7, BackfillPhase.Copying, null)));
+        Assert.That(world.New.Entities.Keys.Max(key => key.Id), Is.EqualTo(7));
     }
 
     [Test]
@@ -53,6 +73,18 @@ public sealed class BackfillTests
 
         Assert.That(result, Is.EqualTo(new BackfillResult(1, 0, 0, 0)));
         Assert.That(world.New.Checkpoints[TestLens.Kind].Phase, Is.EqualTo(BackfillPhase.Done));
+    }
+
+    [Test]
+    public void A_new_side_that_has_not_heard_of_DualWrite_yet_is_told()
+    {
+        var world = Planted();
+        world.New.Fence = new FenceRow(FenceRole.Follower, Stage.LegacyOnly, 1, 0);
+
+        world.Run(() => world.RunBackfillAsync());
+
+        Assert.That(world.New.FenceRow, Is.EqualTo(new FenceRow(FenceRole.Follower, Stage.DualWrite, World.DualEpoch, World.DualEpoch)));
+        AssertSame(world);
     }
 
     [TestCase(Stage.LegacyOnly)]
@@ -84,7 +116,8 @@ public sealed class BackfillTests
         AssertSame(world);
     }
 
-    /// <summary>The process dies at its n-th step, for every n; another goes on. Nothing is skipped, nothing is doubled, and what was committed is not done again.</summary>
+    /// <summary>The process dies at its n-th step, for every n; another goes on. Nothing is skipped, nothing is doubled, and what was
+    /// committed is not done again.</summary>
     [Test]
     [Category("Case8")]
     public void Killed_at_any_step_it_goes_on_from_the_last_committed_chunk()
@@ -159,6 +192,23 @@ public sealed class BackfillTests
 
     [Test]
     [Category("Case18")]
+    public void What_is_written_without_end_while_no_relay_runs_does_not_keep_it_from_ending()
+    {
+        var world = Planted();
+        var writes = 0;
+        world.Sides.Fault = async step =>
+        {
+            if (step == "legacy.range.before")
+            {
+                await world.WriteAsync(10, TestLens.LegacyRow($"live {++writes}", writes, "O"));
+            }
+        };
+
+        Assert.That(world.Run(() => world.RunBackfillAsync()).Passes, Is.EqualTo(2));
+    }
+
+    [Test]
+    [Category("Case18")]
     public void Under_a_hot_key_creates_and_deletes_both_sides_converge([Range(1, 25)] int seed)
     {
         var world = Planted();
@@ -216,7 +266,8 @@ public sealed class BackfillTests
         var world = World.Filled();
         world.Sides.WriteForeign(World.Key(100), null, captured: false);
         world.Backfill.Again = true;
-        OnceAt(world, "new.rows.after", () => world.WriteAsync(100, TestLens.LegacyRow("again", 1, "O")), when: () => !world.Legacy.Rows.ContainsKey(World.Key(100)));
+        OnceAt(world, "new.rows.after", () => world.WriteAsync(100, TestLens.LegacyRow("again", 1, "O")),
+            when: () => !world.Legacy.Rows.ContainsKey(World.Key(100)));
 
         world.Run(async () =>
         {

@@ -51,7 +51,8 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
         }
     }
 
-    public Task<IReadOnlyDictionary<long, AggregateRow>> ReadRowsAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyDictionary<long, AggregateRow>> ReadRowsAsync(
+        IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyDictionary<long, AggregateRow>>("rows", () =>
             ids.Select(id => (id, Row: Database.RowOf(new EntityKey(kind, id)))).Where(pair => pair.Row is not null)
                 .ToDictionary(pair => pair.id, pair => pair.Row!), cancellationToken);
@@ -76,7 +77,8 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
         connection.StepAsync("quarantine", () => _transaction.Buffer(() =>
         {
             var listed = entries.Select(entry => entry.Id).ToHashSet();
-            foreach (var key in Database.Quarantine.Keys.Where(key => key.Kind == kind && key.Id >= from && key.Id <= to && !listed.Contains(key.Id)).ToList())
+            var present = Database.Quarantine.Keys.Where(key => key.Kind == kind && key.Id >= from && key.Id <= to);
+            foreach (var key in present.Where(key => !listed.Contains(key.Id)).ToList())
             {
                 Database.Quarantine.Remove(key);
             }

@@ -29,9 +29,11 @@ internal sealed class InMemoryConnection(InMemorySides process, InMemoryDatabase
             return true;
         }, cancellationToken);
 
-    public Task BeforeAsync(string step, CancellationToken cancellationToken) => process.FaultAsync($"{Name}.{step}.before", cancellationToken);
+    public Task BeforeAsync(string step, CancellationToken cancellationToken) =>
+        process.FaultAsync($"{Name}.{step}.before", cancellationToken);
 
-    public Task AfterAsync(string step, CancellationToken cancellationToken) => process.FaultAsync($"{Name}.{step}.after", cancellationToken);
+    public Task AfterAsync(string step, CancellationToken cancellationToken) =>
+        process.FaultAsync($"{Name}.{step}.after", cancellationToken);
 
     public async Task LockAsync(object owner, string kind, long from, long to, bool exclusive, CancellationToken cancellationToken)
     {

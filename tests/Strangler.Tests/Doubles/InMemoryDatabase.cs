@@ -6,7 +6,9 @@ using Strangler.Reconciliation;
 
 namespace Strangler.Tests.Doubles;
 
-/// <summary>The committed content of one side's database. Everything is read and written under <see cref="Gate"/>; locks are apart.</summary>
+/// <summary>
+/// The committed content of one side's database. Everything is read and written under <see cref="Gate"/>; locks are apart.
+/// </summary>
 internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 {
     public SideName Side { get; } = side;

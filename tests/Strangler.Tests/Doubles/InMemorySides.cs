@@ -9,11 +9,11 @@ using Strangler.Reconciliation;
 namespace Strangler.Tests.Doubles;
 
 /// <summary>
-/// One process's view of a context whose two sides are databases in memory: locks, snapshots, transactions and unique keys as real ones have
-/// them. <see cref="Another"/> gives a second process over the same databases. Every operation passes <see cref="Fault"/> before and after
-/// (<c>legacy.begin.before</c>, <c>new.commit.after</c> …), where a test may throw, wait, or kill the process.
-/// Operations: read begin save entity journal request requests commit range chunk-end bounds unmapped; fence fence-cas clock; claim settle fail depth parked
-/// retry; map reserve take left; checkpoint chunk rows write quarantine …; runs shadow audit replicas.
+/// One process's view of a context whose two sides are databases in memory: locks, snapshots, transactions and unique keys as real ones
+/// have them. <see cref="Another"/> gives a second process over the same databases. Every operation passes <see cref="Fault"/> before and
+/// after (<c>legacy.begin.before</c>, <c>new.commit.after</c> …), where a test may throw, wait, or kill the process.
+/// Operations: read begin save entity journal request requests commit range chunk-end bounds unmapped; fence fence-cas clock; claim settle
+/// fail depth parked retry; map reserve take left; checkpoint chunk rows write quarantine …; runs shadow audit replicas.
 /// </summary>
 internal sealed class InMemorySides
 {
@@ -82,7 +82,9 @@ internal sealed class InMemorySides
         Of(Stages.Other(lead)).Fence = new FenceRow(FenceRole.Follower, stage, epoch, dualEpoch);
     }
 
-    /// <summary>A write by another program, directly into a table; null deletes. Captured: the trigger raises foreign_seq and writes the journal.</summary>
+    /// <summary>
+    /// A write by another program, directly into a table; null deletes. Captured: the trigger raises foreign_seq and writes the journal.
+    /// </summary>
     public void WriteForeign(EntityKey key, AggregateRow? row, bool captured = true)
     {
         lock (LegacyDatabase.Gate)
@@ -178,7 +180,8 @@ internal sealed class InMemoryFence(InMemoryConnection connection) : IFence
 
     public SideName Side => Database.Side;
 
-    public Task<FenceRow> ReadAsync(CancellationToken cancellationToken) => connection.StepAsync("fence", () => Database.FenceRow, cancellationToken);
+    public Task<FenceRow> ReadAsync(CancellationToken cancellationToken) =>
+        connection.StepAsync("fence", () => Database.FenceRow, cancellationToken);
 
     public async Task<bool> CompareAndSetAsync(FenceRow expected, FenceRow next, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
@@ -208,7 +211,8 @@ internal sealed class InMemoryFence(InMemoryConnection connection) : IFence
         return set;
     }
 
-    public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) => connection.StepAsync("clock", () => Database.UtcNow, cancellationToken);
+    public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) =>
+        connection.StepAsync("clock", () => Database.UtcNow, cancellationToken);
 }
 
 internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
@@ -261,7 +265,8 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
         connection.StepAsync<IReadOnlyList<ParkedKey>>("parked", () =>
         [
             .. Database.Journal.Where(row => row.Parked).GroupBy(row => row.Key).Take(limit).Select(rows => new ParkedKey(
-                rows.Key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows.Last().LastError, rows.Min(row => row.CreatedUtc))),
+                rows.Key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows.Last().LastError,
+                rows.Min(row => row.CreatedUtc))),
         ], cancellationToken);
 
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) =>
@@ -284,7 +289,8 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             (row.Owner, row.Generation, row.LeaseUntil) = (owner, generation, until);
         }
 
-        return new JournalClaim(key, rows.Max(row => row.Version), generation, rows.Max(row => row.Attempts), rows.Min(row => row.CreatedUtc));
+        return new JournalClaim(
+            key, rows.Max(row => row.Version), generation, rows.Max(row => row.Attempts), rows.Min(row => row.CreatedUtc));
     }
 }
 
@@ -293,7 +299,8 @@ internal sealed class InMemoryAudit(InMemoryConnection connection) : IAudit
     public SideName Side => connection.Database.Side;
 
     public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
-        connection.StepAsync("audit", () => connection.Database.Audit.Add(entry with { AtUtc = connection.Database.UtcNow }), cancellationToken);
+        connection.StepAsync(
+            "audit", () => connection.Database.Audit.Add(entry with { AtUtc = connection.Database.UtcNow }), cancellationToken);
 
     public Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<AuditEntry>>(
@@ -332,7 +339,8 @@ internal sealed class InMemoryPublicIds(InMemoryConnection legacy, InMemoryConne
     }
 
     public Task<long> TakeAsync(string kind, CancellationToken cancellationToken) =>
-        @new.StepAsync("take", () => Block(kind).TryDequeue(out var id) ? id : throw new IdsExhaustedException("notes", kind), cancellationToken);
+        @new.StepAsync(
+            "take", () => Block(kind).TryDequeue(out var id) ? id : throw new IdsExhaustedException("notes", kind), cancellationToken);
 
     public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) =>
         @new.StepAsync<long>("left", () => Block(kind).Count, cancellationToken);
@@ -350,7 +358,9 @@ internal sealed class InMemoryQuarantine(InMemoryConnection connection) : IQuara
 
     public Task<IReadOnlyList<QuarantineEntry>> ListAsync(string kind, int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<QuarantineEntry>>(
-            "quarantine-list", () => [.. Entries.Where(entry => entry.Key.Kind == kind).Select(entry => entry.Value).Take(limit)], cancellationToken);
+            "quarantine-list",
+            () => [.. Entries.Where(entry => entry.Key.Kind == kind).Select(entry => entry.Value).Take(limit)],
+            cancellationToken);
 
     public Task<(long All, long Open)> CountAsync(string kind, CancellationToken cancellationToken) =>
         connection.StepAsync("quarantine-count", () =>
@@ -362,7 +372,8 @@ internal sealed class InMemoryQuarantine(InMemoryConnection connection) : IQuara
     public Task<int> SignOffAsync(string kind, long? id, string by, string reason, CancellationToken cancellationToken) =>
         connection.StepAsync("quarantine-sign-off", () =>
         {
-            var keys = Entries.Keys.Where(key => key.Kind == kind && (id is null || key.Id == id) && Entries[key].SignedOffBy is null).ToList();
+            var keys = Entries.Keys.Where(key => key.Kind == kind && (id is null || key.Id == id)).ToList();
+            keys.RemoveAll(key => Entries[key].SignedOffBy is not null);
             keys.ForEach(key => Entries[key] = Entries[key] with { SignedOffBy = by, SignOffReason = reason });
             return keys.Count;
         }, cancellationToken);
@@ -376,7 +387,8 @@ internal sealed class InMemoryQuarantine(InMemoryConnection connection) : IQuara
     internal static void Put(InMemoryDatabase database, string kind, QuarantineEntry entry)
     {
         var key = new EntityKey(kind, entry.Id);
-        database.Quarantine[key] = database.Quarantine.TryGetValue(key, out var was) && (was.Place, was.Reason) == (entry.Place, entry.Reason)
+        var known = database.Quarantine.TryGetValue(key, out var was);
+        database.Quarantine[key] = known && (was!.Place, was.Reason) == (entry.Place, entry.Reason)
             ? was
             : entry;
     }
@@ -401,7 +413,8 @@ internal sealed class InMemoryHistory(InMemoryConnection connection) : IReconcil
         }, cancellationToken);
 
     public Task<ReconciliationRun?> FindAsync(long id, CancellationToken cancellationToken) =>
-        connection.StepAsync("run-find", () => id > 0 && id <= Database.Runs.Count ? Database.Runs[(int)id - 1].Run : null, cancellationToken);
+        connection.StepAsync(
+            "run-find", () => id > 0 && id <= Database.Runs.Count ? Database.Runs[(int)id - 1].Run : null, cancellationToken);
 
     public Task<IReadOnlyList<ReconciliationRun>> ListAsync(int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<ReconciliationRun>>(
@@ -413,7 +426,8 @@ internal sealed class InMemoryHistory(InMemoryConnection connection) : IReconcil
     public Task DisturbAsync(string what, CancellationToken cancellationToken) =>
         connection.StepAsync("disturb", () => { Database.LastDisturbance = Database.UtcNow; }, cancellationToken);
 
-    public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) => connection.StepAsync("run-clock", () => Database.UtcNow, cancellationToken);
+    public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) =>
+        connection.StepAsync("run-clock", () => Database.UtcNow, cancellationToken);
 }
 
 internal sealed class InMemoryShadowLog(InMemoryConnection connection) : IShadowLog
@@ -443,7 +457,8 @@ internal sealed class InMemoryReplicas(InMemoryConnection connection) : IReplica
 
     public Task<IReadOnlyList<Replica>> LiveAsync(TimeSpan within, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<Replica>>("replicas", () =>
-            [.. connection.Database.Replicas.Values.Where(replica => replica.SeenUtc >= connection.Database.UtcNow - within)], cancellationToken);
+            [.. connection.Database.Replicas.Values.Where(replica => replica.SeenUtc >= connection.Database.UtcNow - within)],
+            cancellationToken);
 
     public Task LeaveAsync(string name, CancellationToken cancellationToken) =>
         connection.StepAsync("leave", () => { connection.Database.Replicas.Remove(name); }, cancellationToken);

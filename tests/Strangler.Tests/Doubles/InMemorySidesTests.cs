@@ -9,7 +9,8 @@ public sealed class InMemorySidesTests
     private static readonly EntityKey Key = new(TestLens.Kind, 7);
 
     [Test]
-    public void A_second_writer_of_a_key_waits_for_the_first_and_sees_what_it_wrote() => Simulation.Run(1, new TestTimeProvider(), async () =>
+    public void A_second_writer_of_a_key_waits_for_the_first_and_sees_what_it_wrote() =>
+        Simulation.Run(1, new TestTimeProvider(), async () =>
     {
         var sides = new InMemorySides(new TestTimeProvider());
         sides.PlantLegacy(7, "a", 1);
@@ -53,7 +54,8 @@ public sealed class InMemorySidesTests
             var row = await fence.ReadAsync(default);
             var writer = await sides.Sides.Legacy.Store.BeginAsync(new WriteIntent(Key), default);
             await Assert.ThatAsync(
-                () => fence.CompareAndSetAsync(row, row with { Epoch = 2 }, TimeSpan.FromSeconds(1), default), Throws.TypeOf<FenceBusyException>());
+                () => fence.CompareAndSetAsync(row, row with { Epoch = 2 }, TimeSpan.FromSeconds(1), default),
+                Throws.TypeOf<FenceBusyException>());
 
             var flip = fence.CompareAndSetAsync(row, row with { Epoch = 2 }, TimeSpan.FromSeconds(1), default);
             await Task.Delay(TimeSpan.FromMilliseconds(1), time);

@@ -47,9 +47,11 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
             {
                 var key = new EntityKey(kind, id);
                 return new RangeItem(
-                    id, Database.RowOf(key), Database.Entities.GetValueOrDefault(key), Database.NewIds.TryGetValue(key, out var newId) ? newId : null);
+                    id, Database.RowOf(key), Database.Entities.GetValueOrDefault(key),
+                    Database.NewIds.TryGetValue(key, out var newId) ? newId : null);
             }).ToList();
-            var journal = Database.Journal.Where(row => row.Key.Kind == kind && row.Key.Id >= from && row.Key.Id <= to).GroupBy(row => row.Key.Id)
+            var journal = Database.Journal.Where(row => row.Key.Kind == kind && row.Key.Id >= from && row.Key.Id <= to)
+                .GroupBy(row => row.Key.Id)
                 .ToDictionary(rows => rows.Key, rows => new JournalMark(rows.Min(row => row.CreatedUtc), rows.Any(row => row.Parked)));
             return new RangeSnapshot(Database.FenceRow, items, journal);
         }, cancellationToken);
@@ -74,7 +76,11 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
         connection.StepAsync<IReadOnlyList<long>>("unmapped", () =>
             Side == SideName.Legacy
                 ? []
-                : [.. Database.Rows.Keys.Where(key => key.Kind == kind && !Database.PublicIds.ContainsKey(key)).Select(key => key.Id).Order().Take(limit)],
+                :
+                [
+                    .. Database.Rows.Keys.Where(key => key.Kind == kind && !Database.PublicIds.ContainsKey(key))
+                        .Select(key => key.Id).Order().Take(limit),
+                ],
             cancellationToken);
 }
 
@@ -151,7 +157,8 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
             {
                 if (Database.Requests.TryGetValue(requestKey, out var known) && known.Key.Id != id)
                 {
-                    throw new SideUnavailableException(Database.Side, "duplicate request key", isTransient: true, new InvalidOperationException("duplicate"));
+                    throw new SideUnavailableException(
+                        Database.Side, "duplicate request key", isTransient: true, new InvalidOperationException("duplicate"));
                 }
             });
             Buffer(() => Database.Requests.TryAdd(requestKey, (intent.Key with { Id = id }, version)));

@@ -2,7 +2,10 @@ using Strangler.DualWrite;
 
 namespace Strangler.Tests.Doubles;
 
-/// <summary>Shared and exclusive locks over ranges of keys, first come first served: as in the real databases a waiting exclusive lock holds up later shared ones.</summary>
+/// <summary>
+/// Shared and exclusive locks over ranges of keys, first come first served: as in the real databases a waiting exclusive lock holds up
+/// later shared ones.
+/// </summary>
 internal sealed class LockTable(TimeProvider time)
 {
     public const string FenceKind = "(fence)";
@@ -11,7 +14,8 @@ internal sealed class LockTable(TimeProvider time)
     private readonly List<Entry> _entries = [];
 
     /// <summary>Throws <see cref="TimeoutException"/> when the lock is not free in time.</summary>
-    public async Task AcquireAsync(object owner, string kind, long from, long to, bool exclusive, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task AcquireAsync(
+        object owner, string kind, long from, long to, bool exclusive, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var entry = new Entry(owner, kind, from, to, exclusive);
         lock (_gate)
@@ -21,7 +25,8 @@ internal sealed class LockTable(TimeProvider time)
         }
 
         // Not Task.WaitAsync: it completes by way of the thread pool, where a simulation cannot follow.
-        await using var timer = time.CreateTimer(_ => entry.Granted.TrySetException(new TimeoutException()), null, timeout, Timeout.InfiniteTimeSpan);
+        await using var timer = time.CreateTimer(
+            _ => entry.Granted.TrySetException(new TimeoutException()), null, timeout, Timeout.InfiniteTimeSpan);
         await using var cancellation = cancellationToken.Register(() => entry.Granted.TrySetCanceled(cancellationToken));
         try
         {
@@ -65,7 +70,8 @@ internal sealed class LockTable(TimeProvider time)
         public TaskCompletionSource Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool Bars(Entry later) =>
-            !ReferenceEquals(Owner, later.Owner) && Kind == later.Kind && From <= later.To && later.From <= To && (Exclusive || later.Exclusive);
+            !ReferenceEquals(Owner, later.Owner) && Kind == later.Kind && From <= later.To && later.From <= To
+            && (Exclusive || later.Exclusive);
 
         public bool Equals(Entry? other) => ReferenceEquals(this, other);
 

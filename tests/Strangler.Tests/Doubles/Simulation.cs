@@ -1,8 +1,8 @@
 namespace Strangler.Tests.Doubles;
 
 /// <summary>
-/// Runs asynchronous code on one thread and lets a seed choose which continuation is next; when nothing is left to do, the clock jumps to the next timer.
-/// The same seed gives the same interleaving, so that a failure can be repeated. After FoundationDB's simulator, in small.
+/// Runs asynchronous code on one thread and lets a seed choose which continuation is next; when nothing is left to do, the clock jumps to
+/// the next timer. The same seed gives the same interleaving, so that a failure can be repeated. After FoundationDB's simulator, in small.
 /// </summary>
 internal sealed class Simulation : SynchronizationContext
 {
@@ -19,7 +19,9 @@ internal sealed class Simulation : SynchronizationContext
         _time = time;
     }
 
-    /// <summary>Runs to the end; throws what the scenario throws. Simulated time is bounded, so that a livelock fails instead of hanging.</summary>
+    /// <summary>
+    /// Runs to the end; throws what the scenario throws. Simulated time is bounded, so that a livelock fails instead of hanging.
+    /// </summary>
     public static void Run(int seed, TestTimeProvider time, Func<Task> scenario, TimeSpan? atMost = null)
     {
         var before = Current;
@@ -34,6 +36,9 @@ internal sealed class Simulation : SynchronizationContext
             SetSynchronizationContext(before);
         }
     }
+
+    /// <summary>Cancels on this thread: <see cref="CancellationTokenSource.CancelAsync"/> would leave for the thread pool.</summary>
+    public static void Cancel(CancellationTokenSource source) => source.Cancel();
 
     public override void Post(SendOrPostCallback d, object? state)
     {
@@ -67,7 +72,8 @@ internal sealed class Simulation : SynchronizationContext
                 continue;
             }
 
-            var due = _time.NextDue ?? throw new InvalidOperationException("Deadlock: nothing is ready, no timer is armed, and the scenario is not over.");
+            var due = _time.NextDue ?? throw new InvalidOperationException(
+                "Deadlock: nothing is ready, no timer is armed, and the scenario is not over.");
             if (due > until)
             {
                 throw new TimeoutException("The scenario does not end.");

@@ -3,7 +3,9 @@ using Strangler.Mapping;
 
 namespace Strangler.Tests.Doubles;
 
-/// <summary>An entity with just enough to it: a personal text that legacy cuts at 20, an amount, and a state that legacy's letter half hides.</summary>
+/// <summary>
+/// An entity with just enough to it: a personal text that legacy cuts at 20, an amount, and a state that legacy's letter half hides.
+/// </summary>
 internal sealed class TestEntity
 {
     public long Id { get; set; }
@@ -42,8 +44,8 @@ internal sealed class TestConverter : IEntityConverter<TestEntity>
 }
 
 /// <summary>
-/// Two hand-written lenses for <see cref="TestEntity"/>. Legacy: one letter (<c>O</c> open, <c>P</c> paid, <c>C</c> cancelled, which hides <c>paid</c>), other
-/// letters are unreadable, names of 20 at most. New: a column a field.
+/// Two hand-written lenses for <see cref="TestEntity"/>. Legacy: one letter (<c>O</c> open, <c>P</c> paid, <c>C</c> cancelled, which hides
+/// <c>paid</c>), other letters are unreadable, names of 20 at most. New: a column a field.
 /// </summary>
 internal sealed class TestLens : IRecordLens
 {

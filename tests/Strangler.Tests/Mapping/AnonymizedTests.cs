@@ -10,7 +10,8 @@ public sealed class AnonymizedTests
     private static readonly DateTime _backup = new(2016, 2, 1, 3, 0, 0);
 
     private static AggregateRow Purged(string type = "person") =>
-        DonationRows.Row(("name", ""), ("ort", ""), ("email", ""), ("dt_backup", Backup)).WithBlob(("adresstyp", type), ("paypal_payer_id", "X"));
+        DonationRows.Row(("name", ""), ("ort", ""), ("email", ""), ("dt_backup", Backup)).WithBlob(
+            ("adresstyp", type), ("paypal_payer_id", "X"));
 
     [Test]
     public void A_purged_donation_reads_as_anonymized() =>
@@ -62,7 +63,8 @@ public sealed class AnonymizedTests
     [TestCase("donor.last_name", "Max", "is_anonymized")]
     public void Anonymized_with_a_personal_value_is_refused_never_blanked(string field, string value, string refused)
     {
-        var exception = Assert.Throws<CannotHoldException>(() => DonationRows.Row(("dt_backup", Backup)).Put((field, value), ("is_anonymized", true)))!;
+        var exception =
+            Assert.Throws<CannotHoldException>(() => DonationRows.Row(("dt_backup", Backup)).Put((field, value), ("is_anonymized", true)))!;
         Assert.That(exception.Field, Is.EqualTo(refused));
         Assert.That(exception.Message, Does.Not.Contain(value));
     }
@@ -78,7 +80,8 @@ public sealed class AnonymizedTests
     [Test]
     public void Extras_that_may_be_personal_can_be_given_up()
     {
-        var row = DonationRows.Row(("remote_addr", "192.0.2.1"), ("source", "web")).WithBlob(("phone", "030 1234"), ("mystery", "Max"), ("skin", "10h16"), ("email", "old@example.org"));
+        var row = DonationRows.Row(("remote_addr", "192.0.2.1"), ("source", "web")).WithBlob(
+            ("phone", "030 1234"), ("mystery", "Max"), ("skin", "10h16"), ("email", "old@example.org"));
         var record = DonationRows.Mapping.WithoutPersonalExtras(row.Get());
         Assert.That(record.List("legacy_extras").Rows.Select(extra => extra[0]), Is.EqualTo(new[] { "data/skin", "source" }));
         var written = DonationRows.Mapping.Legacy.Put(record.With(("is_anonymized", true)), row);

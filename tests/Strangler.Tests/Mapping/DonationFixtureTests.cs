@@ -81,19 +81,26 @@ public sealed class DonationFixtureTests
     [Test]
     public void The_parent_names_its_follow_ups() => Assert.That(_rows["F5-paypal-parent"].Get().List("follow_ups").Count, Is.EqualTo(3));
 
-    [TestCase("F1-bank-transfer", new[] { "data/betrag", "data/confirmationPage", "data/eintrag", "data/id", "data/info", "data/name", "data/periode", "data/user_agent" })]
+    [TestCase(
+        "F1-bank-transfer",
+        new[] { "data/betrag", "data/confirmationPage", "data/eintrag", "data/id", "data/info", "data/name", "data/periode",
+        "data/user_agent" })]
     [TestCase("F11-cash", new string[0])]
     [TestCase("F13-form", new string[0])]
     public void What_no_field_expresses_is_an_extra(string name, string[] extras) =>
         Assert.That(_rows[name].Get().List("legacy_extras").Rows.Select(extra => (string)extra[0]!), Is.EqualTo(extras));
 
     [TestCase("F11-cash", new[] { "donation", "donation_donor" })]
-    [TestCase("F10-sofort-incomplete", new[] { "donation", "donation_comment", "donation_donor", "donation_payment_bank_transfer", "donation_payment_sofort", "donation_tracking" })]
+    [TestCase(
+        "F10-sofort-incomplete",
+        new[] { "donation", "donation_comment", "donation_donor", "donation_payment_bank_transfer", "donation_payment_sofort",
+        "donation_tracking" })]
     public void Only_what_is_there_gets_a_row_on_the_new_side(string name, string[] tables)
     {
         var layout = DonationRows.Mapping.New.Layout;
         var there = DonationRows.Mapping.New.Put(_rows[name].Get(), null);
-        Assert.That(layout.Tables.Where((_, at) => there.Tables[at].Count > 0).Select(table => table.Name).Except(["donation_comment"]).Order(),
+        Assert.That(
+            layout.Tables.Where((_, at) => there.Tables[at].Count > 0).Select(table => table.Name).Except(["donation_comment"]).Order(),
             Is.EqualTo(tables.Except(["donation_comment"])));
     }
 }

@@ -75,7 +75,8 @@ public sealed class DonationPropertyTests
 
         var before = was.Clone();
         var changed = Changed(record, seed, changes: 4);
-        return (Refuses(() => _mapping.New.Put(changed, was), out var written) || _mapping.New.Get(written!).AgreesWith(changed)) && was.SameAs(before);
+        return (Refuses(() => _mapping.New.Put(changed, was), out var written) || _mapping.New.Get(written!).AgreesWith(changed))
+            && was.SameAs(before);
     });
 
     [Test]
@@ -94,7 +95,8 @@ public sealed class DonationPropertyTests
     {
         var row = DonationRows.Row(("data", PhpBlob.Encode(new RandomPhp(seed).Array(3))));
         var there = _mapping.New.Get(_mapping.New.Put(row.Get(), null));
-        return there.AgreesWith(row.Get()) && _mapping.Legacy.Put(there, row).SameAs(row) && _mapping.Legacy.Put(there, null).Get().AgreesWith(there);
+        return there.AgreesWith(row.Get()) && _mapping.Legacy.Put(there, row).SameAs(row)
+            && _mapping.Legacy.Put(there, null).Get().AgreesWith(there);
     });
 
     [Test]
@@ -142,5 +144,6 @@ public sealed class DonationPropertyTests
         }
     }
 
-    private static void Check(Func<int, bool> property) => Prop.ForAll(Gen.Choose(int.MinValue, int.MaxValue).ToArbitrary(), property).Check(_config);
+    private static void Check(Func<int, bool> property) =>
+        Prop.ForAll(Gen.Choose(int.MinValue, int.MaxValue).ToArbitrary(), property).Check(_config);
 }

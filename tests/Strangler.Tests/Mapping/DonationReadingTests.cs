@@ -47,7 +47,8 @@ public sealed class DonationReadingTests
     [TestCase("1.2.3")]
     [TestCase("10000000000000000")]
     [TestCase("99999999999999.990")]
-    public void An_amount_without_a_sure_meaning_is_unreadable(string text) => AssertUnreadable(DonationRows.Row(("betrag", text)), "spenden.betrag", text);
+    public void An_amount_without_a_sure_meaning_is_unreadable(string text) =>
+        AssertUnreadable(DonationRows.Row(("betrag", text)), "spenden.betrag", text);
 
     [TestCase("status", "Y")]
     [TestCase("status", "")]
@@ -120,9 +121,12 @@ public sealed class DonationReadingTests
     [Test]
     public void Nothing_and_empty_read_alike_and_stay_what_they_are()
     {
-        var row = DonationRows.Row(("name", null), ("email", ""), ("bescheinigung", null), ("betrag", null)).WithBlob(("titel", null), ("anrede", ""));
+        var row = DonationRows.Row(("name", null), ("email", ""), ("bescheinigung", null), ("betrag", null)).WithBlob(
+            ("titel", null), ("anrede", ""));
         var written = row.Put(("interval_months", 6L));
-        Assert.That((written.Column("name"), written.Column("email"), written.Column("bescheinigung"), written.Column("betrag")), Is.EqualTo(((object?)null, "", (object?)null, (object?)null)));
+        Assert.That(
+            (written.Column("name"), written.Column("email"), written.Column("bescheinigung"), written.Column("betrag")),
+            Is.EqualTo(((object?)null, "", (object?)null, (object?)null)));
         Assert.That(written.Column("data"), Is.EqualTo(row.Column("data")));
         Assert.That((written.Get()["donor.title"], written.Get()["donor.full_name"]), Is.EqualTo(("", "")));
     }
@@ -149,7 +153,9 @@ public sealed class DonationReadingTests
     public void Integers_in_the_blob_are_read_in_either_kind_and_written_in_theirs()
     {
         var row = DonationRows.Row().WithBlob(("plz", 12345), ("impCount", "7"), ("bImpCount", 1));
-        Assert.That((row.Get()["donor.postcode"], row.Get()["tracking.impressions"], row.Get()["tracking.banner_impressions"]), Is.EqualTo(("12345", 7L, 1L)));
+        Assert.That(
+            (row.Get()["donor.postcode"], row.Get()["tracking.impressions"], row.Get()["tracking.banner_impressions"]),
+            Is.EqualTo(("12345", 7L, 1L)));
         var written = row.Put(("donor.postcode", "54321"), ("tracking.impressions", 8L), ("tracking.banner_impressions", 2L));
         Assert.That(written.Serialized(), Is.EqualTo("a:3:{s:3:\"plz\";i:54321;s:8:\"impCount\";s:1:\"8\";s:9:\"bImpCount\";i:2;}"));
         Assert.That(row.Put(("donor.postcode", "01067")).Serialized(), Does.Contain("s:5:\"01067\""));
@@ -175,7 +181,10 @@ public sealed class DonationReadingTests
             ("log", DonationRows.Php(("2016-05-17 11:42:02", "second"), ("2016-05-16 11:42:02", "first"))),
             ("transactionIds", DonationRows.Php(("16R12136PU8783961", 2), ("123456789", 3))));
         var record = row.Get();
-        Assert.That(record.List("log_entries"), Is.EqualTo(new RecordList([[new DateTime(2016, 5, 17, 11, 42, 2), "second"], [new DateTime(2016, 5, 16, 11, 42, 2), "first"]])));
+        Assert.That(
+            record.List("log_entries"),
+            Is.EqualTo(
+            new RecordList([[new DateTime(2016, 5, 17, 11, 42, 2), "second"], [new DateTime(2016, 5, 16, 11, 42, 2), "first"]])));
         Assert.That(record.List("follow_ups"), Is.EqualTo(new RecordList([["16R12136PU8783961", 2L], ["123456789", 3L]])));
         Assert.That(record.List("legacy_extras").Count, Is.Zero);
     }

@@ -26,7 +26,8 @@ internal static class DonationRows
         var values = new object?[root.Columns.Count];
         foreach (var (column, value) in (IEnumerable<(string, object?)>)
                  [
-                     ("status", "N"), ("info", 0L), ("eintrag", ""), ("periode", 0L), ("zahlweise", "BEZ"), ("kommentar", ""), ("ueb_code", ""), ("remote_addr", ""),
+                     ("status", "N"), ("info", 0L), ("eintrag", ""), ("periode", 0L), ("zahlweise", "BEZ"), ("kommentar", ""),
+                         ("ueb_code", ""), ("remote_addr", ""),
                      ("is_public", 0L), ("dt_new", "2020-01-02 03:04:05"), .. columns,
                  ])
         {
@@ -117,5 +118,6 @@ internal static class DonationRows
         return new AggregateRow(Layout, tables);
     }
 
-    public static IEnumerable<LegacyDonation> Generate(int rows, int seed) => new LegacyDonationGenerator(new LegacyDonationOptions { Rows = rows, Seed = seed }).Generate();
+    public static IEnumerable<LegacyDonation> Generate(int rows, int seed) =>
+        new LegacyDonationGenerator(new LegacyDonationOptions { Rows = rows, Seed = seed }).Generate();
 }

@@ -16,7 +16,8 @@ public sealed partial class DonationSchemaTests
         var created = Migrations().SelectMany(text => Tables().Matches(text)).ToDictionary(
             table => table.Groups["name"].Value,
             table => Columns().Matches(table.Groups["columns"].Value)
-                .Where(column => !_keys.Contains(column.Groups["name"].Value) && !column.Value.Contains("GENERATED", StringComparison.Ordinal))
+                .Where(column => !_keys.Contains(column.Groups["name"].Value)
+                    && !column.Value.Contains("GENERATED", StringComparison.Ordinal))
                 .ToDictionary(column => column.Groups["name"].Value, column => column.Groups["type"].Value));
         var described = DonationRows.Mapping.New.Layout.Tables.ToDictionary(table => table.Name, table => table.Columns);
 
@@ -26,7 +27,9 @@ public sealed partial class DonationSchemaTests
             Assert.That(created[table].Keys, Is.EquivalentTo(columns.Select(column => column.Name)), table);
             foreach (var column in columns)
             {
-                Assert.That(Limits(created[table][column.Name]), Is.EqualTo((column.Type, column.MaxLength, column.MaxBytes)), $"{table}.{column.Name}");
+                Assert.That(
+                    Limits(created[table][column.Name]), Is.EqualTo((column.Type, column.MaxLength, column.MaxBytes)),
+                    $"{table}.{column.Name}");
             }
         }
     }
@@ -38,10 +41,14 @@ public sealed partial class DonationSchemaTests
         {
             foreach (Match table in Tables().Matches(text))
             {
-                Assert.That(table.Groups["options"].Value, Does.Contain("DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"), table.Groups["name"].Value);
+                Assert.That(
+                    table.Groups["options"].Value, Does.Contain("DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"),
+                    table.Groups["name"].Value);
                 foreach (Match column in Columns().Matches(table.Groups["columns"].Value))
                 {
-                    Assert.That(column.Value.Contains("NOT NULL", StringComparison.Ordinal) || column.Groups["type"].Value is "DATETIME" || column.Value.Contains("GENERATED", StringComparison.Ordinal), column.Value);
+                    Assert.That(
+                        column.Value.Contains("NOT NULL", StringComparison.Ordinal) || column.Groups["type"].Value is "DATETIME"
+                        || column.Value.Contains("GENERATED", StringComparison.Ordinal), column.Value);
                 }
             }
         }
@@ -54,29 +61,39 @@ public sealed partial class DonationSchemaTests
     [Test]
     public void Every_name_of_the_new_side_is_english_and_lower_case() =>
         Assert.That(
-            DonationRows.Mapping.New.Layout.Tables.SelectMany(table => table.Columns.Select(column => column.Name).Prepend(table.Name)), Is.All.Match("^[a-z][a-z_]*$"));
+            DonationRows.Mapping.New.Layout.Tables.SelectMany(table => table.Columns.Select(column => column.Name).Prepend(table.Name)),
+                Is.All.Match("^[a-z][a-z_]*$"));
 
     [Test]
     public void The_explanation_shows_both_languages()
     {
         var text = DonationRows.Mapping.Explain().ToText();
         Assert.That(text, Does.Match(@"spenden\.data/vorname +donor\.first_name \* +text +\(?text\)? +donation_donor\.first_name"));
-        Assert.That(text, Does.Contain("'BEZ' = direct_debit").And.Contain("'firma' = company").And.Contain("legacy times are civil time in Europe/Berlin"));
+        Assert.That(
+            text, Does.Contain("'BEZ' = direct_debit").And.Contain("'firma' = company").And.Contain(
+            "legacy times are civil time in Europe/Berlin"));
         Assert.That(text, Does.Contain("donation-status: payment_state, is_moderated, is_cancelled").And.Contain("* personal data"));
-        Assert.That(DonationRows.Mapping.Explain().Fields.Select(field => field.Field), Is.SupersetOf(DonationRows.Mapping.Schema.Fields.Select(field => field.Name)));
+        Assert.That(
+            DonationRows.Mapping.Explain().Fields.Select(field => field.Field),
+            Is.SupersetOf(DonationRows.Mapping.Schema.Fields.Select(field => field.Name)));
     }
 
     [Test]
     public void What_the_file_declares_is_compiled()
     {
         var mapping = DonationRows.Mapping;
-        Assert.That((mapping.Context, mapping.Kind, mapping.Version, mapping.TimeZone.Id), Is.EqualTo(("donations", "donation", 1, "Europe/Berlin")));
+        Assert.That(
+            (mapping.Context, mapping.Kind, mapping.Version, mapping.TimeZone.Id),
+            Is.EqualTo(("donations", "donation", 1, "Europe/Berlin")));
         Assert.That(mapping.IdSource, Is.EqualTo(new IdSource(IdOrigin.AutoIncrement, "spenden", "id")));
         Assert.That(mapping.ForeignWriters!.Owner, Is.Not.Empty);
         Assert.That(mapping.DeclaredDifferences, Is.Empty);
-        Assert.That(mapping.Schema.Fields[mapping.Schema.OrdinalOf("donor.email")], Has.Property("Personal").True.And.Property("MaxLength").EqualTo(250));
+        Assert.That(
+            mapping.Schema.Fields[mapping.Schema.OrdinalOf("donor.email")],
+            Has.Property("Personal").True.And.Property("MaxLength").EqualTo(250));
         var sofort = mapping.Legacy.Layout.Tables[mapping.Legacy.Layout.IndexOf("donation_payment_sofort")];
-        Assert.That((sofort.Role, sofort.ReferencedBy, sofort.Parent), Is.EqualTo((TableRole.Referenced, "payment_id", "donation_payment")));
+        Assert.That(
+            (sofort.Role, sofort.ReferencedBy, sofort.Parent), Is.EqualTo((TableRole.Referenced, "payment_id", "donation_payment")));
     }
 
     private static (ColumnType Type, int MaxLength, int MaxBytes) Limits(string type) => type switch
@@ -96,10 +113,11 @@ public sealed partial class DonationSchemaTests
             folder = folder.Parent!;
         }
 
-        return Directory.GetFiles(Path.Combine(folder.FullName, "migrations", "donations", "mysql"), "*.sql").Order().Select(File.ReadAllText);
+        return Directory.GetFiles(Path.Combine(folder.FullName, "migrations", "donations", "mysql"), "*.sql").Order().Select(
+            File.ReadAllText);
     }
 
-    [GeneratedRegex(@"CREATE TABLE (?<name>\w+) \((?<columns>.*?)\n\) (?<options>[^\n]*)", RegexOptions.Singleline)]
+    [GeneratedRegex(@"CREATE TABLE IF NOT EXISTS (?<name>\w+) \((?<columns>.*?)\n\) (?<options>[^\n]*)", RegexOptions.Singleline)]
     private static partial Regex Tables();
 
     [GeneratedRegex(@"^  (?<name>[a-z_]+) (?<type>[A-Z]+(\(\d+\))?).*$", RegexOptions.Multiline)]

@@ -46,7 +46,9 @@ public sealed class DonationStatusTests
     {
         foreach (var letter in new[] { "D", "P" })
         {
-            var record = DonationRows.Row(("status", letter), ("zahlweise", type)).WithBlob(("paypal_payer_id", payer), ("ext_payment_id", transaction)).Get();
+            var record =
+                DonationRows.Row(("status", letter), ("zahlweise", type)).WithBlob(
+                ("paypal_payer_id", payer), ("ext_payment_id", transaction)).Get();
             Assert.That(((Hidden)record["payment_state"]!).Derived, Is.EqualTo(state));
         }
     }
@@ -54,10 +56,12 @@ public sealed class DonationStatusTests
     [TestCase(null, "incomplete")]
     [TestCase("2021-08-04 13:25:44", "promised")]
     public void Of_Sofort_the_confirmation_tells(string? confirmedAt, string state) =>
-        Assert.That(DonationRows.Row(("status", "D"), ("zahlweise", "SUB")).WithSofort(confirmedAt).Get().Text("payment_state"), Is.EqualTo(state));
+        Assert.That(
+            DonationRows.Row(("status", "D"), ("zahlweise", "SUB")).WithSofort(confirmedAt).Get().Text("payment_state"), Is.EqualTo(state));
 
     [Test]
-    public void Every_letter_can_become_every_combination_and_shows_it([ValueSource(nameof(_letters))] string letter, [ValueSource(nameof(_types))] string type)
+    public void Every_letter_can_become_every_combination_and_shows_it(
+        [ValueSource(nameof(_letters))] string letter, [ValueSource(nameof(_types))] string type)
     {
         var row = DonationRows.Row(("status", letter), ("zahlweise", type));
         foreach (var state in _states)
@@ -67,7 +71,9 @@ public sealed class DonationStatusTests
                 foreach (var cancelled in (bool[])[false, true])
                 {
                     var written = row.Put(("payment_state", state), ("is_moderated", moderated), ("is_cancelled", cancelled));
-                    Assert.That(written.Column("status"), Is.EqualTo(Expected(letter, state, moderated, cancelled)), $"{state} {moderated} {cancelled}");
+                    Assert.That(
+                        written.Column("status"), Is.EqualTo(Expected(letter, state, moderated, cancelled)),
+                        $"{state} {moderated} {cancelled}");
                 }
             }
         }
@@ -114,6 +120,7 @@ public sealed class DonationStatusTests
             "P" => moderated && !cancelled,
             _ => false,
         };
-        return stays ? letter : cancelled ? "D" : moderated ? "P" : state switch { "new" => "N", "promised" => "Z", "incomplete" => "X", "historical" => "E", _ => "B" };
+        return stays ? letter : cancelled ? "D" : moderated ? "P"
+            : state switch { "new" => "N", "promised" => "Z", "incomplete" => "X", "historical" => "E", _ => "B" };
     }
 }

@@ -6,7 +6,8 @@ namespace Strangler.Tests.Mapping;
 /// <summary>What a write changes, what it leaves alone, and what it refuses by name.</summary>
 public sealed class DonationWritingTests
 {
-    private const string Strange = """a:4:{s:7:"vorname";s:3:"Max";s:7:"mystery";a:2:{i:0;d:0.10000000000000001;i:7;N;}s:8:"nachname";s:6:"Muster";i:4711;b:1;}""";
+    private const string Strange =
+        """a:4:{s:7:"vorname";s:3:"Max";s:7:"mystery";a:2:{i:0;d:0.10000000000000001;i:7;N;}s:8:"nachname";s:6:"Muster";i:4711;b:1;}""";
 
     [Test]
     public void An_unchanged_record_gives_the_very_row()
@@ -21,7 +22,10 @@ public sealed class DonationWritingTests
         var written = DonationRows.Row(("data", Encode(Strange))).Put(("donor.first_name", "Karla"), ("donor.company", "Widgets GmbH"));
         Assert.That(
             written.Serialized(),
-            Is.EqualTo("""a:5:{s:7:"vorname";s:5:"Karla";s:7:"mystery";a:2:{i:0;d:0.10000000000000001;i:7;N;}s:8:"nachname";s:6:"Muster";i:4711;b:1;s:5:"firma";s:12:"Widgets GmbH";}"""));
+            Is.EqualTo(
+                Strange.Replace("a:4:{", "a:5:{", StringComparison.Ordinal).Replace(
+                "s:3:\"Max\"", "s:5:\"Karla\"", StringComparison.Ordinal)[..^1]
+                + """s:5:"firma";s:12:"Widgets GmbH";}"""));
     }
 
     [Test]
@@ -39,14 +43,16 @@ public sealed class DonationWritingTests
         var row = DonationRows.Row(("data", Encode(Strange)), ("source", "https://example.org"));
         var kept = row.Get().List("legacy_extras").Rows.Where(extra => !Equals(extra[0], "data/mystery") && !Equals(extra[0], "source"));
         var written = row.Put(("legacy_extras", new RecordList([.. kept, ["data/neu", "i:1;"u8.ToArray()]])));
-        Assert.That(written.Serialized(), Is.EqualTo("""a:4:{s:7:"vorname";s:3:"Max";s:8:"nachname";s:6:"Muster";i:4711;b:1;s:3:"neu";i:1;}"""));
+        Assert.That(
+            written.Serialized(), Is.EqualTo("""a:4:{s:7:"vorname";s:3:"Max";s:8:"nachname";s:6:"Muster";i:4711;b:1;s:3:"neu";i:1;}"""));
         Assert.That(written.Column("source"), Is.Null);
     }
 
     [Test]
     public void Bytes_that_are_no_text_name_an_extra_of_their_own()
     {
-        var row = DonationRows.Row(("data", Convert.ToBase64String((byte[])[.. "a:2:{s:2:\""u8, 0xE4, 0xF6, .. "\";i:1;s:1:\"%\";i:2;}"u8])));
+        var row = DonationRows.Row(
+            ("data", Convert.ToBase64String((byte[])[.. "a:2:{s:2:\""u8, 0xE4, 0xF6, .. "\";i:1;s:1:\"%\";i:2;}"u8])));
         Assert.That(row.Get().List("legacy_extras").Rows.Select(extra => extra[0]), Is.EqualTo(new[] { "data/%25", "data/%E4%F6" }));
         var fresh = DonationRows.Mapping.Legacy.Put(row.Get(), null);
         Assert.That(fresh.Get().List("legacy_extras"), Is.EqualTo(row.Get().List("legacy_extras")));
@@ -77,7 +83,8 @@ public sealed class DonationWritingTests
         Assert.That(row.Put(("donor.email", "b@example.org")).Serialized(), Does.Contain("old@example.org"));
 
         var changed = DonationRows.Mapping.Legacy.Put(DonationRows.Mapping.Change(record, "donor.email", "b@example.org"), row);
-        Assert.That((changed.Column("email"), changed.Serialized()), Is.EqualTo(("b@example.org", "a:1:{s:5:\"email\";s:13:\"b@example.org\";}")));
+        Assert.That(
+            (changed.Column("email"), changed.Serialized()), Is.EqualTo(("b@example.org", "a:1:{s:5:\"email\";s:13:\"b@example.org\";}")));
         Assert.That(changed.Get().List("legacy_extras").Count, Is.Zero);
     }
 
@@ -103,7 +110,8 @@ public sealed class DonationWritingTests
     [TestCase("PPL", "P", "Q", "Q")]
     [TestCase("PPL", "P", null, "")]
     [TestCase("MCP", "P", "P", "P")]
-    public void The_account_of_a_PayPal_payment_is_only_what_differs_from_the_payer(string type, string payer, string? account, string shown)
+    public void The_account_of_a_PayPal_payment_is_only_what_differs_from_the_payer(
+        string type, string payer, string? account, string shown)
     {
         var row = DonationRows.Row(("zahlweise", type)).WithBlob(("paypal_payer_id", payer), ("ext_payment_account", account));
         Assert.That(row.Get()["provider.account"], Is.EqualTo(shown));
@@ -118,11 +126,21 @@ public sealed class DonationWritingTests
     }
 
     [Test]
+    public void An_account_that_is_missing_beside_a_payer_stays_missing()
+    {
+        var row = DonationRows.Row(("zahlweise", "PPL")).WithBlob(("paypal_payer_id", "P"));
+        Assert.That(row.Put(("paypal.payer_id", "N")).Serialized(), Is.EqualTo("a:1:{s:15:\"paypal_payer_id\";s:1:\"N\";}"));
+    }
+
+    [Test]
     public void A_booking_by_PayPal_writes_the_payer_to_both_places()
     {
-        var row = DonationRows.Row(("status", "X"), ("zahlweise", "PPL")).Put(("payment_state", "booked"), ("paypal.payer_id", "HE373U84ENFYQ"), ("paypal.subscription_id", "I-1"));
+        var row = DonationRows.Row(("status", "X"), ("zahlweise", "PPL")).Put(
+            ("payment_state", "booked"), ("paypal.payer_id", "HE373U84ENFYQ"), ("paypal.subscription_id", "I-1"));
         Assert.That(row.Column("status"), Is.EqualTo("B"));
-        Assert.That(row.Serialized(), Does.Contain("s:19:\"ext_payment_account\";s:13:\"HE373U84ENFYQ\"").And.Contain("s:13:\"ext_subscr_id\";s:3:\"I-1\""));
+        Assert.That(
+            row.Serialized(),
+            Does.Contain("s:19:\"ext_payment_account\";s:13:\"HE373U84ENFYQ\"").And.Contain("s:13:\"ext_subscr_id\";s:3:\"I-1\""));
     }
 
     [Test]
@@ -130,7 +148,8 @@ public sealed class DonationWritingTests
     {
         var row = DonationRows.Row(("status", "X"), ("zahlweise", "PPL")).WithBlob(("adresstyp", "anonym"));
         Assert.That(row.Put(("wants_newsletter", true)).Serialized(), Is.EqualTo("a:1:{s:9:\"adresstyp\";s:6:\"anonym\";}"));
-        Assert.That(DonationRows.Mapping.New.Put(row.Get(), null).Tables.Count(table => table.Count > 0), Is.EqualTo(2), "donation and donor");
+        Assert.That(
+            DonationRows.Mapping.New.Put(row.Get(), null).Tables.Count(table => table.Count > 0), Is.EqualTo(2), "donation and donor");
     }
 
     [Test]
@@ -139,9 +158,12 @@ public sealed class DonationWritingTests
         var row = DonationRows.Row().WithBlob(("mcp_amount", 1337), ("paypal_mc_fee", "0,47"));
         var record = row.Get();
         Assert.That((record["credit_card.amount"], record["paypal.fee"]), Is.EqualTo((0L, 0L)));
-        Assert.That(record.List("legacy_extras").Rows.Select(extra => extra[0]), Is.EqualTo(new[] { "data/mcp_amount", "data/paypal_mc_fee" }));
+        Assert.That(
+            record.List("legacy_extras").Rows.Select(extra => extra[0]), Is.EqualTo(new[] { "data/mcp_amount", "data/paypal_mc_fee" }));
         var changed = DonationRows.Mapping.Change(record, "credit_card.amount", 1337L);
-        Assert.That(DonationRows.Mapping.Legacy.Put(changed, row).Serialized(), Is.EqualTo("a:2:{s:10:\"mcp_amount\";s:5:\"13.37\";s:13:\"paypal_mc_fee\";s:4:\"0,47\";}"));
+        Assert.That(
+            DonationRows.Mapping.Legacy.Put(changed, row).Serialized(),
+            Is.EqualTo("a:2:{s:10:\"mcp_amount\";s:5:\"13.37\";s:13:\"paypal_mc_fee\";s:4:\"0,47\";}"));
         Assert.That(DonationRows.Mapping.Legacy.Put(record, null).Get().AgreesWith(record));
     }
 
@@ -149,9 +171,13 @@ public sealed class DonationWritingTests
     public void Companion_rows_come_and_go_with_their_fields()
     {
         var row = DonationRows.Row(("zahlweise", "SUB"));
-        var registered = row.Put(("sofort.is_registered", true), ("sofort.confirmed_at", new DateTime(2021, 8, 4, 13, 25, 44)), ("is_confirmation_sent", true));
+        var registered =
+            row.Put(("sofort.is_registered", true), ("sofort.confirmed_at", new DateTime(2021, 8, 4, 13, 25, 44)),
+            ("is_confirmation_sent", true));
         Assert.That(registered.Tables[DonationRows.Layout.IndexOf("donation_payment")][0], Is.EqualTo(new object?[] { "SUB" }));
-        Assert.That(registered.Tables[DonationRows.Layout.IndexOf("donation_payment_sofort")][0], Is.EqualTo(new object?[] { "2021-08-04 13:25:44" }));
+        Assert.That(
+            registered.Tables[DonationRows.Layout.IndexOf("donation_payment_sofort")][0],
+            Is.EqualTo(new object?[] { "2021-08-04 13:25:44" }));
         Assert.That(registered.Tables[DonationRows.Layout.IndexOf("donation_notification_log")], Has.Count.EqualTo(1));
         var gone = row.WithSofort("2021-08-04 13:25:44").Put(("sofort.is_registered", false), ("sofort.confirmed_at", null));
         Assert.That(gone.Column("payment_id"), Is.Null);
@@ -221,7 +247,8 @@ public sealed class DonationWritingTests
     public void A_blob_may_be_as_long_as_its_column_and_no_longer()
     {
         // a:1:{s:7:"vorname";s:49118:"…";} has 49,149 bytes, which are 65,532 characters of base64; one more would make 65,536 of them.
-        Assert.That(((string)DonationRows.Row().Put(("donor.first_name", new string('x', 49_118))).Column("data")!).Length, Is.EqualTo(65_532));
+        Assert.That(
+            ((string)DonationRows.Row().Put(("donor.first_name", new string('x', 49_118))).Column("data")!).Length, Is.EqualTo(65_532));
         Assert.Throws<CannotHoldException>(() => DonationRows.Row().Put(("donor.first_name", new string('x', 49_119))));
     }
 

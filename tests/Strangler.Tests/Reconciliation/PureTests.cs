@@ -38,9 +38,12 @@ public sealed class PureTests
     public void Drift_outweighs_what_is_open_and_a_sign_off_covers_no_more_than_itself()
     {
         Assert.That(
-            OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.InFlight] = 9, [Verdict.Drift] = 1 }, 0), Is.EqualTo(ReconciliationOutcome.Drift));
-        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 1), Is.EqualTo(ReconciliationOutcome.Drift));
-        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 2), Is.EqualTo(ReconciliationOutcome.Clean));
+            OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.InFlight] = 9, [Verdict.Drift] = 1 }, 0),
+            Is.EqualTo(ReconciliationOutcome.Drift));
+        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 1),
+            Is.EqualTo(ReconciliationOutcome.Drift));
+        Assert.That(OutcomeRules.Of(new Dictionary<Verdict, long> { [Verdict.Unreadable] = 2 }, 2),
+            Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
     [TestCase(1, 1000, 16)]
@@ -109,7 +112,8 @@ public sealed class PureTests
         {
             Assert.That(root.EnumerateObject().Select(property => property.Name), Is.EqualTo(new[]
             {
-                "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc", "stage", "lead", "legacy_rows",
+                "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc",
+                "stage", "lead", "legacy_rows",
                 "new_rows", "entities", "deleted", "counts", "fields", "declared", "signed_off", "richer_in_new", "rechecks", "hot_keys",
                 "deferred_chunks", "samples", "differing_ids", "truncated",
             }));
@@ -138,6 +142,87 @@ public sealed class PureTests
         Assert.That(report.Samples.Select(sample => sample.Id), Is.EqualTo(new long[] { 10, 20, 30 }));
         Assert.That(report.DifferingIds, Is.EqualTo(new long[] { 10, 20, 30, 40, 50 }));
         Assert.That(report.Truncated, Is.True);
+    }
+
+    /// <summary>
+    /// First look: the journal row is there, the follower is behind. Second look: the relay applies and settles after the new side was
+    /// read and before legacy
+    /// is. Versions have not moved between the looks, and yet nothing is lost.
+    /// </summary>
+    [Test]
+    public void A_verdict_that_has_only_now_appeared_is_looked_at_again()
+    {
+        var before = Behind(new JournalMark(default, Parked: false));
+        var now = Behind(null);
+        var classifier = new Classifier(TestLens.Legacy, _ => [], [], TimeSpan.FromMinutes(1), backfilled: true);
+        Assert.That(classifier.Classify(now).Verdict, Is.EqualTo(Verdict.LostObligation));
+
+        Assert.That(RecheckRules.Decide(before, now, classifier.Classify, last: false), Is.Null);
+        Assert.That(RecheckRules.Decide(now, now, classifier.Classify, last: false)?.Verdict, Is.EqualTo(Verdict.LostObligation));
+        Assert.That(RecheckRules.Decide(before, now, classifier.Classify, last: true)?.Verdict, Is.EqualTo(Verdict.InFlight));
+    }
+
+    [Test]
+    [Category("Case53")]
+    public void A_hidden_field_differs_when_it_rests_on_other_evidence_and_is_richer_when_on_the_same()
+    {
+        var @new = TestLens.Of("a", 1, cancelled: true, paid: true);
+        var legacy = TestLens.Of("a", 1, cancelled: true, paid: new Hidden(false));
+
+        Assert.That(Classifier.Differing(legacy, @new, new Deriving(false), out var richer), Is.Empty);
+        Assert.That(richer, Is.True);
+        Assert.That(Classifier.Differing(legacy, @new, new Deriving(true), out richer), Is.EqualTo(new[] { 3 }));
+        Assert.That(richer, Is.False);
+    }
+
+    [Test]
+    public void A_chunk_ends_where_the_denser_side_ends_it()
+    {
+        var world = new World();
+        world.Sides.PlantLegacy(1, "one", 1);
+        world.Sides.PlantLegacy(1000, "thousand", 1);
+        for (var id = 2; id <= 500; id++)
+        {
+            world.PlantNew(id, null);
+        }
+
+        var reader = new PairReader(world.Runtime, world.Runtime.Kinds[TestLens.Kind]);
+
+        Assert.That(world.Run(() => reader.ChunkEndAsync(1, 10, default)), Is.EqualTo(11));
+        Assert.That(world.Run(() => reader.ChunkEndAsync(501, 10, default)), Is.EqualTo(1000));
+        Assert.That(world.Run(() => reader.ChunkEndAsync(1001, 10, default)), Is.Null);
+    }
+
+    private static PairView Behind(JournalMark? mark)
+    {
+        var legacy = new SideView
+        {
+            Side = SideName.Legacy,
+            Present = true,
+            Record = TestLens.Of("now", 2),
+            Entity = new EntityState(new EntityVersion(2, 2), 0, false, []),
+            Journal = mark,
+        };
+        var @new = new SideView
+        {
+            Side = SideName.New,
+            Present = true,
+            Record = TestLens.Of("before", 1),
+            Entity = new EntityState(new EntityVersion(2, 1), 0, false, []),
+        };
+        return new PairView(1, legacy, @new, 1_000_001, SideName.Legacy, new FenceRow(FenceRole.Lead, Stage.DualWrite, 2, 2));
+    }
+
+    /// <summary>Legacy as it would show any record: hiding 'paid', with a derivation that rests on what no field shows.</summary>
+    private sealed class Deriving(bool derived) : IRecordLens
+    {
+        public RecordSchema Schema => TestLens.TestSchema;
+
+        public AggregateLayout Layout => TestLens.Legacy.Layout;
+
+        public Record Get(AggregateRow row) => TestLens.Legacy.Get(row).With(("paid", new Hidden(derived)));
+
+        public AggregateRow Put(Record record, AggregateRow? was) => TestLens.Legacy.Put(record, was);
     }
 
     [Test]

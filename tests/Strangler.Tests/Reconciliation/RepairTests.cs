@@ -44,7 +44,8 @@ public sealed class RepairTests
             world.New.Entities.Remove(World.Key(100));
         }, RepairOutcome.Written),
         ("missing in legacy", world => world.PlantNew(105, TestLens.NewRow("stray", 1, false, false)), RepairOutcome.Removed),
-        ("removed from legacy past capture", world => world.Sides.WriteForeign(World.Key(100), null, captured: false), RepairOutcome.Removed),
+        ("removed from legacy past capture",
+            world => world.Sides.WriteForeign(World.Key(100), null, captured: false), RepairOutcome.Removed),
         ("changed in legacy past capture", world => world.Sides.PlantLegacy(100, "changed", 1), RepairOutcome.Written),
         ("put into legacy past capture", world => world.Sides.PlantLegacy(105, "bulk", 1), RepairOutcome.Written),
         ("lost obligation", world =>
@@ -257,13 +258,16 @@ public sealed class RepairTests
     {
         var world = World.Filled();
 
-        Assert.Throws<ArgumentException>(() => world.Run(() => new RepairJob(world.Runtime).RunAsync(TestLens.Kind, [1], false, " ", "r", null, default)));
-        Assert.Throws<ArgumentException>(() => world.Run(() => new RepairJob(world.Runtime).RunAsync(TestLens.Kind, [1], false, "a", "", null, default)));
+        Assert.Throws<ArgumentException>(() => world.Run(
+            () => new RepairJob(world.Runtime).RunAsync(TestLens.Kind, [1], false, " ", "r", null, default)));
+        Assert.Throws<ArgumentException>(() => world.Run(
+            () => new RepairJob(world.Runtime).RunAsync(TestLens.Kind, [1], false, "a", "", null, default)));
     }
 
     private static RepairResult Repair(World world, IReadOnlyList<long> ids, bool dryRun = false, IProgress<RepairStep>? progress = null) =>
         world.Run(() => RepairAsync(world, ids, dryRun, progress));
 
     private static Task<RepairResult> RepairAsync(World world, IReadOnlyList<long> ids, bool dryRun, IProgress<RepairStep>? progress) =>
-        new RepairJob(world.Runtime, world.Options).RunAsync(TestLens.Kind, ids, dryRun, "anna", "ticket 7", progress, CancellationToken.None);
+        new RepairJob(world.Runtime, world.Options).RunAsync(
+            TestLens.Kind, ids, dryRun, "anna", "ticket 7", progress, CancellationToken.None);
 }

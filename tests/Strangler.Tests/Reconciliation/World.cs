@@ -38,7 +38,10 @@ internal sealed class World
             new ContextOptions(),
             new FieldHasher(new byte[32], 1),
             time,
-            NullLoggerFactory.Instance);
+            NullLoggerFactory.Instance)
+        {
+            Random = new Random(1),
+        };
     }
 
     public TestTimeProvider Time { get; }
@@ -85,8 +88,10 @@ internal sealed class World
     public Task<BackfillResult> RunBackfillAsync(IProgress<BackfillProgress>? progress = null) =>
         new BackfillJob(Runtime, Backfill).RunAsync(TestLens.Kind, progress, CancellationToken.None);
 
-    public Task<ReconciliationReport> ReconcileAsync(ReconciliationScope? scope = null, IProgress<ReconciliationProgress>? progress = null) =>
-        new Reconciler(Runtime, Options).RunAsync(scope ?? new ReconciliationScope { Kind = TestLens.Kind }, progress, CancellationToken.None);
+    public Task<ReconciliationReport> ReconcileAsync(
+        ReconciliationScope? scope = null, IProgress<ReconciliationProgress>? progress = null) =>
+        new Reconciler(Runtime, Options).RunAsync(
+            scope ?? new ReconciliationScope { Kind = TestLens.Kind }, progress, CancellationToken.None);
 
     public ReconciliationReport Reconcile(ReconciliationScope? scope = null, int seed = 1) => Run(() => ReconcileAsync(scope), seed);
 
@@ -179,7 +184,8 @@ internal sealed class World
             var filled = record is null ? null : RecordMerge.Fill(record, present, Lens(side));
             var state = new EntityState(version, seq, filled is null, filled is null ? [] : Runtime.Hasher.Hash(filled));
             await transaction.SaveAsync(
-                Key(id), transaction.State.Row, filled is null ? null : Lens(follower).Put(filled, transaction.State.Row), CancellationToken.None);
+                Key(id), transaction.State.Row, filled is null ? null : Lens(follower).Put(filled, transaction.State.Row),
+                CancellationToken.None);
             await transaction.SetEntityAsync(Key(id), state, CancellationToken.None);
             await transaction.CommitAsync(CancellationToken.None);
         }
@@ -207,8 +213,10 @@ internal sealed class World
         await Set(from, was, was with { Role = FenceRole.Switching, Epoch = epoch });
         await DrainAsync();
         await Set(to, follower, follower with { Role = FenceRole.Prepared, Epoch = epoch });
-        await Set(from, was with { Role = FenceRole.Switching, Epoch = epoch }, was with { Role = FenceRole.Follower, Stage = stage, Epoch = epoch });
-        await Set(to, follower with { Role = FenceRole.Prepared, Epoch = epoch }, follower with { Role = FenceRole.Lead, Stage = stage, Epoch = epoch });
+        await Set(from, was with { Role = FenceRole.Switching, Epoch = epoch },
+            was with { Role = FenceRole.Follower, Stage = stage, Epoch = epoch });
+        await Set(to, follower with { Role = FenceRole.Prepared, Epoch = epoch },
+            follower with { Role = FenceRole.Lead, Stage = stage, Epoch = epoch });
 
         static async Task Set(IFence fence, FenceRow expected, FenceRow next) =>
             Assert.That(await fence.CompareAndSetAsync(expected, next, TimeSpan.FromSeconds(30), CancellationToken.None), Is.True);
@@ -220,14 +228,16 @@ internal sealed class World
         var version = state.Version(state.Fence.DualEpoch).Next();
         var hashes = record is null ? [] : Runtime.Hasher.Hash(record);
         await transaction.SaveAsync(Key(id), state.Row, record is null ? null : Lens(side).Put(record, state.Row), CancellationToken.None);
-        await transaction.SetEntityAsync(Key(id), new EntityState(version, state.Entity?.ForeignSeq ?? 0, record is null, hashes), CancellationToken.None);
+        await transaction.SetEntityAsync(Key(id), new EntityState(version, state.Entity?.ForeignSeq ?? 0, record is null, hashes),
+            CancellationToken.None);
         await transaction.AppendJournalAsync(Key(id), version, "test", CancellationToken.None);
         await transaction.CommitAsync(CancellationToken.None);
     }
 
     private static TestLens Lens(SideName side) => side == SideName.Legacy ? TestLens.Legacy : TestLens.New;
 
-    /// <summary>Both sides' visible content, for comparing them apart from any code under test: id → name, amount, cancelled, and paid where legacy can tell.</summary>
+    /// <summary>Both sides' visible content, for comparing them apart from any code under test: id → name, amount, cancelled, and paid
+    /// where legacy can tell.</summary>
     public (SortedDictionary<long, string> Legacy, SortedDictionary<long, string> New) Contents()
     {
         var legacy = new SortedDictionary<long, string>();
@@ -245,6 +255,15 @@ internal sealed class World
 
         return (legacy, @new);
     }
+
+    public NoteWrapper Notes()
+    {
+        var kind = Runtime.Kinds[TestLens.Kind];
+        return new NoteWrapper(new DualWriter(Runtime), (SideRepository<TestEntity>)kind.Legacy, (SideRepository<TestEntity>)kind.New);
+    }
+
+    public sealed class NoteWrapper(DualWriter writer, SideRepository<TestEntity> legacy, SideRepository<TestEntity> @new)
+        : RepositoryWrapper<TestEntity>(writer, legacy, @new, new TestConverter(), TestLens.Kind);
 
     private sealed class Repository(ISideStore store, IRecordLens lens)
         : SideRepository<TestEntity>(store, lens, new TestConverter(), TestLens.Kind);

@@ -37,9 +37,10 @@ internal sealed class AnonymizedConverter(ConverterBinding binding) : LegacyConv
     private string Date => binding.Fields[1];
 
     public override string Description =>
-        $"{Flag} is true when {_backup} is a date and no personal value is left ('{NoName}' is none); of an anonymous donor it is hidden, since nothing personal "
-        + $"was ever there. {Date} is that date. To write {Flag} the personal values must be empty already: it refuses, and never blanks. Without a date "
-        + $"of backup {_created} is written to {_backup}: a backup in the second of creation cannot be, so that equality says anonymized, never backed up.";
+        $"{Flag} is true when {_backup} is a date and no personal value is left ('{NoName}' is none); of an anonymous donor it is "
+        + $"hidden, since nothing personal was ever there. {Date} is that date. To write {Flag} the personal values must be empty already: "
+        + $"it refuses, and never blanks. Without a date of backup {_created} is written to {_backup}: a backup in the second of creation "
+        + "cannot be, so that equality says anonymized, never backed up.";
 
     public override void Read(LegacyCursor row, Span<object?> values)
     {

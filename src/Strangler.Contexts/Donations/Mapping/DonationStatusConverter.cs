@@ -48,9 +48,9 @@ internal sealed class DonationStatusConverter : LegacyConverter
     public override string Description =>
         $"{Cancelled} is cancelled and hides the other two; {Moderated} is moderated and hides the payment state; "
         + "any other letter is the payment state. A hidden payment state is derived from the payment data: direct debit and cash need "
-        + "none (new, booked), a bank transfer is promised, PayPal with a payer or a transaction and a credit card with a transaction are booked, "
-        + "Sofort with a confirmation is promised, all others are incomplete. The letter stays while it says nothing that the record denies; "
-        + $"else it is written by priority: {Cancelled}, {Moderated}, payment state.";
+        + "none (new, booked), a bank transfer is promised, PayPal with a payer or a transaction and a credit card with a transaction "
+        + "are booked, Sofort with a confirmation is promised, all others are incomplete. The letter stays while it says nothing that the "
+        + $"record denies; else it is written by priority: {Cancelled}, {Moderated}, payment state.";
 
     public override void Read(LegacyCursor row, Span<object?> values)
     {

@@ -43,12 +43,14 @@ internal sealed class PayPalAccountConverter(ConverterBinding binding) : LegacyC
 
         if (account.Length > 0 && account == payer)
         {
-            throw new CannotHoldException(binding.Fields[1], $"of a PayPal payment it stands only where it differs from {binding.Fields[0]}");
+            throw new CannotHoldException(
+                binding.Fields[1], $"of a PayPal payment it stands only where it differs from {binding.Fields[0]}");
         }
 
         var isMissing = _account.IsEmpty(row) && !_payer.IsEmpty(row);
         _payer.SetText(row, binding.Fields[0], payer);
-        _account.SetText(row, account.Length > 0 ? binding.Fields[1] : binding.Fields[0], account.Length > 0 ? account : isMissing ? "" : payer);
+        _account.SetText(
+            row, account.Length > 0 ? binding.Fields[1] : binding.Fields[0], account.Length > 0 ? account : isMissing ? "" : payer);
     }
 
     private bool IsPayPal(LegacyCursor row) => string.Equals(_paymentType.Text(row), "PPL", StringComparison.Ordinal);

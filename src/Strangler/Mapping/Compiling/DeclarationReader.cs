@@ -59,7 +59,8 @@ internal sealed class DeclarationReader(Problems problems)
         var declared = new ForeignWritersNone(Get(root, "foreign-writers-owner"), Get(root, "foreign-writers-reason"));
         if (declared.Owner.Length == 0 || declared.Reason.Length == 0)
         {
-            problems.Add(at, "", "foreign-writers=\"none\" needs foreign-writers-owner and foreign-writers-reason: someone has to answer for it");
+            problems.Add(
+                at, "", "foreign-writers=\"none\" needs foreign-writers-owner and foreign-writers-reason: someone has to answer for it");
         }
 
         return declared;
@@ -117,7 +118,13 @@ internal sealed class DeclarationReader(Problems problems)
         }
 
         var layout = new ColumnLayout(
-            Get(at, "name"), columnType, isNullable, columnType == ColumnType.Text ? length : 0, columnType == ColumnType.Binary && length > 0 ? length : maxBytes, min, max,
+            Get(at, "name"),
+            columnType,
+            isNullable,
+            columnType == ColumnType.Text ? length : 0,
+            columnType == ColumnType.Binary && length > 0 ? length : maxBytes,
+            min,
+            max,
             basicPlaneOnly && columnType == ColumnType.Text);
         return new ColumnDeclaration(at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal"), type == "char");
     }
@@ -177,7 +184,8 @@ internal sealed class DeclarationReader(Problems problems)
     }
 
     private CodesDeclaration ReadCodes(XElement at) =>
-        new(at, Get(at, "name"), Get(at, "default"), [.. Elements(at, "code").Select(code => (code, Get(code, "legacy"), Get(code, "english")))]);
+        new(at, Get(at, "name"), Get(at, "default"),
+            [.. Elements(at, "code").Select(code => (code, Get(code, "legacy"), Get(code, "english")))]);
 
     private void ReadFieldOrGroup(XElement at, KindDeclaration kind)
     {
@@ -244,7 +252,8 @@ internal sealed class DeclarationReader(Problems problems)
             problems.Add(at, list.Name, "there can be one list of extras only");
         }
 
-        kind.Extras = new ExtrasDeclaration(list, [.. Elements(at, "preserve").Select(place => (place, Get(place, "place"), Flag(place, "personal")))]);
+        kind.Extras = new ExtrasDeclaration(
+            list, [.. Elements(at, "preserve").Select(place => (place, Get(place, "place"), Flag(place, "personal")))]);
     }
 
     private void ReadConverter(XElement at, KindDeclaration kind)

@@ -61,7 +61,8 @@ internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, objec
 
 internal sealed record LobDeclaration(XElement At, string Column, string[] EmptyLiterals, IReadOnlyDictionary<string, bool> PersonalKeys);
 
-internal sealed record CodesDeclaration(XElement At, string Name, string Default, IReadOnlyList<(XElement At, string Legacy, string English)> Codes);
+internal sealed record CodesDeclaration(
+    XElement At, string Name, string Default, IReadOnlyList<(XElement At, string Legacy, string English)> Codes);
 
 /// <summary>A <c>field</c>, or a <c>list</c> with its <see cref="Items"/>.</summary>
 internal sealed class FieldDeclaration

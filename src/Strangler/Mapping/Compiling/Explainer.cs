@@ -59,7 +59,8 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
     {
         if (field.Mirror is not null)
         {
-            yield return $"also in {field.Mirror}: written along while it says the same{(field.MirrorFillsIn ? ", and read where the first has nothing" : "")}; else an extra";
+            var fillsIn = field.MirrorFillsIn ? ", and read where the first has nothing" : "";
+            yield return $"also in {field.Mirror}: written along while it says the same{fillsIn}; else an extra";
         }
 
         if (field.KeptAsExtra)

@@ -33,11 +33,13 @@ internal static class Formats
         _ => [],
     };
 
-    /// <summary>The field's format; when it names none, the only one of its type, of booleans the plain flag; null when it does not fit.</summary>
+    /// <summary>The field's format; when it names none, the only one of its type, of booleans the plain flag; null when it does not
+    /// fit.</summary>
     public static string? Of(FieldDeclaration field)
     {
         var allowed = AllowedFor(field.Type!.Value);
-        return field.Format is null ? (allowed.Length == 1 || field.Type == FieldType.Boolean ? allowed[0] : null) : Array.Find(allowed, format => format == field.Format);
+        return field.Format is null ? (allowed.Length == 1 || field.Type == FieldType.Boolean ? allowed[0] : null)
+            : Array.Find(allowed, format => format == field.Format);
     }
 
     public static ColumnType[] ColumnTypesOf(string format) => format switch

@@ -3,7 +3,8 @@ using Strangler.Mapping.Converters;
 
 namespace Strangler.Mapping.Compiling;
 
-/// <summary>Everything about one kind that a schema cannot see: whether names lead somewhere, types fit, and nothing is mapped twice or forgotten.</summary>
+/// <summary>Everything about one kind that a schema cannot see: whether names lead somewhere, types fit, and nothing is mapped twice or
+/// forgotten.</summary>
 internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry converters, Problems problems)
 {
     private readonly Dictionary<string, string> _legacyClaims = new(StringComparer.Ordinal);
@@ -85,7 +86,9 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
     {
         foreach (var group in list.Codes.GroupBy(side, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
-            problems.Add(group.Last().At, list.Name, $"the {what} '{group.Key}' stands for two things: reading and writing must be each other's reverse");
+            problems.Add(
+                group.Last().At, list.Name,
+                $"the {what} '{group.Key}' stands for two things: reading and writing must be each other's reverse");
         }
     }
 
@@ -127,10 +130,13 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
 
     private void CheckSource(FieldDeclaration field)
     {
-        var sources = (field.Legacy is null ? 0 : 1) + (field.FlagOf is null ? 0 : 1) + (field.Rows is null ? 0 : 1) + (field.Converter is null ? 0 : 1);
+        var sources = (field.Legacy is null ? 0 : 1) + (field.FlagOf is null ? 0 : 1) + (field.Rows is null ? 0 : 1)
+            + (field.Converter is null ? 0 : 1);
         if (sources != 1)
         {
-            problems.Add(field.At, field.Name, "a field comes from exactly one of: legacy, flag-of, row, or the converter around it (legacy=\"none\" hides it there)");
+            problems.Add(
+                field.At, field.Name,
+                "a field comes from exactly one of: legacy, flag-of, row, or the converter around it (legacy=\"none\" hides it there)");
         }
     }
 
@@ -138,7 +144,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
     {
         if ((field.Type == FieldType.Code) != (field.Codes is not null))
         {
-            problems.Add(field.At, field.Name, field.Codes is null ? "a code needs its list: codes=\"…\"" : $"a {field.Type} has no codes");
+            var message = field.Codes is null ? "a code needs its list: codes=\"…\"" : $"a {field.Type} has no codes";
+            problems.Add(field.At, field.Name, message);
         }
         else if (field.Codes is not null && !kind.Codes.Exists(list => list.Name == field.Codes))
         {
@@ -152,7 +159,10 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         if (format is null)
         {
             var allowed = string.Join(", ", Formats.AllowedFor(field.Type!.Value));
-            problems.Add(field.At, field.Name, field.Format is null ? $"a {field.Type} needs its format: {allowed}" : $"the format '{field.Format}' does not fit a {field.Type}: {allowed}");
+            var message = field.Format is null
+                ? $"a {field.Type} needs its format: {allowed}"
+                : $"the format '{field.Format}' does not fit a {field.Type}: {allowed}";
+            problems.Add(field.At, field.Name, message);
         }
         else if (place.Key is null && !Formats.ColumnTypesOf(format).Contains(place.Column.Layout.Type))
         {
@@ -215,7 +225,9 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
 
         if (field.Type != FieldType.Boolean || kind.Fields.Find(other => other.Name == field.FlagOf) is not { Type: FieldType.Timestamp })
         {
-            problems.Add(field.At, field.Name, $"flag-of makes a boolean of a timestamp field, and '{field.FlagOf}' is none, or the field is no boolean");
+            problems.Add(
+                field.At, field.Name,
+                $"flag-of makes a boolean of a timestamp field, and '{field.FlagOf}' is none, or the field is no boolean");
         }
     }
 
@@ -225,7 +237,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         {
             if (field.Type != FieldType.Boolean || kind.Legacy.Find(table => table.Name == name) is not { Role: not TableRole.Root })
             {
-                problems.Add(field.At, field.Name, $"row makes a boolean of a companion table, and '{name}' is none, or the field is no boolean");
+                problems.Add(
+                    field.At, field.Name, $"row makes a boolean of a companion table, and '{name}' is none, or the field is no boolean");
             }
         }
     }
@@ -262,7 +275,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             || key.Type is not (FieldType.Timestamp or FieldType.Text) || value.Type is not (FieldType.Text or FieldType.Integer))
         {
             problems.Add(
-                list.At, list.Name, "a list is a map in a LOB with two items: legacy=\"key\" (timestamp or text) and legacy=\"value\" (text or integer)");
+                list.At, list.Name,
+                    "a list is a map in a LOB with two items: legacy=\"key\" (timestamp or text) and legacy=\"value\" (text or integer)");
         }
 
         if (kind.Extras is null)
@@ -311,7 +325,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             problems.Add(field.At, name, $"on the new side times may be NULL and nothing else: {text}");
         }
 
-        var longest = kind.Codes.Find(list => list.Name == field.Codes)?.Codes.Select(code => code.English.Length).DefaultIfEmpty().Max() ?? 0;
+        var longest =
+            kind.Codes.Find(list => list.Name == field.Codes)?.Codes.Select(code => code.English.Length).DefaultIfEmpty().Max() ?? 0;
         if (column.MaxLength > 0 && longest > column.MaxLength)
         {
             problems.Add(field.At, name, $"the longest code has {longest} characters, the new column {text} {column.MaxLength}");
@@ -328,7 +343,9 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
 
         if (!converter.Fields.Select(field => field.Type).SequenceEqual(shape.Fields.Select(type => (FieldType?)type)))
         {
-            problems.Add(converter.At, converter.Use, $"the converter fills {shape.Fields.Count} field(s) of these types, in this order: {string.Join(", ", shape.Fields)}");
+            problems.Add(
+                converter.At, converter.Use,
+                $"the converter fills {shape.Fields.Count} field(s) of these types, in this order: {string.Join(", ", shape.Fields)}");
         }
 
         foreach (var name in shape.Parameters.Except(converter.Parameters.Keys).Concat(converter.Parameters.Keys.Except(shape.Parameters)))
@@ -346,7 +363,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             var count = converter.Places.Count(place => place.Role == role.Role);
             if (count == 0 || (count > 1 && !role.Many))
             {
-                problems.Add(converter.At, converter.Use, $"the place '{role.Role}' must be given {(role.Many ? "at least once" : "once")}");
+                problems.Add(
+                    converter.At, converter.Use, $"the place '{role.Role}' must be given {(role.Many ? "at least once" : "once")}");
             }
         }
 
@@ -354,7 +372,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         {
             if (shape.Places.FirstOrDefault(place => place.Role == role) is not { } known)
             {
-                problems.Add(at, converter.Use, $"unknown place '{role}'; known are {string.Join(", ", shape.Places.Select(place => place.Role))}");
+                problems.Add(
+                    at, converter.Use, $"unknown place '{role}'; known are {string.Join(", ", shape.Places.Select(place => place.Role))}");
             }
             else if (Resolve(at, converter.Use, text) is { } place)
             {
@@ -399,12 +418,9 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
     {
         foreach (var table in kind.Legacy)
         {
-            foreach (var column in table.Columns.Where(column => table.Lob?.Column != column.Name && kind.Legacy.TrueForAll(other => other.ReferencedBy != column.Name)))
+            foreach (var column in table.Columns.Where(column => IsForgotten(table, column)))
             {
-                if (!_legacyClaims.ContainsKey($"{table.Name}.{column.Name}"))
-                {
-                    problems.Add(column.At, column.Name, $"{table.Name}.{column.Name} is neither mapped nor preserved");
-                }
+                problems.Add(column.At, column.Name, $"{table.Name}.{column.Name} is neither mapped nor preserved");
             }
         }
 
@@ -424,11 +440,18 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
 
     private void CheckDifferences()
     {
-        foreach (var (at, difference) in kind.Differences.Where(entry => !kind.Fields.Exists(field => field.Name == entry.Difference.Field)))
+        foreach (var (at, difference) in kind.Differences.Where(entry => !HasField(entry.Difference.Field)))
         {
             problems.Add(at, difference.Field, "the difference is declared for a field that is not there");
         }
     }
+
+    private bool HasField(string name) => kind.Fields.Exists(field => field.Name == name);
+
+    private bool IsForgotten(TableDeclaration table, ColumnDeclaration column) =>
+        table.Lob?.Column != column.Name
+        && kind.Legacy.TrueForAll(other => other.ReferencedBy != column.Name)
+        && !_legacyClaims.ContainsKey($"{table.Name}.{column.Name}");
 
     private LegacyPlaceRef? Resolve(XElement at, string field, string text)
     {

@@ -33,7 +33,8 @@ internal sealed record LegacyPlaceRef(TableDeclaration Table, ColumnDeclaration 
     }
 
     /// <summary>A <c>table.column</c> of either side.</summary>
-    public static (TableDeclaration? Table, ColumnDeclaration? Column) Find(string text, IEnumerable<TableDeclaration> tables, out string problem)
+    public static (TableDeclaration? Table, ColumnDeclaration? Column) Find(
+        string text, IEnumerable<TableDeclaration> tables, out string problem)
     {
         problem = "";
         var parts = text.Split('.');

@@ -19,21 +19,26 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         var legacyFields = BuildLegacyFields(schema);
         var converted = BuildConverters(schema);
         var flags = kind.Fields.Where(field => field.FlagOf is not null)
-            .Select(field => new FlagOf(schema.OrdinalOf(field.Name), field.Name, schema.OrdinalOf(field.FlagOf!), field.FlagOf!)).ToArray();
+            .Select(field => new FlagOf(
+                schema.OrdinalOf(field.Name), field.Name, schema.OrdinalOf(field.FlagOf!), field.FlagOf!)).ToArray();
         var preserved = BuildPreserved();
         var plan = BuildPlan();
         var extras = kind.Extras is null ? null : new ExtrasField(
-            schema.OrdinalOf(kind.Extras.Field.Name), kind.Extras.Field.Name, [.. preserved.OfType<ColumnPlace>()], [.. preserved.OfType<LobPlace>()], _targets, plan.Lobs);
+            schema.OrdinalOf(kind.Extras.Field.Name), kind.Extras.Field.Name, [.. preserved.OfType<ColumnPlace>()],
+                [.. preserved.OfType<LobPlace>()], _targets, plan.Lobs);
         return new CompiledMapping(
             schema,
             new LegacyLens(schema, plan, legacyFields, converted, flags, extras) { FieldsByColumn = _fieldsByColumn },
-            new NewLens(schema, new AggregateLayout([.. kind.New.Select(table => table.Layout)]), [.. kind.New.Select(table => BuildNewTable(table, schema))]),
+            new NewLens(
+                schema, new AggregateLayout([.. kind.New.Select(table => table.Layout)]),
+                [.. kind.New.Select(table => BuildNewTable(table, schema))]),
             _extrasOfField,
             HarmlessExtras(),
             extras?.Ordinal ?? -1,
             new Explainer(mapping, kind).Explain(converted))
         {
-            MirrorExtras = _targets.Where(target => target.Value.CopyOf is not null).Select(target => target.Key).ToHashSet(StringComparer.Ordinal),
+            MirrorExtras =
+                _targets.Where(target => target.Value.CopyOf is not null).Select(target => target.Key).ToHashSet(StringComparer.Ordinal),
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference)],
@@ -92,7 +97,8 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             var ordinal = schema.OrdinalOf(field.Name);
             fields.Add(
                 field.Hidden ? new HiddenField(ordinal, field.Name, schema.Fields[ordinal].Default)
-                : field.Rows is not null ? new RowField(ordinal, field.Name, [.. field.Rows.Select(row => kind.Legacy.FindIndex(table => table.Name == row))])
+                : field.Rows is not null
+                    ? new RowField(ordinal, field.Name, [.. field.Rows.Select(row => kind.Legacy.FindIndex(table => table.Name == row))])
                 : field.IsList ? BuildMap(field, ordinal)
                 : BuildPlaced(field, schema.Fields[ordinal]));
         }
@@ -117,8 +123,10 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             _extrasOfField.Add(field.Name, [place.ExtraName]);
         }
 
-        var placed = new PlaceField(record.Ordinal, field.Name, place, Formats.Create(field, CodesOf(field)), record.Default, field.KeptAsExtra);
-        return place is ColumnPlace { Table: > 0 } column && field.Type == FieldType.Code ? new CompanionField(placed, column.Table, record.Default) : placed;
+        var placed =
+            new PlaceField(record.Ordinal, field.Name, place, Formats.Create(field, CodesOf(field)), record.Default, field.KeptAsExtra);
+        return place is ColumnPlace { Table: > 0 } column && field.Type == FieldType.Code
+            ? new CompanionField(placed, column.Table, record.Default) : placed;
     }
 
     private MapField BuildMap(FieldDeclaration list, int ordinal)
@@ -129,18 +137,23 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         var key = list.Items.Find(item => item.Legacy == "key")!;
         var value = list.Items.Find(item => item.Legacy == "value")!;
         return new MapField(
-            ordinal, list.Name, place, key.Type == FieldType.Timestamp, value.Type == FieldType.Integer, keyIsFirst: ReferenceEquals(list.Items[0], key));
+            ordinal, list.Name, place, key.Type == FieldType.Timestamp, value.Type == FieldType.Integer,
+                keyIsFirst: ReferenceEquals(list.Items[0], key));
     }
 
     private ConvertedFields[] BuildConverters(RecordSchema schema) =>
     [
         .. kind.Converters.Select(declared =>
         {
-            var places = declared.Places.ToLookup(place => place.Role, place => Place(place.Place, declared.Fields[0].Name), StringComparer.Ordinal);
+            var places =
+                declared.Places.ToLookup(place => place.Role, place => Place(place.Place, declared.Fields[0].Name), StringComparer.Ordinal);
             IReadOnlyList<(string, string)>[] codes =
-                [.. declared.Fields.Select(field => (IReadOnlyList<(string, string)>)[.. CodesOf(field)?.Codes.Select(code => (code.Legacy, code.English)) ?? []])];
+                [.. declared.Fields.Select(
+                    field => (IReadOnlyList<(string, string)>)[
+                    .. CodesOf(field)?.Codes.Select(code => (code.Legacy, code.English)) ?? []])];
             var binding = new ConverterBinding([.. declared.Fields.Select(field => field.Name)], places, declared.Parameters, codes);
-            return new ConvertedFields(registry.Create(declared.Use, binding), schema.OrdinalOf(declared.Fields[0].Name), declared.Fields.Count);
+            return new ConvertedFields(
+                registry.Create(declared.Use, binding), schema.OrdinalOf(declared.Fields[0].Name), declared.Fields.Count);
         }),
     ];
 
@@ -171,7 +184,8 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         if (place.Key is null)
         {
             _fieldsByColumn.TryAdd((table, column), field);
-            known = new ColumnPlace(place.Name, place.ExtraName, table, column, place.Column.Layout, place.Column.Default, place.Column.DropsTrailingBlanks);
+            known = new ColumnPlace(
+                place.Name, place.ExtraName, table, column, place.Column.Layout, place.Column.Default, place.Column.DropsTrailingBlanks);
         }
         else
         {
@@ -204,7 +218,9 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             (table.Role == TableRole.Root ? "" : table.Name + ".") + column.Name + "/",
             table.Lob.EmptyLiterals,
             column.Layout.MaxBytes,
-            new KeyIndex(_slots.Where(slot => slot.Key.StartsWith(name + "/", StringComparison.Ordinal)).Select(slot => (slot.Key[(name.Length + 1)..], slot.Value))));
+            new KeyIndex(
+                _slots.Where(slot => slot.Key.StartsWith(name + "/", StringComparison.Ordinal)).Select(
+                slot => (slot.Key[(name.Length + 1)..], slot.Value))));
     }
 
     private IEnumerable<string> HarmlessExtras()
@@ -228,14 +244,19 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         if (table.Role == TableRole.Many)
         {
             var list = kind.Fields.Find(field => field.IsList && field.New == table.Name)!;
-            return new NewTable(table.Role, schema.OrdinalOf(list.Name), [.. table.Columns.Select(column => BuildNewColumn(table, column, list.Items, list.Name, i => i))]);
+            return new NewTable(
+                table.Role, schema.OrdinalOf(list.Name),
+                [.. table.Columns.Select(column => BuildNewColumn(table, column, list.Items, list.Name, i => i))]);
         }
 
         return new NewTable(
-            table.Role, -1, [.. table.Columns.Select(column => BuildNewColumn(table, column, kind.Fields, null, i => schema.OrdinalOf(kind.Fields[i].Name)))]);
+            table.Role, -1,
+                [.. table.Columns.Select(
+                column => BuildNewColumn(table, column, kind.Fields, null, i => schema.OrdinalOf(kind.Fields[i].Name)))]);
     }
 
-    private NewColumn BuildNewColumn(TableDeclaration table, ColumnDeclaration column, List<FieldDeclaration> fields, string? list, Func<int, int> ordinal)
+    private NewColumn BuildNewColumn(
+        TableDeclaration table, ColumnDeclaration column, List<FieldDeclaration> fields, string? list, Func<int, int> ordinal)
     {
         var place = $"{table.Name}.{column.Name}";
         var at = fields.FindIndex(field => (list is null ? field.New : $"{table.Name}.{field.New}") == place);

@@ -14,7 +14,8 @@ internal sealed class Problems(string file)
         Add(place?.LineNumber ?? 0, place?.LinePosition ?? 0, field, message);
     }
 
-    public void Add(int line, int column, string field, string message) => _problems.Add(new MappingProblem(file, line, column, field, message));
+    public void Add(int line, int column, string field, string message) =>
+        _problems.Add(new MappingProblem(file, line, column, field, message));
 
     public void ThrowIfAny()
     {

@@ -12,7 +12,8 @@ internal static class XmlSource
 
     private static readonly Lazy<XmlSchemaSet> _schemas = new(LoadSchema);
 
-    /// <summary>The document, checked against the schema; null when it is not well-formed. A document with schema errors is still given out: the
+    /// <summary>The document, checked against the schema; null when it is not well-formed. A document with schema errors is still given
+    /// out: the
     /// other checks go on, so that one run tells all.</summary>
     public static XDocument? Read(Stream xml, Problems problems)
     {
@@ -45,8 +46,11 @@ internal static class XmlSource
     private static void Add(XObject? at, ValidationEventArgs error, Problems problems)
     {
         var element = at as XElement ?? at?.Parent;
-        var named = element?.AncestorsAndSelf().FirstOrDefault(candidate => candidate.Attribute("name") is not null && candidate.Name.LocalName != "kind");
-        problems.Add(at, named?.Attribute("name")?.Value ?? "", error.Message.Replace($"in namespace '{Namespace}' ", "", StringComparison.Ordinal));
+        var named =
+            element?.AncestorsAndSelf().FirstOrDefault(
+            candidate => candidate.Attribute("name") is not null && candidate.Name.LocalName != "kind");
+        problems.Add(
+            at, named?.Attribute("name")?.Value ?? "", error.Message.Replace($"in namespace '{Namespace}' ", "", StringComparison.Ordinal));
     }
 
     private static XmlSchemaSet LoadSchema()

@@ -10,7 +10,8 @@ public abstract class LegacyConverter
     /// <summary>How it reads and writes, in sentences: part of <c>strangler mapping explain</c>.</summary>
     public abstract string Description { get; }
 
-    /// <summary>Fills in its fields, in the order in which the mapping file lists them. A value that legacy cannot tell is <see cref="Hidden"/>.</summary>
+    /// <summary>Fills in its fields, in the order in which the mapping file lists them. A value that legacy cannot tell is <see
+    /// cref="Hidden"/>.</summary>
     /// <exception cref="UnreadableException">What stands there has no meaning.</exception>
     public abstract void Read(LegacyCursor row, Span<object?> values);
 
@@ -32,7 +33,8 @@ public sealed record ConverterPlace(string Role, bool Written, bool Many = false
 /// <param name="Fields">The types of its fields, in order.</param>
 /// <param name="Places">The places it works on.</param>
 /// <param name="Parameters">Names of its parameters; each must be given.</param>
-public sealed record ConverterShape(IReadOnlyList<FieldType> Fields, IReadOnlyList<ConverterPlace> Places, IReadOnlyList<string> Parameters);
+public sealed record ConverterShape(
+    IReadOnlyList<FieldType> Fields, IReadOnlyList<ConverterPlace> Places, IReadOnlyList<string> Parameters);
 
 /// <summary>What the mapping file gave.</summary>
 public sealed class ConverterBinding
@@ -68,7 +70,7 @@ public sealed class ConverterBinding
 /// <summary>The converters that a mapping file may name: the engine's own, and those that a context adds.</summary>
 public sealed class ConverterRegistry
 {
-    private readonly Dictionary<string, (ConverterShape Shape, Func<ConverterBinding, LegacyConverter> Create)> _converters = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Entry> _converters = new(StringComparer.Ordinal);
 
     public ConverterRegistry() =>
         Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding))
@@ -80,26 +82,29 @@ public sealed class ConverterRegistry
     /// <exception cref="ArgumentException">There is one of that name.</exception>
     public ConverterRegistry Add(string name, ConverterShape shape, Func<ConverterBinding, LegacyConverter> create)
     {
-        _converters.Add(name, (shape, create));
+        _converters.Add(name, new Entry(shape, create));
         return this;
     }
 
     internal ConverterShape? ShapeOf(string name) => _converters.TryGetValue(name, out var found) ? found.Shape : null;
 
     internal LegacyConverter Create(string name, ConverterBinding binding) => _converters[name].Create(binding);
+
+    private sealed record Entry(ConverterShape Shape, Func<ConverterBinding, LegacyConverter> Create);
 }
 
 /// <summary>Two texts that legacy keeps as one, joined by a separator: <c>campaign/keyword</c>.</summary>
 internal sealed class SplitConverter(ConverterBinding binding) : LegacyConverter
 {
-    public static readonly ConverterShape Shape = new([FieldType.Text, FieldType.Text], [new ConverterPlace("text", Written: true)], ["separator"]);
+    public static readonly ConverterShape Shape =
+        new([FieldType.Text, FieldType.Text], [new ConverterPlace("text", Written: true)], ["separator"]);
 
     private readonly LegacyPlace _place = binding.Place("text");
     private readonly string _separator = binding.Parameter("separator");
 
     public override string Description =>
-        $"{_place} is split at its first '{_separator}': {binding.Fields[0]} before it, {binding.Fields[1]} behind it. Without the separator all of it is "
-        + $"{binding.Fields[0]}. Written with the separator only if there is something behind it.";
+        $"{_place} is split at its first '{_separator}': {binding.Fields[0]} before it, {binding.Fields[1]} behind it. Without the "
+        + $"separator all of it is {binding.Fields[0]}. Written with the separator only if there is something behind it.";
 
     public override void Read(LegacyCursor row, Span<object?> values)
     {
@@ -117,6 +122,7 @@ internal sealed class SplitConverter(ConverterBinding binding) : LegacyConverter
             throw new CannotHoldException(binding.Fields[0], $"legacy takes what follows a '{_separator}' for {binding.Fields[1]}");
         }
 
-        _place.SetText(row, second.Length == 0 && first.Length > 0 ? binding.Fields[0] : binding.Fields[1], second.Length == 0 ? first : first + _separator + second);
+        var culprit = second.Length == 0 && first.Length > 0 ? binding.Fields[0] : binding.Fields[1];
+        _place.SetText(row, culprit, second.Length == 0 ? first : first + _separator + second);
     }
 }

@@ -212,7 +212,8 @@ public sealed class LegacyCursor
             }
 
             var bytes = key.Bytes.Span;
-            return bytes.IndexOfAnyInRange((byte)0, (byte)0x1F) < 0 && bytes.IndexOf((byte)'%') < 0 && System.Text.Unicode.Utf8.IsValid(bytes)
+            return bytes.IndexOfAnyInRange((byte)0, (byte)0x1F) < 0 && bytes.IndexOf((byte)'%') < 0
+                && System.Text.Unicode.Utf8.IsValid(bytes)
                 ? Encoding.UTF8.GetString(bytes)
                 : Escape(bytes);
         }
@@ -227,7 +228,8 @@ public sealed class LegacyCursor
                 var text = part.text.AsSpan();
                 if (part.at > 0)
                 {
-                    if (text.Length < 2 || !byte.TryParse(text[..2], System.Globalization.NumberStyles.AllowHexSpecifier, null, out var code))
+                    if (text.Length < 2
+                        || !byte.TryParse(text[..2], System.Globalization.NumberStyles.AllowHexSpecifier, null, out var code))
                     {
                         return false;
                     }

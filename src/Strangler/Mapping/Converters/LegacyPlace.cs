@@ -87,7 +87,8 @@ public abstract class LegacyPlace
 }
 
 /// <summary>A column.</summary>
-internal sealed class ColumnPlace(string name, string extraName, int table, int column, ColumnLayout layout, object? @default, bool dropsTrailingBlanks)
+internal sealed class ColumnPlace(
+    string name, string extraName, int table, int column, ColumnLayout layout, object? @default, bool dropsTrailingBlanks)
     : LegacyPlace(name, extraName)
 {
     private readonly object? _default = @default;
@@ -137,7 +138,8 @@ internal sealed class ColumnPlace(string name, string extraName, int table, int 
     {
         if (layout.Type == ColumnType.Integer)
         {
-            SetInteger(row, field, Numbers.TryInteger(text, out var number) ? number : throw new CannotHoldException(field, $"{Name} holds integers only"));
+            var isNumber = Numbers.TryInteger(text, out var number);
+            SetInteger(row, field, isNumber ? number : throw new CannotHoldException(field, $"{Name} holds integers only"));
             return;
         }
 
@@ -236,7 +238,8 @@ internal sealed class LobPlace(string name, string extraName, int lob, int slot,
 
     public override bool IsPresent(LegacyCursor row) => row.Slot(slot) is not (null or PhpNull);
 
-    public override bool IsEmpty(LegacyCursor row) => row.Slot(slot) is null or PhpNull or PhpString { Bytes.IsEmpty: true } or PhpArray { Count: 0 };
+    public override bool IsEmpty(LegacyCursor row) =>
+        row.Slot(slot) is null or PhpNull or PhpString { Bytes.IsEmpty: true } or PhpArray { Count: 0 };
 
     public override bool TryText(LegacyCursor row, [NotNullWhen(true)] out string? text, [NotNullWhen(false)] out string? reason)
     {
@@ -315,7 +318,8 @@ internal sealed class LobPlace(string name, string extraName, int lob, int slot,
     {
         if (number != 0 || IsPresent(row))
         {
-            SetValue(row, field, row.Slot(slot) is PhpString ? PhpString.Of(number.ToString(CultureInfo.InvariantCulture)) : PhpInt.Of(number));
+            SetValue(
+                row, field, row.Slot(slot) is PhpString ? PhpString.Of(number.ToString(CultureInfo.InvariantCulture)) : PhpInt.Of(number));
         }
     }
 

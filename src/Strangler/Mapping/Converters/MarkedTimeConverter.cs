@@ -1,12 +1,14 @@
 namespace Strangler.Mapping.Converters;
 
 /// <summary>
-/// A time column of which any content is the mark, also a zero date: programs that ask <c>IS NULL</c> take a zero date for "it happened". So the mark and
+/// A time column of which any content is the mark, also a zero date: programs that ask <c>IS NULL</c> take a zero date for "it happened".
+/// So the mark and
 /// the time are two fields; the time of a zero date is unknown.
 /// </summary>
 internal sealed class MarkedTimeConverter(ConverterBinding binding) : LegacyConverter
 {
-    public static readonly ConverterShape Shape = new([FieldType.Boolean, FieldType.Timestamp], [new ConverterPlace("time", Written: true)], []);
+    public static readonly ConverterShape Shape =
+        new([FieldType.Boolean, FieldType.Timestamp], [new ConverterPlace("time", Written: true)], []);
 
     private const string Zero = "0000-00-00 00:00:00";
 
@@ -16,8 +18,8 @@ internal sealed class MarkedTimeConverter(ConverterBinding binding) : LegacyConv
     private readonly LegacyPlace _time = binding.Place("time");
 
     public override string Description =>
-        $"{binding.Fields[0]} is true whenever {_time} is not NULL, also for a zero date; {binding.Fields[1]} is its time, none for a zero date. "
-        + $"{binding.Fields[0]} without a time is written as a zero date.";
+        $"{binding.Fields[0]} is true whenever {_time} is not NULL, also for a zero date; {binding.Fields[1]} is its time, none for a "
+        + $"zero date. {binding.Fields[0]} without a time is written as a zero date.";
 
     public override void Read(LegacyCursor row, Span<object?> values)
     {

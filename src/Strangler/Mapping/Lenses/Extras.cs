@@ -20,10 +20,12 @@ internal sealed record ExtraTarget(LegacyPlace Place, LegacyPlace? CopyOf, bool 
 /// insert's default, LOB keys that the mapping does not know, and raw values that a field could not take. Sorted by name: legacy's order of
 /// keys carries no meaning and is not compared.
 /// </summary>
-internal sealed class ExtrasField(int ordinal, string name, ColumnPlace[] columns, LobPlace[] keys, Dictionary<string, ExtraTarget> targets, LobPlan[] lobs)
+internal sealed class ExtrasField(
+    int ordinal, string name, ColumnPlace[] columns, LobPlace[] keys, Dictionary<string, ExtraTarget> targets, LobPlan[] lobs)
     : LegacyField(ordinal, name)
 {
-    private static readonly Comparison<object?[]> _byName = static (left, right) => string.CompareOrdinal((string)left[0]!, (string)right[0]!);
+    private static readonly Comparison<object?[]> _byName = static (left, right) =>
+        string.CompareOrdinal((string)left[0]!, (string)right[0]!);
 
     /// <summary>Call after all other fields: they add to <see cref="LegacyCursor.Extras"/> while they read.</summary>
     public override object Read(LegacyCursor row)
@@ -52,13 +54,15 @@ internal sealed class ExtrasField(int ordinal, string name, ColumnPlace[] column
 
         foreach (var entry in row.Unknown)
         {
-            (rows ??= []).Add([lobs[entry.Lob].ExtraPrefix + LegacyCursor.UnknownEntry.NameOf(entry.Key), PhpSerializer.Serialize(entry.Value)]);
+            (rows ??= []).Add(
+                [lobs[entry.Lob].ExtraPrefix + LegacyCursor.UnknownEntry.NameOf(entry.Key), PhpSerializer.Serialize(entry.Value)]);
         }
 
         return rows is null ? RecordList.Empty : Sorted(rows, mayRepeat: row.Unknown.Count > 1);
     }
 
-    public override void Write(LegacyCursor row, object? value) => throw new InvalidOperationException("Extras are written as a difference.");
+    public override void Write(LegacyCursor row, object? value) =>
+        throw new InvalidOperationException("Extras are written as a difference.");
 
     /// <summary>Brings the row from the extras that it shows to those that are wanted.</summary>
     public void Write(LegacyCursor row, RecordList shown, RecordList wanted)

@@ -3,7 +3,8 @@ using System.Text;
 namespace Strangler.Mapping.Lenses;
 
 /// <summary>
-/// The keys of a LOB that the mapping knows, each with its slot. A row's entries are looked up here, one pass a row: cheaper than looking up
+/// The keys of a LOB that the mapping knows, each with its slot. A row's entries are looked up here, one pass a row: cheaper than looking
+/// up
 /// each field among the row's entries.
 /// </summary>
 internal sealed class KeyIndex
@@ -48,6 +49,15 @@ internal sealed class KeyIndex
         return -1;
     }
 
-    private static int Hash(ReadOnlySpan<byte> key) =>
-        key.IsEmpty ? 0 : (int)(((uint)key.Length + ((uint)key[0] << 5) + ((uint)key[^1] << 11) + ((uint)key[key.Length / 2] << 17)) * 2654435761u >> 12);
+    // Length, first, last and middle byte tell the keys of a LOB apart well enough.
+    private static int Hash(ReadOnlySpan<byte> key)
+    {
+        if (key.IsEmpty)
+        {
+            return 0;
+        }
+
+        var mix = (uint)key.Length + ((uint)key[0] << 5) + ((uint)key[^1] << 11) + ((uint)key[key.Length / 2] << 17);
+        return (int)(mix * 2654435761u >> 12);
+    }
 }

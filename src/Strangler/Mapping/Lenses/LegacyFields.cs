@@ -17,7 +17,8 @@ internal abstract class LegacyField(int ordinal, string name)
 }
 
 /// <summary>A field that stands in one place.</summary>
-/// <param name="keptAsExtra">Whether a value without meaning is kept as an extra, the field reading as its default, instead of making the row unreadable.</param>
+/// <param name="keptAsExtra">Whether a value without meaning is kept as an extra, the field reading as its default, instead of making the
+/// row unreadable.</param>
 internal sealed class PlaceField(int ordinal, string name, LegacyPlace place, ValueFormat format, object? @default, bool keptAsExtra)
     : LegacyField(ordinal, name)
 {
@@ -52,7 +53,8 @@ internal sealed class CompanionField(LegacyField inner, int table, object? @defa
 /// A text that legacy keeps twice. The copy is written along as long as it says the same; a copy that says something else is an extra.
 /// </summary>
 /// <param name="fillsIn">Whether the copy is the value where the first place has nothing at all.</param>
-internal sealed class MirroredField(int ordinal, string name, LegacyPlace place, LegacyPlace mirror, bool fillsIn) : LegacyField(ordinal, name)
+internal sealed class MirroredField(int ordinal, string name, LegacyPlace place, LegacyPlace mirror, bool fillsIn)
+    : LegacyField(ordinal, name)
 {
     public override object? Read(LegacyCursor row)
     {
@@ -74,7 +76,8 @@ internal sealed class MirroredField(int ordinal, string name, LegacyPlace place,
     {
         var text = Values.Expect<string>(Name, value);
         var agrees = !row.IsPinned(mirror)
-            && (IsFilledIn(row) || (mirror.TryText(row, out var copy, out _) && string.Equals(copy, place.Text(row), StringComparison.Ordinal)));
+            && (IsFilledIn(row)
+                || (mirror.TryText(row, out var copy, out _) && string.Equals(copy, place.Text(row), StringComparison.Ordinal)));
         place.SetText(row, Name, text);
         if (agrees)
         {
@@ -195,7 +198,8 @@ internal sealed class MapField(int ordinal, string name, LobPlace place, bool ha
         if (hasTimeKeys)
         {
             Span<char> text = stackalloc char[19];
-            var isTime = key.Bytes.Length == 19 && System.Text.Encoding.ASCII.TryGetChars(key.Bytes.Span, text, out _) && Values.TryDateTime(text, out var time)
+            var isTime = key.Bytes.Length == 19 && System.Text.Encoding.ASCII.TryGetChars(key.Bytes.Span, text, out _)
+                && Values.TryDateTime(text, out var time)
                 && (value = time) is not null;
             return isTime;
         }

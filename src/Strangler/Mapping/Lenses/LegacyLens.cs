@@ -9,15 +9,20 @@ internal sealed record ConvertedFields(LegacyConverter Converter, int First, int
 internal sealed record FlagOf(int Ordinal, string Name, int Timestamp, string TimestampName);
 
 /// <summary>
-/// The legacy side. Put changes a copy of the row in steps (extras, plain fields, converters), each writing only what the row does not show already;
+/// The legacy side. Put changes a copy of the row in steps (extras, plain fields, converters), each writing only what the row does not
+/// show already;
 /// then it reads the result as anyone would and refuses it unless it shows the record. So PutGet holds whatever a format or a
 /// converter gets wrong: the worst that a mistake there can do is refuse.
 /// </summary>
 internal sealed class LegacyLens(
-    RecordSchema schema, LegacyPlan plan, LegacyField[] fields, ConvertedFields[] converters, FlagOf[] flags, ExtrasField? extras) : IRecordLens
+    RecordSchema schema, LegacyPlan plan, LegacyField[] fields, ConvertedFields[] converters, FlagOf[] flags, ExtrasField? extras)
+        : IRecordLens
 {
     /// <summary>The reason of a refusal that no format or converter gave: the verifier counts it as a broken law.</summary>
     public const string ShowsOther = "legacy would show another value than the one written";
+
+    private const string ShowsOtherExtras =
+        "legacy would show other extras; a field that was given a value must lose its extra (CompiledMapping.Change)";
 
     private readonly LegacyField[] _rows = [.. fields.Where(field => field is RowField)];
     private readonly LegacyField[] _places = [.. fields.Where(field => field is not RowField)];
@@ -188,7 +193,7 @@ internal sealed class LegacyLens(
         }
         else if (field.Default is not null && field.Default.GetType() != value?.GetType())
         {
-            throw new ArgumentException($"The field '{field.Name}' wants a {field.Default.GetType().Name}, not {value?.GetType().Name ?? "null"}.");
+            throw Values.Mistyped(field.Name, field.Default.GetType(), value);
         }
     }
 
@@ -210,7 +215,8 @@ internal sealed class LegacyLens(
     }
 
     private string FieldAt(int table, int column) =>
-        FieldsByColumn.TryGetValue((table, column), out var field) ? field : $"{Layout.Tables[table].Name}.{Layout.Tables[table].Columns[column].Name}";
+        FieldsByColumn.TryGetValue((table, column), out var field) ? field
+            : $"{Layout.Tables[table].Name}.{Layout.Tables[table].Columns[column].Name}";
 
     /// <summary>Names for messages; set once by the compiler.</summary>
     public Dictionary<(int Table, int Column), string> FieldsByColumn { get; init; } = [];
@@ -231,9 +237,7 @@ internal sealed class LegacyLens(
         {
             if (!Values.Agree(shown[i], wanted[i]))
             {
-                throw new CannotHoldException(
-                    Schema.Fields[i].Name,
-                    i == extras?.Ordinal ? "legacy would show other extras; a field that was given a value must lose its extra (CompiledMapping.Change)" : ShowsOther);
+                throw new CannotHoldException(Schema.Fields[i].Name, i == extras?.Ordinal ? ShowsOtherExtras : ShowsOther);
             }
         }
     }

@@ -25,7 +25,8 @@ internal static class Numbers
     }
 
     /// <summary>
-    /// An amount as wmde/Euro's newFromString reads it: split at the first point, the fraction padded to two digits, a third digit of 5 or more
+    /// An amount as wmde/Euro's newFromString reads it: split at the first point, the fraction padded to two digits, a third digit of 5 or
+    /// more
     /// rounds up and further ones count for nothing; without a point PHP's integer cast, so 1e3 is 1000. Refused where that
     /// reading would be a guess: signs (Euro loses the one of -0.50), exponents behind a point, blanks at the end.
     /// </summary>
@@ -86,7 +87,8 @@ internal static class Numbers
         }
 
         var exponent = text.IndexOfAny('e', 'E');
-        if (exponent <= 0 || !IsDigits(text[..exponent]) || !int.TryParse(text[(exponent + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power))
+        if (exponent <= 0 || !IsDigits(text[..exponent])
+            || !int.TryParse(text[(exponent + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power))
         {
             return false;
         }

@@ -17,7 +17,10 @@ internal static class Values
 
     /// <summary>The value as the type that the field's type demands; anything else is a mistake of the caller.</summary>
     public static T Expect<T>(string field, object? value) =>
-        value is T typed ? typed : throw new ArgumentException($"The field '{field}' wants a {typeof(T).Name}, not {value?.GetType().Name ?? "null"}.");
+        value is T typed ? typed : throw Mistyped(field, typeof(T), value);
+
+    public static ArgumentException Mistyped(string field, Type wanted, object? value) =>
+        new($"The field '{field}' wants a {wanted.Name}, not {value?.GetType().Name ?? "null"}.");
 
     /// <summary>A hidden value as what its side derives for it.</summary>
     public static object? Resolve(object? value) => value is Hidden hidden ? hidden.Derived : value;

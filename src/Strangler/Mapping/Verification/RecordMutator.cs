@@ -10,21 +10,25 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
 {
     private static readonly string[] _texts =
     [
-        "", "x", "Zürich", "日本語", "\U0001F600 emoji", "O'Neill \"quoted\" \\ back", " blank before", "blank behind ", "a/b/c", "/", "Anonym", "0", "42", "007", "-1", "1e3",
+        "", "x", "Zürich", "日本語", "\U0001F600 emoji", "O'Neill \"quoted\" \\ back", " blank before", "blank behind ", "a/b/c", "/",
+            "Anonym", "0", "42", "007", "-1", "1e3",
         "tab\tand\nline", "e\u0301 beside \u00e9", new('ä', 250), new('x', 251), new('y', 32), new('\u4e00', 17_000), "\ud800",
     ];
 
-    private static readonly long[] _integers = [0, 1, 2, 3, 12, -1, 42, short.MaxValue, short.MinValue, short.MaxValue + 1L, int.MaxValue, long.MaxValue, long.MinValue];
+    private static readonly long[] _integers =
+        [0, 1, 2, 3, 12, -1, 42, short.MaxValue, short.MinValue, short.MaxValue + 1L, int.MaxValue, long.MaxValue, long.MinValue];
 
     private static readonly long[] _amounts = [0, 1, 9, 10, 99, 100, 1337, 500_000, 999_999_999_999_999, 1_000_000_000_000_000, -1];
 
     private static readonly DateTime?[] _times =
     [
-        null, new(2016, 5, 17, 11, 42, 2), new(1000, 1, 1), new(9999, 12, 31, 23, 59, 59), new(999, 12, 31), new(1970, 1, 1), new(1970, 1, 1, 1, 0, 0),
+        null, new(2016, 5, 17, 11, 42, 2), new(1000, 1, 1), new(9999, 12, 31, 23, 59, 59), new(999, 12, 31), new(1970, 1, 1),
+            new(1970, 1, 1, 1, 0, 0),
         new(2021, 10, 31, 2, 30, 0), new(2024, 2, 29), new DateTime(2020, 1, 1).AddTicks(1), new(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc),
     ];
 
-    private static readonly byte[][] _contents = ["s:5:\"hello\";"u8.ToArray(), "i:7;"u8.ToArray(), "a:0:{}"u8.ToArray(), "no php"u8.ToArray(), [0xFF]];
+    private static readonly byte[][] _contents =
+        ["s:5:\"hello\";"u8.ToArray(), "i:7;"u8.ToArray(), "a:0:{}"u8.ToArray(), "no php"u8.ToArray(), [0xFF]];
 
     public Record Mutate(Record record, long id)
     {
@@ -68,7 +72,8 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
                 break;
         }
 
-        return new RecordList(field.Name == mapping.Extras?.Name ? [.. rows.OrderBy(row => (string)row[0]!, StringComparer.Ordinal)] : rows);
+        return new RecordList(
+            field.Name == mapping.Extras?.Name ? [.. rows.OrderBy(row => (string)row[0]!, StringComparer.Ordinal)] : rows);
     }
 
     private static object?[] Row(RecordField list, Random random) =>

@@ -1,0 +1,101 @@
+using NUnit.Framework;
+using Strangler.Backfill;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.DualWrite;
+
+public sealed class ReadTests
+{
+    private readonly TestTimeProvider _time = new();
+
+    [Test]
+    [Category("Case10")]
+    [TestCase(Stage.ShadowRead, Stage.NewLeads)]
+    [TestCase(Stage.NewLeads, Stage.ShadowRead)]
+    public void A_replica_that_slept_through_a_flip_reads_and_writes_on_the_other_side(Stage before, Stage after) => Run(async () =>
+    {
+        var process = TestProcess.In(before, _time);
+        var id = (await process.AddAsync("a", 1)).Id;
+        var sleeper = process.Another(2);
+        await sleeper.FindAsync(id);
+        await (after > before ? process.Cutover.AdvanceAsync(process.Request(force: true), null, default) : process.BackAsync());
+        var note = await process.FindAsync(id);
+        note.Amount = 2;
+        process.Memory.Fault = WriteTests.Down(after == Stage.NewLeads ? "legacy." : "new.");
+        await process.Notes.StoreAsync(note, default);
+
+        Assert.That(sleeper.Runtime.Stage.Current!.Stage, Is.EqualTo(before));
+        var read = await sleeper.FindAsync(id);
+        Assert.That(read.Amount, Is.EqualTo(2), "never a state older than the caller's own last write");
+        read.Amount = 3;
+        sleeper.Runtime.Stage.Learn(Stages.LeadOf(before), new FenceRow(FenceRole.Lead, before, 99, 2));
+        await sleeper.Notes.StoreAsync(read, default);
+        Assert.That((await process.FindAsync(id)).Amount, Is.EqualTo(3));
+    });
+
+    [Test]
+    [Category("Case26")]
+    public void A_replica_that_believes_legacy_leads_finds_the_new_lead_while_legacy_is_down() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.ShadowRead, _time);
+        var id = (await process.AddAsync("a", 1)).Id;
+        var sleeper = process.Another(2);
+        await sleeper.FindAsync(id);
+        await process.Cutover.AdvanceAsync(process.Request(force: true), null, default);
+        sleeper.Memory.Fault = WriteTests.Down("legacy.");
+        var note = await sleeper.FindAsync(id);
+        await sleeper.Notes.StoreAsync(note, default);
+        await sleeper.AddAsync("b");
+    });
+
+    [Test]
+    public void Reads_go_on_while_the_lead_is_switching_and_writes_wait_up_to_the_pause_budget() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.ShadowRead, _time);
+        var id = (await process.AddAsync("a", 1)).Id;
+        var fence = process.Memory.LegacyDatabase.Fence!;
+        process.Memory.LegacyDatabase.Fence =
+            fence with { Role = FenceRole.Switching, Epoch = 6, Deadline = process.Memory.LegacyDatabase.UtcNow.AddMinutes(1) };
+        var note = await process.FindAsync(id);
+        Assert.That(await process.Another(2).FindAsync(id), Is.Not.Null);
+        var began = _time.GetTimestamp();
+        await Assert.ThatAsync(() => process.Notes.StoreAsync(note, default), Throws.TypeOf<SwitchingException>());
+        Assert.That(_time.GetElapsedTime(began), Is.EqualTo(process.Runtime.Options.PauseBudget));
+
+        var waiting = process.Notes.StoreAsync(note, default);
+        await Task.Delay(TimeSpan.FromSeconds(1), _time);
+        process.Memory.LegacyDatabase.Fence = fence with { Epoch = 7 };
+        await waiting;
+    });
+
+    [Test]
+    public void An_id_in_quarantine_is_never_not_found() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        process.Memory.NewDatabase.Quarantine[TestProcess.Key(7)] = new QuarantineEntry(7, "notizen.status", "unknown letter", default);
+        await Assert.ThatAsync(() => process.Notes.FindAsync(7, default), Throws.TypeOf<QuarantinedException>());
+        Assert.That(await process.Notes.FindAsync(8, default), Is.Null);
+    });
+
+    [Test]
+    public void A_row_that_cannot_be_read_is_named_with_its_id([Values(Stage.LegacyOnly, Stage.DualWrite)] Stage stage) => Run(async () =>
+    {
+        var process = TestProcess.In(stage, _time);
+        process.Memory.PlantLegacy(7, "a", 1, "?");
+        await Assert.ThatAsync(
+            () => process.Notes.FindAsync(7, default),
+            Throws.TypeOf<UnreadableException>().With.Property(nameof(UnreadableException.Id)).EqualTo(7));
+    });
+
+    [Test]
+    public void A_side_that_is_not_migrated_is_named() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.LegacyOnly, _time);
+        process.Memory.LegacyDatabase.Fence = null;
+        await Assert.ThatAsync(() => process.Notes.FindAsync(7, default), Throws.TypeOf<NotMigratedException>());
+    });
+
+    private void Run(Func<Task> scenario) => Simulation.Run(1, _time, scenario);
+}
