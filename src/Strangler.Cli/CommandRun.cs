@@ -28,10 +28,7 @@ internal sealed class CommandRun : IDisposable
         _loggers = new SerilogLoggerFactory(
             new LoggerConfiguration()
                 .MinimumLevel.Is(Verbose ? LogEventLevel.Debug : LogEventLevel.Warning)
-                .WriteTo.Console(
-                    standardErrorFromLevel: LogEventLevel.Verbose,
-                    formatProvider: System.Globalization.CultureInfo.InvariantCulture,
-                    outputTemplate: "{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}")
+                .WriteTo.Sink(new LogLines(parsed.InvocationConfiguration.Error))
                 .CreateLogger(),
             dispose: true);
     }
@@ -59,7 +56,7 @@ internal sealed class CommandRun : IDisposable
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                await run.Output.Error.WriteLineAsync("Interrupted. Run the same command again to go on.").ConfigureAwait(false);
+                await run.Output.Error.WriteLineAsync("Interrupted; what was done stays done. Run the same command again.").ConfigureAwait(false);
                 return ExitCodes.Interrupted;
             }
 #pragma warning disable CA1031 // The outermost place: every error becomes one line and an exit code; --verbose shows it whole.
@@ -91,17 +88,20 @@ internal sealed class CommandRun : IDisposable
         switch (exception)
         {
             case MappingException mapping:
+                await error.WriteLineAsync(
+                    $"error: {mapping.Problems.Count} {(mapping.Problems.Count == 1 ? "mistake" : "mistakes")} in the mapping; correct and check with: strangler mapping lint")
+                    .ConfigureAwait(false);
                 foreach (var problem in mapping.Problems)
                 {
-                    await error.WriteLineAsync(problem.ToString()).ConfigureAwait(false);
+                    await error.WriteLineAsync($"  {problem}").ConfigureAwait(false);
                 }
 
                 return ExitCodes.CouldNotRun;
             case GateException gates:
-                await error.WriteLineAsync(gates.Message).ConfigureAwait(false);
+                await error.WriteLineAsync($"error: {gates.Context} may not go to {gates.Target}; nothing was changed. Closed gates:").ConfigureAwait(false);
                 foreach (var gate in gates.Failed)
                 {
-                    await error.WriteLineAsync($"  {gate.Name}: {gate.Value}; required: {gate.Required}. Cure: {gate.Cure}").ConfigureAwait(false);
+                    await error.WriteLineAsync(GateText.Line(gate)).ConfigureAwait(false);
                 }
 
                 return ExitCodes.Refused;
@@ -111,6 +111,11 @@ internal sealed class CommandRun : IDisposable
         }
     }
 
-    private static string OneLine(Exception exception) =>
-        exception is ConfigurationException or Migrations.MigrationException ? exception.Message : exception.Message.ReplaceLineEndings(" ");
+    private static string OneLine(Exception exception) => exception switch
+    {
+        // Lists, one error a line.
+        ConfigurationException or Migrations.MigrationException => exception.Message,
+        ArgumentException { ParamName: { } name } => exception.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal).ReplaceLineEndings(" "),
+        _ => exception.Message.ReplaceLineEndings(" "),
+    };
 }

@@ -22,12 +22,7 @@ internal static class StranglerCommandLine
         var parsed = root.Parse(args);
         if (parsed.Action is System.CommandLine.Invocation.ParseErrorAction)
         {
-            foreach (var problem in parsed.Errors)
-            {
-                await error.WriteLineAsync(problem.Message).ConfigureAwait(false);
-            }
-
-            await error.WriteLineAsync($"Try: {HelpOf(parsed)}").ConfigureAwait(false);
+            await error.WriteLineAsync($"error: {string.Join(' ', ParseErrors.Of(parsed))} Try: {HelpOf(parsed)}").ConfigureAwait(false);
             return ExitCodes.CouldNotRun;
         }
 

@@ -22,6 +22,8 @@ namespace Strangler.MySql;
 /// </remarks>
 public static class MySqlDriver
 {
+    private const string Example = "Server=…;Port=3306;User ID=…;Password=…;Database=…";
+
 #if MYSQLCONNECTOR
     public static string Name => "MySqlConnector";
 #else
@@ -36,8 +38,10 @@ public static class MySqlDriver
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        var given = new DbConnectionStringBuilder { ConnectionString = connectionString };
-        var builder = new MySqlConnectionStringBuilder(Translated(given));
+        var given = Parse(connectionString);
+        var translated = Translated(given);
+        RefuseUnknown(given, translated);
+        var builder = new MySqlConnectionStringBuilder(translated);
         if (string.IsNullOrWhiteSpace(builder.Server))
             throw new ArgumentException("The connection string names no Server.", nameof(connectionString));
         if (!NamesSslMode(given) && IsLoopback(builder.Server))
@@ -114,6 +118,50 @@ public static class MySqlDriver
         -1 or 1969 or 3024 => MySqlErrorKind.Timeout,
         _ => MySqlErrorKind.Other,
     };
+
+    // Here and below: the drivers' own messages quote what they do not understand, and that may be a part of a password. They are dropped, not wrapped.
+    private static DbConnectionStringBuilder Parse(string connectionString)
+    {
+        try
+        {
+            return new DbConnectionStringBuilder { ConnectionString = connectionString };
+        }
+        catch (ArgumentException)
+        {
+            throw new ArgumentException($"The connection string cannot be read; it must look like {Example}", nameof(connectionString));
+        }
+    }
+
+    private static void RefuseUnknown(DbConnectionStringBuilder given, string translated)
+    {
+        if (IsUnderstood(translated))
+            return;
+        var before = "";
+        foreach (var key in given.Keys.Cast<string>())
+        {
+            var one = new DbConnectionStringBuilder { [key] = given[key] };
+            if (!IsUnderstood(one.ConnectionString))
+            {
+                throw new ArgumentException(before is "password" or "pwd"
+                    ? "What follows the password in the connection string is no setting; a password with a ';' in it must stand in quotes: Password=\"…\""
+                    : $"The connection string's '{key}' is no setting, or its value is not one that it can have; known are {Example}", nameof(given));
+            }
+            before = key;
+        }
+        throw new ArgumentException($"The connection string's settings do not go together; it must look like {Example}", nameof(given));
+    }
+
+    private static bool IsUnderstood(string connectionString)
+    {
+        try
+        {
+            return new MySqlConnectionStringBuilder(connectionString) is not null;
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException or InvalidCastException)
+        {
+            return false;
+        }
+    }
 
     private static bool IsLoopback(string server) =>
         server.Equals("localhost", StringComparison.OrdinalIgnoreCase)

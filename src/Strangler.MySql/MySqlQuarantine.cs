@@ -56,7 +56,8 @@ internal sealed class MySqlQuarantine(MySqlSide side) : IQuarantine
     {
         var batch = new Batch();
         batch.Part($"UPDATE strangler_quarantine SET signed_off_by = {Texts.Cut(by, 190)}, sign_off_reason = {Texts.Cut(reason, 1000)}");
-        batch.Part($" WHERE context = {side.Context} AND kind = {kind}");
+        // An earlier sign-off keeps its name and reason.
+        batch.Part($" WHERE context = {side.Context} AND kind = {kind} AND signed_off_by IS NULL");
         if (id is { } one)
         {
             batch.Part($" AND `key` = {one}");

@@ -36,10 +36,9 @@ public static class MySqlSides
         string context,
         IReadOnlyDictionary<string, (AggregateLayout Legacy, AggregateLayout New)> kinds)
     {
-        if (MySqlDatabase.Of(legacy).Address == MySqlDatabase.Of(@new).Address)
+        if (ProblemOf(legacy, @new) is { } problem)
         {
-            throw new ArgumentException($"Both sides of {context} are {MySqlDatabase.Of(legacy).Address}; they must be two databases.",
-                nameof(@new));
+            throw new ArgumentException(problem, nameof(@new));
         }
 
         return Combine(
@@ -47,6 +46,25 @@ public static class MySqlSides
             CreateLegacy(legacy, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy)),
             CreateNew(@new, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New)));
     }
+
+    /// <summary>What is wrong with one side's options, its connection string above all; null when nothing is. Never holds the password. Connects to nothing.</summary>
+    public static string? ProblemOf(MySqlSideOptions options)
+    {
+        try
+        {
+            return MySqlDatabase.Of(options).Address.EndsWith('/') ? "The connection string names no database; add Database=…" : null;
+        }
+        catch (ArgumentException exception)
+        {
+            return exception.ParamName is { } name ? exception.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : exception.Message;
+        }
+    }
+
+    /// <summary>What is wrong with two sides together; null when nothing is.</summary>
+    public static string? ProblemOf(MySqlSideOptions legacy, MySqlSideOptions @new) =>
+        MySqlDatabase.Of(legacy).Address == MySqlDatabase.Of(@new).Address
+            ? $"Both sides are {MySqlDatabase.Of(legacy).Address}; they must be two databases, as each has a fence of its own."
+            : null;
 
     public static MySqlLegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {

@@ -56,13 +56,19 @@ public sealed class ContextHost : IAsyncDisposable
     {
         var definition = ContextCatalog.Find(context);
         var mappings = ContextCatalog.LoadMapping(configuration, context);
-        var hashKey = configuration.HashKey();
-        var (legacy, @new) = (SideOptions(configuration, context, SideName.Legacy, time), SideOptions(configuration, context, SideName.New, time));
+        List<string> errors = [];
+        var hashKey = Collect(errors, configuration.HashKey);
+        var (legacy, @new) = SideOptions(configuration, context, time, errors);
+        if (errors.Count > 0)
+        {
+            throw new ConfigurationException(errors);
+        }
+
         ContextSides sides;
         try
         {
             sides = MySqlSides.Create(
-                legacy, @new, context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)));
+                legacy!, @new!, context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)));
         }
         catch (ArgumentException exception)
         {
@@ -72,8 +78,8 @@ public sealed class ContextHost : IAsyncDisposable
         var options = configuration.Contexts[context].Options;
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
-        var hasher = new FieldHasher(hashKey, mappings.Values.Max(mapping => mapping.Version));
-        return new ContextHost(configuration, legacy, @new, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers));
+        var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
+        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers));
     }
 
     /// <summary>The context's own object (its wrapper, its read models).</summary>
@@ -118,6 +124,47 @@ public sealed class ContextHost : IAsyncDisposable
         await MySqlSides.CloseAsync(_new).ConfigureAwait(false);
     }
 
-    internal static MySqlSideOptions SideOptions(StranglerConfiguration configuration, string context, SideName side, TimeProvider time) =>
-        new() { ConnectionString = configuration.ConnectionString(context, side), Time = time };
+    /// <summary>The settings of both sides; what is wrong with them is added to <paramref name="errors"/>, and then a side may be null.</summary>
+    internal static (MySqlSideOptions? Legacy, MySqlSideOptions? New) SideOptions(
+        StranglerConfiguration configuration, string context, TimeProvider time, List<string> errors)
+    {
+        var (legacy, @new) = (Side(SideName.Legacy), Side(SideName.New));
+        if (legacy is not null && @new is not null && MySqlSides.ProblemOf(legacy, @new) is { } problem)
+        {
+            errors.Add($"contexts.{context}: {problem}");
+        }
+
+        return (legacy, @new);
+
+        MySqlSideOptions? Side(SideName side)
+        {
+            if (Collect(errors, () => configuration.ConnectionString(context, side)) is not { } text)
+            {
+                return null;
+            }
+
+            var options = new MySqlSideOptions { ConnectionString = text, Time = time };
+            if (MySqlSides.ProblemOf(options) is { } wrong)
+            {
+                errors.Add($"{configuration.PlaceOf(context, side)}: {wrong}");
+                return null;
+            }
+
+            return options;
+        }
+    }
+
+    private static T? Collect<T>(List<string> errors, Func<T> read)
+        where T : class
+    {
+        try
+        {
+            return read();
+        }
+        catch (ConfigurationException exception)
+        {
+            errors.AddRange(exception.Errors);
+            return null;
+        }
+    }
 }

@@ -32,10 +32,22 @@ public static class MigrationPlan
             StranglerConfiguration configuration, IReadOnlyList<string> contexts, CancellationToken cancellationToken)
         {
             var catalog = await MySqlMigrations.ReadCatalogAsync(configuration.Migrations, cancellationToken).ConfigureAwait(false);
-            var all = contexts
-                .SelectMany(context => new[] { SideName.Legacy, SideName.New }.Select(side => (
-                    Context: context, Side: side, Options: ContextHost.SideOptions(configuration, context, side, TimeProvider.System))))
-                .ToList();
+            List<string> errors = [];
+            List<(string Context, SideName Side, MySqlSideOptions Options)> all = [];
+            foreach (var context in contexts)
+            {
+                var (legacy, @new) = ContextHost.SideOptions(configuration, context, TimeProvider.System, errors);
+                if (errors.Count == 0)
+                {
+                    all.AddRange([(context, SideName.Legacy, legacy!), (context, SideName.New, @new!)]);
+                }
+            }
+
+            if (errors.Count > 0)
+            {
+                throw new ConfigurationException(errors);
+            }
+
             var targets = all
                 .Select(item => (item.Context, item.Side, Database: MySqlMigrations.Database(item.Options, item.Side)))
                 .GroupBy(item => (item.Side, item.Database.Display))

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Strangler.Backfill;
 using Strangler.Cli.Terminal;
+using Strangler.DualWrite;
 
 namespace Strangler.Cli.Commands;
 
@@ -27,9 +28,9 @@ internal static class BackfillCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var maxRate = run.Parsed.GetValue(rate);
-            if (maxRate is <= 0)
+            if (maxRate is not (null or (>= 0.001 and <= 1e9)))
             {
-                throw new ArgumentException($"--max-rate is {maxRate}; it must be above 0.");
+                throw new ArgumentException($"--max-rate is {maxRate}; it must lie between 0.001 and 1,000,000,000.");
             }
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -82,7 +83,13 @@ internal static class BackfillCommand
             return;
         }
 
-        run.Output.Line($"{kind}: about {bounds.Rows:N0} rows, ids {bounds.From} to {bounds.To}; stage {view.Stage}; nothing was written");
+        var rows = bounds.From > bounds.To ? "no rows" : $"about {bounds.Rows:N0} rows, ids {bounds.From} to {bounds.To}";
+        run.Output.Line($"{kind}: {rows} in legacy; stage {view.Stage}; nothing was written");
+        if (!Stages.IsDual(view.Stage) || view.Lead != SideName.Legacy)
+        {
+            run.Output.Line("A backfill needs DualWrite or ShadowRead.");
+        }
+
         run.Output.Line(current switch
         {
             null => "Would begin at the first id.",

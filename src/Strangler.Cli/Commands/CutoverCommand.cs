@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Strangler.Cli.Terminal;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Service;
@@ -50,6 +51,11 @@ internal static class CutoverCommand
             }
 
             run.Output.Line($"{host.Name}: {view.Stage}, the {view.Lead.ToString().ToLowerInvariant()} side leads (epoch {view.Epoch}){(view.Switching ? ", a flip is under way" : "")}");
+            foreach (var silent in new[] { SideName.Legacy, SideName.New }.Where(side => view.Of(side) is null))
+            {
+                run.Output.Line($"The {silent.ToString().ToLowerInvariant()} side does not answer, or is not migrated.");
+            }
+
             if (next is not null)
             {
                 run.Output.Line($"Gates to {next}:");
@@ -75,6 +81,11 @@ internal static class CutoverCommand
         var command = new Verb(name, description) { context, reason, force, dryRun, confirm };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
+            if (run.Parsed.GetValue(force) && string.IsNullOrWhiteSpace(run.Parsed.GetValue(reason)))
+            {
+                throw new ArgumentException("--force needs --reason: it goes into the audit trail.");
+            }
+
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var before = await host.Cutover.StatusAsync(token).ConfigureAwait(false);
             var target = name == "advance" ? before.Stage + 1 : before.Stage - 1;
@@ -88,10 +99,10 @@ internal static class CutoverCommand
             };
             if (request.DryRun)
             {
-                return await DryRunAsync(run, host, target, token).ConfigureAwait(false);
+                return await DryRunAsync(run, host, before.Stage, target, token).ConfigureAwait(false);
             }
 
-            var after = await move(host.Cutover, request, new StepLines(run.Output), token).ConfigureAwait(false);
+            var after = await move(host.Cutover, request, new StepLines(run.Output, !request.Force), token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(new { context = host.Name, from = before.Stage, to = after.Stage, after.Lead, after.Epoch });
@@ -106,11 +117,11 @@ internal static class CutoverCommand
         return command;
     }
 
-    private static async Task<int> DryRunAsync(CommandRun run, ContextHost host, Stage target, CancellationToken token)
+    private static async Task<int> DryRunAsync(CommandRun run, ContextHost host, Stage from, Stage target, CancellationToken token)
     {
         if (!Enum.IsDefined(target))
         {
-            throw new InvalidOperationException("There is no stage beyond this one.");
+            throw new CutoverException($"{host.Name} is in {from}; there is no way {(target < from ? "back" : "on")} from there.");
         }
 
         var gates = await host.Cutover.GatesAsync(target, token).ConfigureAwait(false);
@@ -137,7 +148,7 @@ internal static class CutoverCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var view = await act(host.Cutover, new CutoverRequest { Actor = CommandRun.Actor, Reason = run.Parsed.GetValue(reason) ?? "" }, new StepLines(run.Output), token)
+            var view = await act(host.Cutover, new CutoverRequest { Actor = CommandRun.Actor, Reason = run.Parsed.GetValue(reason) ?? "" }, new StepLines(run.Output, false), token)
                 .ConfigureAwait(false);
             if (run.Output.IsJson)
             {
@@ -156,7 +167,7 @@ internal static class CutoverCommand
     private static Command History(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var limit = new Option<int>("--limit") { Description = "How many entries, newest first", DefaultValueFactory = _ => 50 };
+        var limit = StandardOptions.Limit("How many entries, newest first", 50);
         var command = new Verb("history", "Who moved the context, when, why") { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -187,18 +198,18 @@ internal static class CutoverCommand
         var command = new Verb("reserve-ids", "Reserve public ids in legacy for creates while the new side leads") { context, count };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
-            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var wanted = run.Parsed.GetValue(count);
             if (wanted is < 1 or > 10_000_000)
             {
                 throw new ArgumentException($"--count is {wanted}; it must lie between 1 and 10,000,000.");
             }
 
+            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             foreach (var kind in host.Runtime.Kinds.Keys)
             {
                 var reserved = await host.Sides.PublicIds.ReserveAsync(kind, wanted, token).ConfigureAwait(false);
                 var left = await host.Sides.PublicIds.LeftAsync(kind, token).ConfigureAwait(false);
-                run.Output.Line($"{kind}: {reserved:N0} ids reserved, {left:N0} left");
+                run.Output.Result(new { context = host.Name, kind, reserved, left }, $"{kind}: {reserved:N0} ids reserved, {left:N0} left");
             }
 
             return ExitCodes.Ok;
@@ -206,12 +217,24 @@ internal static class CutoverCommand
         return command;
     }
 
-    private static void WriteGates(CommandRun run, IReadOnlyList<Gate> gates) => run.Output.Table(
-        ["open", "gate", "value", "required", "cure"],
-        gates.Select(gate => (IReadOnlyList<string>)[gate.Passed ? "yes" : "NO", gate.Name, gate.Value, gate.Required, gate.Passed ? "" : gate.Cure]));
-
-    private sealed class StepLines(Terminal.Output output) : IProgress<string>
+    private static void WriteGates(CommandRun run, IReadOnlyList<Gate> gates)
     {
-        public void Report(string value) => output.Step($"  {value}");
+        foreach (var gate in gates)
+        {
+            run.Output.Line(GateText.Line(gate));
+        }
+    }
+
+    /// <param name="output">Where to.</param>
+    /// <param name="closedEndIt">Whether the closed gates come again as the error that ends the command.</param>
+    private sealed class StepLines(Output output, bool closedEndIt) : IProgress<string>
+    {
+        public void Report(string value)
+        {
+            if (!closedEndIt || !value.StartsWith("CLOSED", StringComparison.Ordinal))
+            {
+                output.Step($"  {value}");
+            }
+        }
     }
 }

@@ -51,7 +51,7 @@ internal static class IdMapCommand
             }
             else
             {
-                run.Output.Line(other is null ? $"{name}: no pair" : $"{name}: public id {publicId ?? other} ↔ new id {wantedNew ?? other}");
+                run.Output.Line(other is null ? $"{name}: no pair with {(publicId is null ? "new" : "public")} id {publicId ?? wantedNew}" : $"{name}: public id {publicId ?? other} ↔ new id {wantedNew ?? other}");
             }
 
             return other is null ? ExitCodes.Found : ExitCodes.Ok;

@@ -37,6 +37,11 @@ internal static class MappingCommand
             var paths = run.Parsed.GetValue(files) is { Length: > 0 } named
                 ? named
                 : [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            if (paths.FirstOrDefault(path => !File.Exists(path)) is { } missing)
+            {
+                throw new ArgumentException($"There is no mapping file '{missing}'.");
+            }
+
             var problems = ContextCatalog.Lint(paths);
             if (run.Output.IsJson)
             {
@@ -49,7 +54,7 @@ internal static class MappingCommand
                     run.Output.Line(problem.ToString());
                 }
 
-                run.Output.Line(problems.Count == 0 ? $"{paths.Length} {(paths.Length == 1 ? "file" : "files")}, no mistakes" : $"{problems.Count} mistakes");
+                run.Output.Line(problems.Count == 0 ? $"{paths.Length} {(paths.Length == 1 ? "file" : "files")}, no mistakes" : $"{problems.Count} {(problems.Count == 1 ? "mistake" : "mistakes")}");
             }
 
             return Task.FromResult(problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Found);
@@ -83,7 +88,7 @@ internal static class MappingCommand
     private static Command Verify(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var limit = new Option<int>("--limit") { Description = "How many quarantined rows and violations to list", DefaultValueFactory = _ => 50 };
+        var limit = StandardOptions.Limit("How many reasons and violations to list", 50);
         var command = new Verb(
             "verify",
             """

@@ -29,7 +29,7 @@ internal static class QuarantineCommand
     private static Command List(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var limit = new Option<int>("--limit") { Description = "How many", DefaultValueFactory = _ => 100 };
+        var limit = StandardOptions.Limit("How many", 100);
         var command = new Verb("list", "Ids with place and reason; never values") { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -73,6 +73,7 @@ internal static class QuarantineCommand
                 throw new ArgumentException("Give one id, or --all.");
             }
 
+            StandardOptions.CheckId(one);
             var why = run.Parsed.GetRequiredValue(reason);
             if (string.IsNullOrWhiteSpace(why))
             {
@@ -89,14 +90,15 @@ internal static class QuarantineCommand
 
             if (signed == 0)
             {
-                run.Output.Line(one is null ? "Nothing was open." : $"Id {one} is not in quarantine, or is signed off already.");
+                run.Output.Result(
+                    new { context = host.Name, signed_off = 0 }, one is null ? "Nothing was open." : $"Id {one} is not in quarantine, or is signed off already.");
                 return one is null ? ExitCodes.Ok : ExitCodes.Found;
             }
 
             await host.Sides.Of(view.Lead).Audit.AppendAsync(
                 new AuditEntry(default, CommandRun.Actor, "sign-off", "", "", view.Epoch, false, why, one is null ? $"{signed} entries" : $"id {one}"),
                 token).ConfigureAwait(false);
-            run.Output.Line($"{signed:N0} signed off");
+            run.Output.Result(new { context = host.Name, signed_off = signed }, $"{signed:N0} signed off");
             return ExitCodes.Ok;
         });
         return command;

@@ -33,6 +33,16 @@ internal static class ReconcileCommand
         {
             var (from, to) = ParseRange(run.Parsed.GetValue(range));
             var ids = ReadIds(run.Parsed.GetValue(keys));
+            if (run.Parsed.GetValue(output) is { Directory.Exists: false } nowhere)
+            {
+                throw new ArgumentException($"--output is '{nowhere}'; there is no folder '{nowhere.DirectoryName}'.");
+            }
+
+            if (ids is not null && (from ?? to) is not null)
+            {
+                throw new ArgumentException("--range and --keys-from exclude each other.");
+            }
+
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var worst = ExitCodes.Ok;
             foreach (var kind in host.Runtime.Kinds.Keys)

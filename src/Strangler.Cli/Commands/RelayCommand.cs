@@ -77,7 +77,7 @@ internal static class RelayCommand
     private static Command Status(StandardOptions standard)
     {
         var context = StandardOptions.Context();
-        var limit = new Option<int>("--limit") { Description = "How many parked keys to show", DefaultValueFactory = _ => 20 };
+        var limit = StandardOptions.Limit("How many parked keys to show", 20);
         var command = new Verb("status", "Depth, lag and parked keys of the leading side's journal") { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -94,7 +94,7 @@ internal static class RelayCommand
 
             run.Output.Line(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{host.Name}: {depth.Open:N0} open, oldest {depth.Lag.TotalSeconds:0.0} s old, {depth.Parked:N0} parked ({view.Lead} leads)"));
+                $"{host.Name}: {depth.Open:N0} open, oldest {depth.Lag.TotalSeconds:0.0} s old, {depth.Parked:N0} parked ({view.Lead.ToString().ToLowerInvariant()} leads)"));
             if (parked.Count > 0)
             {
                 run.Output.Table(
@@ -113,7 +113,7 @@ internal static class RelayCommand
         var context = StandardOptions.Context();
         var id = new Argument<long?>("id") { Description = "One parked id", DefaultValueFactory = _ => null };
         var all = new Option<bool>("--all") { Description = "Every parked key" };
-        var command = new Verb("retry", "Give parked keys another try") { context, id, all };
+        var command = new Verb("retry", "Give parked keys another try; exit code 1 when the id is not parked") { context, id, all };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var one = run.Parsed.GetValue(id);
@@ -122,12 +122,16 @@ internal static class RelayCommand
                 throw new ArgumentException("Give one id, or --all.");
             }
 
+            StandardOptions.CheckId(one);
+
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var view = await host.Cutover.StatusAsync(token).ConfigureAwait(false);
             var key = one is null ? (EntityKey?)null : new EntityKey(host.KindOf(null), one.Value);
             var rows = await host.Sides.Of(view.Lead).Journal.RetryAsync(key, token).ConfigureAwait(false);
-            run.Output.Line(rows == 0 ? "Nothing was parked." : $"{rows:N0} put back; the relay takes them up.");
-            return ExitCodes.Ok;
+            run.Output.Result(
+                new { context = host.Name, put_back = rows },
+                rows > 0 ? $"{rows:N0} put back; the relay takes them up." : one is null ? "Nothing was parked." : $"Id {one} is not parked.");
+            return rows == 0 && one is not null ? ExitCodes.Found : ExitCodes.Ok;
         });
         return command;
     }

@@ -52,7 +52,7 @@ internal static class RepairCommand
             var targets = runId is null ? ids : await host.DifferingIdsAsync(runId.Value, token).ConfigureAwait(false);
             if (targets.Count == 0)
             {
-                run.Output.Line("The report holds nothing to repair.");
+                run.Output.Result(new { context = host.Name, kind, report = runId, steps = Array.Empty<object>() }, $"Report {runId} holds nothing to repair.");
                 return ExitCodes.Ok;
             }
 

@@ -51,24 +51,38 @@ internal sealed class Output
         }
     }
 
-    /// <summary>A step of long work; goes to the error stream when the result is JSON or piped, so that results stay clean.</summary>
+    /// <summary>A step of long work; goes to the error stream when the result is JSON, so that the result stays clean.</summary>
     public void Step(string text) => (IsJson ? Error : Standard).WriteLine(text);
 
     /// <summary>The result as JSON.</summary>
     public void Json(object value) => Standard.WriteLine(JsonSerializer.Serialize(value, JsonOptions));
 
-    /// <summary>A table for people.</summary>
+    /// <summary>The result under --json, a line for people otherwise.</summary>
+    public void Result(object json, string line)
+    {
+        if (IsJson)
+        {
+            Json(json);
+        }
+        else
+        {
+            Standard.WriteLine(line);
+        }
+    }
+
+    /// <summary>A table for people: cells wrap on a terminal; when piped, columns are as wide as they need, so that nothing is cut.</summary>
     public void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var table = new Table().Border(TableBorder.Rounded);
         if (!IsInteractive)
         {
-            table.Border(TableBorder.None);
+            PlainTable([headings, .. rows]);
+            return;
         }
 
+        var table = new Table().Border(TableBorder.Rounded);
         foreach (var heading in headings)
         {
-            table.AddColumn(new TableColumn(Markup.Escape(heading)).NoWrap());
+            table.AddColumn(Markup.Escape(heading));
         }
 
         foreach (var row in rows)
@@ -77,5 +91,14 @@ internal sealed class Output
         }
 
         Console.Write(table);
+    }
+
+    private void PlainTable(IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        var widths = Enumerable.Range(0, rows[0].Count).Select(column => rows.Max(row => row[column].Length)).ToList();
+        foreach (var row in rows)
+        {
+            Standard.WriteLine(string.Join("  ", row.Select((cell, column) => cell.ReplaceLineEndings(" ").PadRight(widths[column]))).TrimEnd());
+        }
     }
 }

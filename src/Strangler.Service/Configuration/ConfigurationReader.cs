@@ -107,7 +107,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         }
         catch (ArgumentException exception)
         {
-            _errors.Add($"{path}.options: {exception.Message}");
+            _errors.AddRange(exception.Message.Split(Environment.NewLine).Select(error => $"{path}.options: {error}"));
         }
 
         return new ContextConfiguration(legacy, @new, options);
@@ -151,8 +151,20 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         return value.ValueKind == JsonValueKind.Number
             && decimal.TryParse(value.GetRawText(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
             && (type == typeof(double) || decimal.Truncate(number) == number)
-            ? Convert.ChangeType(number, type, CultureInfo.InvariantCulture)
+            ? Converted(number, type)
             : null;
+    }
+
+    private static object? Converted(decimal number, Type type)
+    {
+        try
+        {
+            return Convert.ChangeType(number, type, CultureInfo.InvariantCulture);
+        }
+        catch (OverflowException)
+        {
+            return null;
+        }
     }
 
     private static string Expected(Type type) =>

@@ -53,16 +53,21 @@ public sealed class StranglerConfiguration
         };
     }
 
+    /// <summary>Where a side's connection string comes from, for messages: the setting, or the variable that is asked in its place.</summary>
+    public string PlaceOf(string context, SideName side) => SourceOf(context, side) is { } source
+        ? source.StartsWith("env:", StringComparison.Ordinal) ? source["env:".Length..] : $"contexts.{context}.{side.ToString().ToLowerInvariant()}"
+        : VariableOf(context, side);
+
     /// <summary>The connection string of one side; throws <see cref="ConfigurationException"/> naming setting and variable when it is missing.</summary>
     public string ConnectionString(string context, SideName side)
     {
         var sideName = side.ToString().ToLowerInvariant();
-        if (!Contexts.TryGetValue(context, out var settings))
+        if (!Contexts.ContainsKey(context))
         {
             throw new ConfigurationException([$"The context {context} is not configured."]);
         }
 
-        var source = (side == SideName.Legacy ? settings.Legacy : settings.New) ?? $"env:{VariableOf(context, side)}";
+        var source = SourceOf(context, side) ?? $"env:{VariableOf(context, side)}";
         var (value, error) = SecretSource.Read($"contexts.{context}.{sideName}", source, Environment);
         return value ?? throw new ConfigurationException(
             [$"{error} Set it to a connection string: Server=…;Port=3306;User ID=…;Password=…;Database=…"]);
@@ -93,6 +98,9 @@ public sealed class StranglerConfiguration
     public static string VariableOf(string context, SideName side) =>
         $"STRANGLER_{context.ToUpperInvariant().Replace('-', '_')}_{side.ToString().ToUpperInvariant()}";
 
+    private string? SourceOf(string context, SideName side) =>
+        Contexts.TryGetValue(context, out var settings) ? side == SideName.Legacy ? settings.Legacy : settings.New : null;
+
     private static JsonDocument Parse(string path)
     {
         try
@@ -102,11 +110,11 @@ public sealed class StranglerConfiguration
         }
         catch (JsonException exception)
         {
-            throw new ConfigurationException([$"{path}:{exception.LineNumber + 1}: no valid JSON: {exception.Message}"]);
+            throw new ConfigurationException([$"{path}:{exception.LineNumber + 1}: no valid JSON: {exception.Message.Split(" LineNumber:")[0]}"]);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException([$"The configuration file {path} cannot be read: {exception.Message}"]);
+            throw new ConfigurationException([$"The configuration file {path} cannot be read: {exception.Message} Name another with --config or ${FileVariable}."]);
         }
     }
 

@@ -47,7 +47,7 @@ public sealed class BackfillJob
         {
             throw new WrongStageException(
                 context, Operation, fence.Stage,
-                "DualWrite or ShadowRead, with legacy leading, no flip under way and DualWrite not entered anew");
+                "DualWrite or ShadowRead from its first row to its last, without a flip or a new DualWrite in between");
         }
     }
 }

@@ -79,7 +79,7 @@ public interface IQuarantine
     /// <summary>All entries and those not signed off.</summary>
     Task<(long All, long Open)> CountAsync(string kind, CancellationToken cancellationToken);
 
-    /// <summary>Signs off one entry, or all when id is null. Returns how many.</summary>
+    /// <summary>Signs off one entry, or all when id is null; those signed off already stay as they are. Returns how many.</summary>
     Task<int> SignOffAsync(string kind, long? id, string by, string reason, CancellationToken cancellationToken);
 
     Task PutAsync(string kind, QuarantineEntry entry, CancellationToken cancellationToken);

@@ -165,11 +165,12 @@ public sealed class CutoverService
         if (status.Switching)
         {
             throw new CutoverException(
-                $"A flip of {_runtime.Context} is on; finish it first: strangler cutover resume|abort {_runtime.Context}");
+                $"A flip of {_runtime.Context} is on; finish it with: strangler cutover resume {_runtime.Context}, "
+                + $"or end it with: strangler cutover abort {_runtime.Context}");
         }
 
         var move = next(status.Stage) ?? throw new CutoverException(
-            $"{_runtime.Context} is in {status.Stage}; there is no way {action} from there.");
+            $"{_runtime.Context} is in {status.Stage}; there is no way {(action == "back" ? "back" : "on")} from there.");
         if (request.Target is { } target && target != move.To)
         {
             throw new CutoverException(
@@ -211,8 +212,8 @@ public sealed class CutoverService
 
         foreach (var gate in gates)
         {
-            var cure = gate.Passed ? "" : $"  {gate.Cure}";
-            progress?.Report($"{(gate.Passed ? "pass" : "FAIL")}  {gate.Name}: {gate.Value} (required: {gate.Required}){cure}");
+            var cure = gate.Passed || gate.Cure.Length == 0 ? "" : $"  Cure: {gate.Cure}";
+            progress?.Report($"{(gate.Passed ? "open  " : "CLOSED")}  {gate.Name}: {gate.Value} (required: {gate.Required}){cure}");
         }
 
         var failed = gates.Where(gate => !gate.Passed).ToList();
@@ -223,6 +224,11 @@ public sealed class CutoverService
 
         if (!request.Force || string.IsNullOrWhiteSpace(request.Reason) || failed.Any(gate => gate.Unforceable))
         {
+            if (request.Force && string.IsNullOrWhiteSpace(request.Reason))
+            {
+                failed.Add(new Gate("reason", false, "none", "one, as the step is forced", "--reason \"…\""));
+            }
+
             EngineMeter.Moved(_runtime.Context, "refused");
             throw new GateException(_runtime.Context, move.To, failed);
         }

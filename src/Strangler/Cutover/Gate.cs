@@ -19,6 +19,10 @@ public sealed class GateException(string context, Stage target, IReadOnlyList<Ga
     : Exception($"{context} may not go to {target}: " + string.Join("; ", failed.Select(gate =>
         $"{gate.Name} is {gate.Value}, required {gate.Required}{(gate.Cure.Length == 0 ? "" : $" ({gate.Cure})")}")))
 {
+    public string Context { get; } = context;
+
+    public Stage Target { get; } = target;
+
     public IReadOnlyList<Gate> Failed { get; } = failed;
 }
 

@@ -91,10 +91,12 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         var depth = await Sides.Of(lead).Journal.DepthAsync(cancellationToken);
         return
         [
-            Check("parked keys", depth.Parked == 0, Text(depth.Parked), "0", $"strangler relay {_context} --retry-parked"),
+            Check(
+                "parked keys", depth.Parked == 0, Text(depth.Parked), "0",
+                $"strangler relay status {_context}; once its cause is cured: strangler relay retry {_context} --all"),
             Check(
                 "journal lag", depth.Lag <= runtime.Options.LagLimit, $"{depth.Lag.TotalSeconds:0.#} s ({depth.Open} open)",
-                $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay {_context}"),
+                $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay drain {_context}"),
         ];
     }
 
@@ -119,7 +121,9 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),
-            Check($"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0", $"strangler quarantine {_context}"),
+            Check(
+                $"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0",
+                $"strangler quarantine list {_context}; then mend the rows, or: strangler quarantine sign-off {_context} --all --reason …"),
             Check($"unmapped {kind}", unmapped.Count == 0, unmapped.Count == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
         ];
     }
@@ -184,7 +188,7 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         [
             Check(
                 "shadow reads", reads >= least, Text(reads), $"at least {least}",
-                $"strangler status {_context} (they are counted while frontends read)"),
+                "none but time: they are counted while frontends read and a relay runs; shadowReadSample says how many"),
             Check("shadow mismatches", mismatches == 0, Text(mismatches), "0", $"strangler reconcile {_context}"),
         ];
         foreach (var kind in runtime.Kinds.Keys.Order(StringComparer.Ordinal))
@@ -199,7 +203,7 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
             EngineMeter.IdsAre(_context, kind, left);
             gates.Add(Check(
                 $"reserved ids of {kind}", left >= runtime.Options.IdBlock, Text(left), $"at least {runtime.Options.IdBlock}",
-                $"strangler cutover reserve-ids {_context} (advance does it by itself)"));
+                $"strangler cutover reserve-ids {_context} (the step itself does it, too)"));
         }
 
         return gates;

@@ -57,11 +57,9 @@ public sealed class DualWriter
     }
 
     /// <summary>
-    /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale
-    /// load,
-    /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/>, and
-    /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing
-    /// was written.
+    /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale load,
+    /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/> (either side's), and
+    /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing was written.
     /// </summary>
     public async Task<WriteResult> WriteAsync(WriteCommand command, CancellationToken cancellationToken)
     {
@@ -231,6 +229,7 @@ public sealed class DualWriter
     {
         var (state, fence) = (transaction.State, transaction.State.Fence);
         var (id, record) = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
+        RefuseWhatFollowerCannotHold(side, key, state, record);
         var present = state.Version(fence.DualEpoch);
         var nothing = record is null && state.Row is null;
         var counted = fence.Stage != Stage.LegacyOnly && !nothing;
@@ -270,6 +269,19 @@ public sealed class DualWriter
         }
 
         return attempt;
+    }
+
+    // Rolled back with the transaction: a write refused is on neither side.
+    private void RefuseWhatFollowerCannotHold(SideName side, EntityKey key, SideState state, Record? record)
+    {
+        if (record is null || !Stages.IsDual(state.Fence.Stage))
+        {
+            return;
+        }
+
+        var kind = _runtime.Kind(key.Kind);
+        FollowerCapacity.Check(
+            kind.Of(side).Lens, kind.Of(Stages.Other(side)).Lens, Decode(kind.Of(side).Lens, key, state.Row), record);
     }
 
     private async Task BringAlongAsync(SideName side, WriteAttempt attempt, WriteCommand command, CancellationToken cancellationToken)

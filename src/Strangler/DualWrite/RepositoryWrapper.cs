@@ -13,9 +13,10 @@ public abstract class RepositoryWrapper<TEntity>(
 {
     private readonly ConditionalWeakTable<TEntity, LoadToken> _tokens = [];
 
-    /// <summary>Null when it is not there. Throws as <see cref="DualWriter.ReadAsync"/> does.</summary>
+    /// <summary>Null when it is not there. Throws as <see cref="DualWriter.ReadAsync"/> does; for ids below 1 <see cref="ArgumentOutOfRangeException"/>.</summary>
     public async Task<TEntity?> FindAsync(long id, CancellationToken cancellationToken)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(id, 1);
         var (record, token) = await writer.ReadAsync(new EntityKey(kind, id), cancellationToken);
         if (record is null)
         {
@@ -35,6 +36,7 @@ public abstract class RepositoryWrapper<TEntity>(
     public async Task StoreAsync(TEntity entity, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown")
     {
         var token = TokenOf(entity);
+        ArgumentOutOfRangeException.ThrowIfNegative(converter.IdOf(entity), nameof(entity));
         var command = new WriteCommand
         {
             Key = new EntityKey(kind, converter.IdOf(entity)),
@@ -52,9 +54,12 @@ public abstract class RepositoryWrapper<TEntity>(
         _tokens.AddOrUpdate(entity, result.Token);
     }
 
-    /// <summary>Removes it and leaves a tombstone; nothing happens when it is not there.</summary>
-    public Task DeleteAsync(long id, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown") =>
-        writer.WriteAsync(
+    /// <summary>Removes it and leaves a tombstone; nothing happens when it is not there. Ids below 1 are an <see cref="ArgumentOutOfRangeException"/>.</summary>
+    public async Task DeleteAsync(long id, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown")
+    {
+        // 0 asks for a new id in a write: a delete must never take one.
+        ArgumentOutOfRangeException.ThrowIfLessThan(id, 1);
+        await writer.WriteAsync(
             new WriteCommand
             {
                 Key = new EntityKey(kind, id),
@@ -63,6 +68,7 @@ public abstract class RepositoryWrapper<TEntity>(
                 Write = async (lead, transaction, key, ct) => (key.Id, await lead.PutAsync(transaction, key, null, ct)),
             },
             cancellationToken);
+    }
 
     /// <summary>What the instance was loaded or last stored as; null when it is new.</summary>
     public LoadToken? TokenOf(TEntity entity) => _tokens.TryGetValue(entity, out var token) ? token : null;

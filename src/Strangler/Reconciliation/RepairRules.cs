@@ -30,7 +30,7 @@ internal static class RepairRules
         {
             null or Verdict.Matched or Verdict.Explained or Verdict.NotComparable => (RepairPlan.Nothing, ""),
             Verdict.InFlight => (RepairPlan.Nothing, "the relay brings it along"),
-            Verdict.Lagging => (RepairPlan.Refuse, $"{finding.Note}; that is the relay's: strangler relay"),
+            Verdict.Lagging => (RepairPlan.Refuse, $"{finding.Note}; that is the relay's: strangler relay drain"),
             Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
             Verdict.Regression => (RepairPlan.Refuse, $"{finding.Note}: the lead was set back, and a repair would destroy the newer state"),
             Verdict.Unmapped =>

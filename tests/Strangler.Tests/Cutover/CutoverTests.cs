@@ -163,7 +163,7 @@ public sealed class CutoverTests
         List<string> lines = [];
         var request = new CutoverRequest { Actor = "a", DryRun = true };
         await process.Cutover.AdvanceAsync(request, new Immediate(lines.Add), default);
-        Assert.That(lines, Has.Some.StartsWith("FAIL  backfill of note: not begun"));
+        Assert.That(lines, Has.Some.StartsWith("CLOSED  backfill of note: not begun"));
         Assert.That(process.Memory.LegacyDatabase.Fence!.Epoch, Is.EqualTo(5));
         Assert.That(process.Memory.LegacyDatabase.Audit, Is.Empty);
         Assert.That(process.Memory.LegacyDatabase.AutoIncrement, Is.Empty);
@@ -301,7 +301,7 @@ public sealed class CutoverTests
     public void Rolled_back_by_force_over_what_legacy_cannot_hold_the_richer_state_stays_and_the_list_is_kept() => Run(async () =>
     {
         var process = TestProcess.In(Stage.NewLeads, _time);
-        var rich = await process.AddAsync(new string('x', 30));
+        var rich = await process.AddTooRichForLegacyAsync();
         await process.Relay.DrainAsync(default);
         var refused = await TryAsync(process.BackAsync);
         Assert.That(((GateException)refused!).Failed.Select(gate => gate.Name), Is.EqualTo(new[] { "parked keys" }));
@@ -315,7 +315,7 @@ public sealed class CutoverTests
     public void A_key_that_is_parked_while_the_journal_is_drained_ends_the_flip() => Run(async () =>
     {
         var process = TestProcess.In(Stage.NewLeads, _time);
-        await process.AddAsync(new string('x', 30));
+        await process.AddTooRichForLegacyAsync();
         Assert.That((await process.Cutover.GatesAsync(Stage.ShadowRead, default)).All(gate => gate.Passed), Is.True, "open, not parked yet");
         Assert.That(await TryAsync(process.BackAsync), Is.TypeOf<CutoverException>());
         Assert.That((await process.Cutover.StatusAsync(default)).Lead, Is.EqualTo(SideName.New));

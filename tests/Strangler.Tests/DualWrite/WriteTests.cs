@@ -114,20 +114,22 @@ public sealed class WriteTests
         var process = TestProcess.In(Stage.NewLeads, _time);
         for (var i = 0; i < 10; i++)
         {
-            await process.AddAsync(new string('x', 30));
+            await process.AddTooRichForLegacyAsync();
         }
 
         Assert.That(process.Runtime.BreakerIsOpen, Is.False);
     });
 
     [Test]
-    public void A_record_that_the_lead_cannot_hold_is_refused_and_neither_side_is_touched() => Run(async () =>
+    public void A_record_that_either_side_cannot_hold_is_refused_and_neither_is_touched(
+        [Values(Stage.DualWrite, Stage.ShadowRead, Stage.NewLeads)] Stage stage) => Run(async () =>
     {
-        var process = TestProcess.In(Stage.DualWrite, _time);
+        var process = TestProcess.In(stage, _time);
         await Assert.ThatAsync(() => process.AddAsync(new string('x', 30)), Throws.TypeOf<CannotHoldException>());
         Assert.That(process.Memory.LegacyDatabase.Rows, Is.Empty);
         Assert.That(process.Memory.NewDatabase.Rows, Is.Empty);
         Assert.That(process.Memory.LegacyDatabase.Journal, Is.Empty);
+        Assert.That(process.Memory.NewDatabase.Journal, Is.Empty);
     });
 
     [Test]

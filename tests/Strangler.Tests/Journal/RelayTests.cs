@@ -14,7 +14,7 @@ public sealed class RelayTests
     public void A_parked_key_does_not_block_others_and_can_be_driven_again() => Run(async () =>
     {
         var process = TestProcess.In(Stage.NewLeads, _time);
-        var poison = await process.AddAsync(new string('x', 30));
+        var poison = await process.AddTooRichForLegacyAsync();
         process.Memory.Fault = WriteTestsDown("legacy.");
         var good = await process.AddAsync("good");
         process.Memory.Fault = null;
