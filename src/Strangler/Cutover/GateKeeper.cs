@@ -195,7 +195,8 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         {
             var overlap = await Sides.PublicIds.OverlapAsync(kind, cancellationToken);
             gates.Add(Check(
-                $"id allotting of {kind}", overlap == 0, overlap == 0 ? "above all reserved ids" : $"would allot {overlap} reserved ids again",
+                $"id allotting of {kind}", overlap == 0,
+                overlap == 0 ? "above all reserved ids" : $"would allot {overlap} reserved ids again",
                 "above all reserved ids",
                 "raise AUTO_INCREMENT of the legacy table above strangler_id_block; it was set back, perhaps with a backup")
                 with { Unforceable = true });

@@ -109,8 +109,8 @@ public sealed class DualWriter
         EntityKind kind, EntityKey key, SideName side, SideState state, CancellationToken cancellationToken)
     {
         // A state from before DualWrite was last entered stands for a row that the backfill could not read.
-        var isOf = state.Entity is { } entity && entity.Version.Epoch >= state.Fence.DualEpoch;
-        if (side == SideName.New && (state.Row is null || !isOf) && await Sides.Quarantine.FindAsync(key, cancellationToken) is { } entry)
+        var isCurrent = state.Entity is { } entity && entity.Version.Epoch >= state.Fence.DualEpoch;
+        if (side == SideName.New && (state.Row is null || !isCurrent) && await Sides.Quarantine.FindAsync(key, cancellationToken) is { } entry)
         {
             throw new QuarantinedException(key, $"{entry.Place}: {entry.Reason}");
         }
