@@ -172,11 +172,19 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         _pending.Clear();
     }
 
+    private bool AsksQuarantine => _side.Name == SideName.New && _intent.Key.Id != 0;
+
     private Batch Opening()
     {
         var (key, context) = (_intent.Key, _side.Context);
         var batch = _side.BeginWrite(new Batch(), _background);
-        batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {context} LOCK IN SHARE MODE");
+        batch.Part($"SELECT {FenceSql.Columns}");
+        if (AsksQuarantine)
+        {
+            MySqlQuarantine.SelectIsListed(batch, context, key);
+        }
+
+        batch.Part($" FROM strangler_fence f WHERE f.context = {context} LOCK IN SHARE MODE").End();
         if (_intent.RequestKey is { } request)
         {
             batch.Add($"""
@@ -251,6 +259,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         }
 
         var fence = FenceSql.Read(reader, 0, _side.Name);
+        var isQuarantined = AsksQuarantine && reader.GetInt64(FenceSql.Width) != 0;
         if (_intent.RequestKey is not null)
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
@@ -279,7 +288,8 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             _hasPlaceholder = EntitySql.IsPlaceholder(reader, 0);
         }
 
-        _state = new SideState(fence, await ReadAggregateAsync(reader, cancellationToken).ConfigureAwait(false), entity);
+        var row = await ReadAggregateAsync(reader, cancellationToken).ConfigureAwait(false);
+        _state = new SideState(fence, row, entity) { IsQuarantined = isQuarantined };
         return null;
     }
 
