@@ -411,8 +411,7 @@ public sealed class DonationRecords : IEntityConverter<Donation>
 
         /// <summary>
         /// Personal data in places that no donor type names: stale payment data, leftovers of old programs. A public comment stays, with
-        /// its
-        /// signature; a signature without a comment does not.
+        /// its signature; a signature without a comment does not.
         /// </summary>
         public void ErasePersonal()
         {
