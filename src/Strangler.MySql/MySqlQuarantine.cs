@@ -8,6 +8,11 @@ internal sealed class MySqlQuarantine(MySqlSide side) : IQuarantine
 {
     private static readonly Sql Columns = new("`key`, place, reason, since, signed_off_by, sign_off_reason");
 
+    /// <summary>One more column of a select: whether the key is listed.</summary>
+    public static void SelectIsListed(Batch batch, string context, EntityKey key) => batch.Part($"""
+        , EXISTS (SELECT 1 FROM strangler_quarantine q WHERE q.context = {context} AND q.kind = {key.Kind} AND q.`key` = {key.Id})
+        """);
+
     // Assignments run from left to right, so `reason` and `place` come last: the others compare with what was there.
     public static void Put(Batch batch, string context, string kind, QuarantineEntry entry)
     {

@@ -213,9 +213,15 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
         return message == exception.Message ? exception : new MySqlStateException(kind ?? MySqlDriver.Classify(exception), message);
     }
 
-    private static string WithoutValues(string message) => QuotedValue().Replace(message, "'…'");
+    /// <summary>A message of the server without the values that it quotes; it does not escape quotes within them.</summary>
+    internal static string WithoutValues(string message) => QuotedValue().Replace(GreedyValue().Replace(message, "$1'…'"), "'…'");
 
     public Exception NotMigrated() => new NotMigratedException(Context, Name);
+
+    // Where the kind of message tells that a value begins, it ends where the message goes on for certain, or never.
+    [GeneratedRegex("""\b(entry |value: |value |near )(?:'.*'(?= for key | for column | for function | at line )|'.*$)""",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline)]
+    private static partial Regex GreedyValue();
 
     [GeneratedRegex("(?<!(column|key|table|user|database|field|host|variable|to|@) ?)'[^']*'",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -23,7 +23,13 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             MySqlSide.BeginSnapshot(batch);
         }
 
-        batch.Part($"SELECT {FenceSql.Columns}, {EntitySql.Columns}, {sql.Columns} FROM strangler_fence f");
+        batch.Part($"SELECT {FenceSql.Columns}, {EntitySql.Columns}, {sql.Columns}");
+        if (Side == SideName.New)
+        {
+            MySqlQuarantine.SelectIsListed(batch, side.Context, key);
+        }
+
+        batch.Part($" FROM strangler_fence f");
         batch.Part($" LEFT JOIN strangler_entity e ON e.context = f.context AND e.kind = {key.Kind} AND e.`key` = {key.Id}");
         if (Side == SideName.New)
         {
@@ -264,6 +270,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         var fence = FenceSql.Read(reader, 0, Side);
         var entity = EntitySql.Read(reader, FenceSql.Width);
         var row = sql.ReadSingles(reader, FenceSql.Width + EntitySql.Width, key.Id);
+        var isQuarantined = Side == SideName.New && reader.GetInt64(FenceSql.Width + EntitySql.Width + sql.Width) != 0;
         if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             throw MoreThanOne(sql, key.Id);
@@ -284,7 +291,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             }
         }
 
-        return new SideState(fence, row, entity);
+        return new SideState(fence, row, entity) { IsQuarantined = isQuarantined };
     }
 
     private async Task<RangeSnapshot> ReadRangeAsync(DbDataReader reader, AggregateSql sql, CancellationToken cancellationToken)

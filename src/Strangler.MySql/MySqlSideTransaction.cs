@@ -172,11 +172,19 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         _pending.Clear();
     }
 
+    private bool AsksQuarantine => _side.Name == SideName.New && _intent.Key.Id != 0;
+
     private Batch Opening()
     {
         var (key, context) = (_intent.Key, _side.Context);
         var batch = _side.BeginWrite(new Batch(), _background);
-        batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {context} LOCK IN SHARE MODE");
+        batch.Part($"SELECT {FenceSql.Columns}");
+        if (AsksQuarantine)
+        {
+            MySqlQuarantine.SelectIsListed(batch, context, key);
+        }
+
+        batch.Part($" FROM strangler_fence f WHERE f.context = {context} LOCK IN SHARE MODE").End();
         if (key.Id != 0)
         {
             LockEntity(batch, key);
@@ -257,9 +265,10 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         }
 
         var fence = FenceSql.Read(reader, 0, _side.Name);
+        var isQuarantined = AsksQuarantine && reader.GetInt64(FenceSql.Width) != 0;
         _state = _intent.Key.Id == 0
             ? new SideState(fence, null, null)
-            : await ReadEntityAsync(reader, fence, cancellationToken).ConfigureAwait(false);
+            : (await ReadEntityAsync(reader, fence, cancellationToken).ConfigureAwait(false)) with { IsQuarantined = isQuarantined };
         if (_intent.RequestKey is not null)
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);

@@ -20,6 +20,16 @@ internal static class VerificationText
             yield return line;
         }
 
+        foreach (var row in result.Quarantined.Take(limit))
+        {
+            yield return $"  ! id {row.Id}: {row.Place}: {row.Reason}";
+        }
+
+        if (result.Unreadable + result.RefusedByNew.Values.Sum() - Math.Min(limit, result.Quarantined.Count) is > 0 and var unlisted)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"  … and {unlisted:N0} more");
+        }
+
         foreach (var violation in result.Samples.Take(limit))
         {
             yield return $"  ✗ id {violation.Id}: {violation.Law} at {violation.Field}";
@@ -35,6 +45,7 @@ internal static class VerificationText
         result.Unreadable,
         result.Violations,
         unreadable_by = result.UnreadableBy.Select(entry => new { entry.Key.Place, entry.Key.Reason, count = entry.Value }),
+        quarantined = result.Quarantined,
         hidden_by = result.HiddenBy,
         disagreeing_mirrors = result.DisagreeingMirrors,
         refused_by_new = result.RefusedByNew,

@@ -74,6 +74,12 @@ public sealed class DonationRecords : IEntityConverter<Donation>
     public Record Apply(Donation entity, Record present)
     {
         var draft = new RecordDraft(_mapping, present);
+        if (entity.ErasesLeftovers)
+        {
+            // First: what the donation was given after its erasure is written behind it.
+            draft.ErasePersonal();
+        }
+
         draft.Set("created_at", entity.CreatedAt == default ? null : entity.CreatedAt);
         draft.Set("amount", entity.AmountInCents);
         draft.Set("interval_months", (long)entity.IntervalInMonths);
@@ -118,7 +124,6 @@ public sealed class DonationRecords : IEntityConverter<Donation>
             draft.Set("moderation_reasons", ListOf(entity.ModerationReasons, reason => [reason.Identifier, reason.Source]));
         }
 
-        // Last: an anonymized donor also clears what the parts above may have left.
         if (!Equals(entity.Donor, DonorOf(present)))
         {
             WriteDonor(draft, entity.Donor);
@@ -177,10 +182,6 @@ public sealed class DonationRecords : IEntityConverter<Donation>
         draft.Set("donor.email", email);
         draft.Set("donor.full_name", donor.FullName);
         draft.Set("is_anonymized", donor is AnonymizedDonor);
-        if (donor is AnonymizedDonor)
-        {
-            draft.EraseRest();
-        }
     }
 
     private static Payment PaymentOf(Record record) => record.Text("payment_type") switch
@@ -408,12 +409,16 @@ public sealed class DonationRecords : IEntityConverter<Donation>
             }
         }
 
-        /// <summary>Personal data in places that no donor type names: stale payment data, leftovers of old programs.</summary>
-        public void EraseRest()
+        /// <summary>
+        /// Personal data in places that no donor type names: stale payment data, leftovers of old programs. A public comment stays, with
+        /// its signature; a signature without a comment does not.
+        /// </summary>
+        public void ErasePersonal()
         {
+            var hasComment = _record.Text("comment.text").Length > 0;
             foreach (var field in _record.Schema.Fields.Where(field => field.Personal && field.Type != FieldType.List))
             {
-                if (field.Name is not ("donor.salutation" or "donor.type" or "comment.text" or "comment.author"))
+                if (!hasComment || field.Name is not ("comment.text" or "comment.author"))
                 {
                     Set(field.Name, field.Default);
                 }

@@ -58,8 +58,10 @@ public sealed class DualWriter
 
     /// <summary>
     /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale load,
-    /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/> (either side's), and
-    /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing was written.
+    /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/> (either
+    /// side's), <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
+    /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing
+    /// was written.
     /// </summary>
     public async Task<WriteResult> WriteAsync(WriteCommand command, CancellationToken cancellationToken)
     {
@@ -108,13 +110,7 @@ public sealed class DualWriter
     private async Task<(Record? Record, LoadToken Token)> AnswerAsync(
         EntityKind kind, EntityKey key, SideName side, SideState state, CancellationToken cancellationToken)
     {
-        // A state from before DualWrite was last entered stands for a row that the backfill could not read.
-        var isCurrent = state.Entity is { } entity && entity.Version.Epoch >= state.Fence.DualEpoch;
-        if (side == SideName.New && (state.Row is null || !isCurrent) && await Sides.Quarantine.FindAsync(key, cancellationToken) is { } entry)
-        {
-            throw new QuarantinedException(key, $"{entry.Place}: {entry.Reason}");
-        }
-
+        await RefuseQuarantinedAsync(side, key, state, cancellationToken);
         var record = Decode(kind.Of(side).Lens, key, state.Row);
         if (state.Fence is { Role: FenceRole.Lead, Stage: Stage.ShadowRead or Stage.NewLeads })
         {
@@ -181,6 +177,7 @@ public sealed class DualWriter
             }
 
             _runtime.Stage.Learn(side, fence);
+            await RefuseQuarantinedAsync(side, key, state, cancellationToken);
             RefuseStale(side, key, state, command.Loaded);
             attempt = await PrepareAsync(side, key, command, transaction, cancellationToken);
             if (attempt.Nothing)
@@ -207,6 +204,16 @@ public sealed class DualWriter
             ? attempt
             : throw new SideUnavailableException(
                 side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
+    }
+
+    // What legacy holds is not known: a write would end as one over it, and a delete as none of it.
+    private async Task RefuseQuarantinedAsync(SideName side, EntityKey key, SideState state, CancellationToken cancellationToken)
+    {
+        if (side == SideName.New && state.IsQuarantined)
+        {
+            var entry = await Sides.Quarantine.FindAsync(key, cancellationToken);
+            throw new QuarantinedException(key, entry is null ? "listed a moment ago" : $"{entry.Place}: {entry.Reason}");
+        }
     }
 
     private void RefuseStale(SideName side, EntityKey key, SideState state, LoadToken? loaded)

@@ -15,6 +15,12 @@ public sealed record SideState(FenceRow Fence, AggregateRow? Row, EntityState? E
     /// </summary>
     public EntityVersion Version(long dualEpoch) =>
         Entity is { } entity && entity.Version.Epoch >= dualEpoch ? entity.Version : new EntityVersion(dualEpoch, 0);
+
+    /// <summary>
+    /// New side only: the key is listed as unreadable in legacy. While the new side leads, what it holds (nothing, or a state from before
+    /// legacy became unreadable) must not be taken for the entity.
+    /// </summary>
+    public bool IsQuarantined { get; init; }
 }
 
 /// <summary>One entity of a range read. Its row may be null: an entity row (tombstone) or a map row without data.</summary>

@@ -81,8 +81,15 @@ public sealed class CompiledMapping
     /// disagreed, an
     /// amount that was none) are given up with it. <see cref="Record.With"/> would keep them, and legacy would refuse the pair.
     /// </summary>
+    /// <exception cref="CannotHoldException">A list that legacy holds in a form that is no list: changing it would drop what nobody
+    /// understands.</exception>
     public Record Change(Record record, string field, object? value)
     {
+        if (IsOpaque(record, field) && !Record.ValuesEqual(record[field], value))
+        {
+            throw new CannotHoldException(field, "legacy holds entries there that nobody understands, and a change would drop them");
+        }
+
         var changed = record.With((field, value));
         return _extrasOfField.TryGetValue(field, out var extras) && !Record.ValuesEqual(record[field], value)
             ? WithoutExtras(changed, extras.Contains)
@@ -94,6 +101,11 @@ public sealed class CompiledMapping
     /// What a legacy program once put into a LOB under a name that nobody knows is not trusted.
     /// </summary>
     public Record WithoutPersonalExtras(Record record) => WithoutExtras(record, name => !_harmlessExtras.Contains(name));
+
+    /// <summary>Whether the field is a list of which legacy's form is kept as an extra, since it is not understood.</summary>
+    internal bool IsOpaque(Record record, string field) =>
+        _extrasOfField.TryGetValue(field, out var names) && Schema.Fields[Schema.OrdinalOf(field)].Type == FieldType.List
+        && record.Values[_extras] is RecordList extras && extras.Rows.Any(row => names.Contains((string)row[0]!));
 
     private Record WithoutExtras(Record record, Func<string, bool> isUnwanted)
     {

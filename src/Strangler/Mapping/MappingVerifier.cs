@@ -8,6 +8,10 @@ namespace Strangler.Mapping;
 /// <param name="Field">The first field, table or column that shows it.</param>
 public sealed record LawViolation(long Id, string Law, string Field);
 
+/// <summary>A row that cannot be read, or that the new side cannot hold. Place and reason never hold a value.</summary>
+/// <param name="Place">The legacy place; of what the new side cannot hold the field.</param>
+public sealed record RefusedRow(long Id, string Place, string Reason);
+
 /// <summary>How far a verification has come.</summary>
 public sealed record MappingVerificationProgress(long Rows, long Readable, long Violations);
 
@@ -22,6 +26,9 @@ public sealed class MappingVerification
 
     /// <summary>Rows that cannot be read, by place and reason.</summary>
     public IReadOnlyDictionary<(string Place, string Reason), long> UnreadableBy => UnreadableCounts;
+
+    /// <summary>The first thousand rows that would stand in quarantine, in the order they were read.</summary>
+    public IReadOnlyList<RefusedRow> Quarantined => RefusedList;
 
     /// <summary>Rows that hide a field, by field.</summary>
     public IReadOnlyDictionary<string, long> HiddenBy => HiddenCounts;
@@ -52,6 +59,8 @@ public sealed class MappingVerification
     internal Dictionary<string, long> TrialCounts { get; } = new(StringComparer.Ordinal);
 
     internal List<LawViolation> SampleList { get; } = [];
+
+    internal List<RefusedRow> RefusedList { get; } = [];
 }
 
 /// <summary>
@@ -65,6 +74,7 @@ public sealed class MappingVerification
 public sealed class MappingVerifier(CompiledMapping mapping, int seed = 1, int trials = 2)
 {
     private const int MostSamples = 100;
+    private const int MostRefused = 1000;
     private const int ReportEvery = 1000;
 
     /// <summary>Reads the stream to its end.</summary>
@@ -98,6 +108,7 @@ public sealed class MappingVerifier(CompiledMapping mapping, int seed = 1, int t
         catch (UnreadableException exception)
         {
             Count(result.UnreadableCounts, (exception.Place, exception.Reason));
+            Refuse(result, new RefusedRow(id, exception.Place, exception.Reason));
             return;
         }
 
@@ -163,6 +174,7 @@ public sealed class MappingVerifier(CompiledMapping mapping, int seed = 1, int t
         catch (CannotHoldException exception)
         {
             Count(result.NewCounts, exception.Field);
+            Refuse(result, new RefusedRow(id, exception.Field, $"the new side cannot hold it: {exception.Reason}"));
         }
         catch (UnreadableException exception)
         {
@@ -244,6 +256,14 @@ public sealed class MappingVerifier(CompiledMapping mapping, int seed = 1, int t
         if (result.SampleList.Count < MostSamples)
         {
             result.SampleList.Add(new LawViolation(id, law, field));
+        }
+    }
+
+    private static void Refuse(MappingVerification result, RefusedRow row)
+    {
+        if (result.RefusedList.Count < MostRefused)
+        {
+            result.RefusedList.Add(row);
         }
     }
 

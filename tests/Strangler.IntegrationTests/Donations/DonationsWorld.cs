@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Globalization;
 using System.Security.Cryptography;
 using Dapper;
-using Microsoft.Extensions.Logging.Abstractions;
 using Strangler.Backfill;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
@@ -36,6 +35,9 @@ internal sealed class DonationsWorld : IAsyncDisposable
 
     /// <summary>The first replica.</summary>
     public ContextHost Host { get; }
+
+    /// <summary>Everything that all replicas have logged, exceptions in full.</summary>
+    public LogBook Logs { get; } = new();
 
     public string ConfigFile { get; }
 
@@ -75,7 +77,7 @@ internal sealed class DonationsWorld : IAsyncDisposable
     /// <summary>Another replica: its own caches and connections.</summary>
     public ContextHost Open()
     {
-        var host = ContextHost.Open(_configuration, DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
+        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System);
         _hosts.Add(host);
         return host;
     }

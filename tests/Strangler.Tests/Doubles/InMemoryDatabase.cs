@@ -74,7 +74,8 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     public EntityKey? LocalKey(EntityKey key) =>
         Side == SideName.Legacy ? key : NewIds.TryGetValue(key, out var id) ? key with { Id = id } : null;
 
-    public SideState StateOf(EntityKey key) => new(FenceRow, RowOf(key), Entities.GetValueOrDefault(key));
+    public SideState StateOf(EntityKey key) =>
+        new(FenceRow, RowOf(key), Entities.GetValueOrDefault(key)) { IsQuarantined = Quarantine.ContainsKey(key) };
 
     public FenceRow FenceRow => Fence ?? throw new NotMigratedException("notes", Side);
 

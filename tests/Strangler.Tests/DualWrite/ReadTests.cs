@@ -99,6 +99,18 @@ public sealed class ReadTests
     });
 
     [Test]
+    public void An_id_in_quarantine_is_neither_written_over_nor_said_to_be_deleted_nor_shown_as_it_was() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        var note = await process.FindAsync((await process.AddAsync("a", 1)).Id);
+        var key = TestProcess.Key(note.Id);
+        process.Memory.NewDatabase.Quarantine[key] = new QuarantineEntry(note.Id, "notizen.status", "unknown letter", default);
+        await Assert.ThatAsync(() => process.Notes.StoreAsync(note, default), Throws.TypeOf<QuarantinedException>());
+        await Assert.ThatAsync(() => process.Notes.DeleteAsync(note.Id, default), Throws.TypeOf<QuarantinedException>());
+        await Assert.ThatAsync(() => process.Notes.FindAsync(note.Id, default), Throws.TypeOf<QuarantinedException>());
+    });
+
+    [Test]
     public void A_row_that_cannot_be_read_is_named_with_its_id([Values(Stage.LegacyOnly, Stage.DualWrite)] Stage stage) => Run(async () =>
     {
         var process = TestProcess.In(stage, _time);

@@ -30,6 +30,17 @@ public sealed class Donation
         PaymentState = payment.InitialState;
     }
 
+    // What was stored once is taken as it is: old records break today's rules.
+    private Donation(DonationState state)
+    {
+        _id = state.Id;
+        CreatedAt = state.CreatedAt;
+        AmountInCents = state.AmountInCents;
+        IntervalInMonths = state.IntervalInMonths;
+        Donor = state.Donor;
+        Payment = state.Payment;
+    }
+
     /// <summary>The public id; 0 until one is allotted.</summary>
     public long Id => _id;
 
@@ -64,6 +75,12 @@ public sealed class Donation
     public DateTime? BackedUpAt { get; private set; }
 
     public bool IsAnonymized => Donor is AnonymizedDonor;
+
+    /// <summary>
+    /// Whether <see cref="Anonymize"/> was asked for: then storing also clears personal data that the donation does not show: an earlier
+    /// donor's, leftovers of old programs.
+    /// </summary>
+    internal bool ErasesLeftovers { get; private set; }
 
     public bool WantsNewsletter { get; private set; }
 
@@ -218,45 +235,48 @@ public sealed class Donation
 
     public void IssueTokens(AccessTokens tokens) => Tokens = tokens;
 
-    /// <summary>Adds a line; one that falls into the second of the last line, or before it, is moved one second past it.</summary>
+    /// <summary>
+    /// Adds a line; one that falls into the second of the last line, or before it, is moved one second past it. Behind a line in the last
+    /// year of all it takes the next free second of its own.
+    /// </summary>
     public void AddLog(DateTime at, string message)
     {
         var when = WholeSecond(at);
         if (_log.Count > 0 && _log.Max(entry => entry.LoggedAt) is var last && when <= last)
         {
-            when = last.AddSeconds(1);
+            when = last.Year < 9999 ? last.AddSeconds(1) : FreeSecond(when);
         }
 
         _log.Add(new LogEntry(when, message));
     }
 
-    /// <summary>Erases personal data for good (an anonymous donor stays one: there is nothing to erase): donor, account, names at the provider, tokens, and a comment that is not public.</summary>
+    /// <summary>
+    /// Erases personal data for good: donor, account, names and accounts at the provider, tokens, a comment that is not public, and what
+    /// an earlier donor or an old program has left. An anonymous donor stays one. May be repeated: donations that an old program purged
+    /// still hold leftovers.
+    /// </summary>
     public void Anonymize(DateTime at)
     {
-        if (IsAnonymized)
-        {
-            return;
-        }
-
+        BackedUpAt = IsAnonymized ? BackedUpAt : BackedUpAt ?? WholeSecond(at);
+        ErasesLeftovers = true;
         Donor = Donor switch
         {
             PersonDonor person => new AnonymizedDonor(DonorType.Person, person.Name.Salutation),
             CompanyDonor company => new AnonymizedDonor(DonorType.Company, company.Contact.Salutation),
             EmailDonor email => new AnonymizedDonor(DonorType.Email, email.Name.Salutation),
-            AnonymousDonor anonymous => anonymous,
+            AnonymousDonor or AnonymizedDonor => Donor,
             UnclassifiedDonor unclassified => new AnonymizedDonor(DonorType.Unknown, unclassified.Name.Salutation),
             _ => throw new InvalidOperationException($"No rule to anonymize a {Donor.GetType().Name}."),
         };
         Payment = Payment.Anonymized();
         Tokens = null;
         Comment = Comment is { IsPublic: true } ? Comment : null;
-        BackedUpAt ??= WholeSecond(at);
     }
 
     /// <summary>Brings a stored donation back to life exactly as it was.</summary>
     internal static Donation Recall(DonationState state)
     {
-        var donation = new Donation(state.Id, state.CreatedAt, state.AmountInCents, state.IntervalInMonths, state.Donor, state.Payment)
+        var donation = new Donation(state)
         {
             PaymentState = state.PaymentState,
             IsCancelled = state.IsCancelled,
@@ -276,6 +296,16 @@ public sealed class Donation
         donation._log.AddRange(state.Log);
         donation._moderationReasons.AddRange(state.ModerationReasons);
         return donation;
+    }
+
+    private DateTime FreeSecond(DateTime when)
+    {
+        while (_log.Exists(entry => entry.LoggedAt == when))
+        {
+            when = when.AddSeconds(1);
+        }
+
+        return when;
     }
 
     private static DateTime WholeSecond(DateTime time) =>

@@ -62,7 +62,7 @@ public sealed record PayPalPayment(PayPalBooking? Booking, FollowUps FollowUps) 
     public override PaymentState InitialState => Booking is null ? PaymentState.Incomplete : PaymentState.Booked;
 
     public override Payment Anonymized() =>
-        this with { Booking = Booking is null ? null : Booking with { FirstName = "", LastName = "", AddressName = "" } };
+        this with { Booking = Booking is null ? null : Booking with { PayerId = "", FirstName = "", LastName = "", AddressName = "" } };
 }
 
 /// <summary>What PayPal notified. Amounts in cents; the timestamp is the provider's own text.</summary>
@@ -125,6 +125,8 @@ public sealed record FollowUp(string TransactionId, long DonationId);
 public sealed record CreditCardPayment(CreditCardBooking? Booking, bool IsFormerProvider = false) : Payment
 {
     public override PaymentState InitialState => Booking is null ? PaymentState.Incomplete : PaymentState.Booked;
+
+    public override Payment Anonymized() => this with { Booking = Booking is null ? null : Booking with { CustomerId = "" } };
 }
 
 /// <summary>What the card provider notified. Amounts in cents; expiry is month/year as the provider writes it.</summary>

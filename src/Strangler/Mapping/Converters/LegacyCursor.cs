@@ -106,6 +106,8 @@ public sealed class LegacyCursor
             return;
         }
 
+        // PHP drops shadowed duplicates with its first save. Left behind, a value that was to be erased would still stand there.
+        array.RemoveShadowed(key);
         array.Set(key, value);
         var size = value is PhpString text ? text.Bytes.Length : value is PhpArray nested ? 16 * nested.Count : 8;
         if (_largest[lob].Field is null || size >= _largest[lob].Size)

@@ -76,6 +76,19 @@ public sealed class PhpArray : PhpValue, IReadOnlyList<KeyValuePair<PhpKey, PhpV
     /// <inheritdoc cref="Set(PhpKey, PhpValue)"/>
     public void Set(string name, PhpValue value) => Set(PhpKey.Of(name), value);
 
+    /// <summary>Removes the occurrences of the key that PHP would not see. The one that counts stays where it is.</summary>
+    public void RemoveShadowed(PhpKey key)
+    {
+        for (var at = Find(key) - 1; at >= 0; at--)
+        {
+            if (_entries[at].Key == key)
+            {
+                _index = null;
+                _entries.RemoveAt(at);
+            }
+        }
+    }
+
     /// <summary>Removes the key, each occurrence of it. The order of the others stays.</summary>
     public bool Remove(PhpKey key)
     {

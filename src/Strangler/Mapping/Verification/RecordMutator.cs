@@ -50,6 +50,7 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
         FieldType.Code => mapping.Change(record, field.Name, Pick(field.Codes, random)),
         FieldType.Timestamp => mapping.Change(record, field.Name, Pick(_times, random)),
         FieldType.Date => mapping.Change(record, field.Name, Pick(_times, random) is { } time ? DateOnly.FromDateTime(time) : null),
+        _ when mapping.IsOpaque(record, field.Name) => record,
         _ => mapping.Change(record, field.Name, Change(record.Visible(field.Name) as RecordList ?? RecordList.Empty, field, random)),
     };
 
