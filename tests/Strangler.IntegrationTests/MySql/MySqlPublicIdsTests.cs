@@ -81,10 +81,11 @@ internal sealed class MySqlPublicIdsTests
     public async Task Interleaved_blocks_of_a_cluster_do_not_lend_each_other_their_ends()
     {
         await using var sides = await MySqlTestSides.CreateAsync();
+        var (first, second) = (sides.NewOptions.IdBatch * 3 / 2, sides.NewOptions.IdBatch * 4);
         await sides.RunAsync(SideName.Legacy, """
             INSERT INTO strangler_id_block (context, kind, first_id, last_id, step, reserved_at)
-            VALUES ('tests', 'thing', 1, 28, 3, NOW(6)), ('tests', 'thing', 2, 599, 3, NOW(6))
-            """);
+            VALUES ('tests', 'thing', 1, 1 + 3 * (@first - 1), 3, NOW(6)), ('tests', 'thing', 2, 2 + 3 * (@second - 1), 3, NOW(6))
+            """, new { first, second });
         var ids = sides.Sides.PublicIds;
         await ids.ReserveAsync("thing", 0, default);
         var taken = new List<long>();
@@ -94,7 +95,7 @@ internal sealed class MySqlPublicIdsTests
         }
 
         Assert.That(taken, Is.Unique);
-        Assert.That(taken.Where(id => id % 3 == 1), Is.EqualTo(Enumerable.Range(0, 10).Select(i => 1 + (3L * i))));
+        Assert.That(taken.Where(id => id % 3 == 1), Is.EqualTo(Enumerable.Range(0, first).Select(i => 1 + (3L * i))));
     }
 
     [Test]
