@@ -41,7 +41,7 @@ internal sealed record BenchLine(string What, string Target, Func<double, bool>?
         }
     }
 
-    private static string Number(double? value) => value?.ToString("0.00", CultureInfo.InvariantCulture) ?? "";
+    private static string Number(double? value) => value?.ToString("0.000", CultureInfo.InvariantCulture) ?? "";
 
     private static string Spread(BenchLine line) => line.Low is null ? "" : $"{Number(line.Low)} – {Number(line.High)}";
 }
