@@ -68,10 +68,9 @@ public sealed class ErasureTests
     public async Task Erased_while_an_older_version_is_parked_nothing_comes_back([Values] bool deleted)
     {
         await using var world = await FilledAsync("person", Stage.NewLeads);
-        await EraseAsync(world, donation => donation.ChangeDonor(Somebody("\U0001F600"), true, true));
-        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        await ParkAsync(world, donation => donation.ChangeDonor(Somebody("d"), true, true));
         var journal = world.Host.Sides.Of(SideName.New).Journal;
-        Assert.That((await journal.DepthAsync(CancellationToken.None)).Parked, Is.EqualTo(1), "legacy cannot hold an emoji in a column");
+        Assert.That((await journal.DepthAsync(CancellationToken.None)).Parked, Is.EqualTo(1));
         if (deleted)
         {
             await world.Donations.Donations.DeleteAsync(1, CancellationToken.None);
@@ -235,4 +234,18 @@ public sealed class ErasureTests
     }
 
     private static bool Contains(ReadOnlySpan<byte> bytes) => bytes.IndexOf(Encoding.UTF8.GetBytes(Mark)) >= 0;
+
+    // Somebody holds legacy's row, so that the change cannot be brought along; then it is set aside as after too many attempts.
+    private static async Task ParkAsync(DonationsWorld world, Action<Donation> change)
+    {
+        await using (var legacy = await world.LegacyDatabase.OpenAsync())
+        {
+            await using var holding = await legacy.BeginTransactionAsync();
+            await legacy.ExecuteAsync("SELECT id FROM spenden WHERE id = 1 FOR UPDATE", transaction: holding);
+            await EraseAsync(world, change);
+        }
+
+        await using var connection = await world.NewDatabase.OpenAsync();
+        await connection.ExecuteAsync("UPDATE strangler_journal SET state = 'parked' WHERE `key` = 1");
+    }
 }
