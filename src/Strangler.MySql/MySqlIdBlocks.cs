@@ -212,14 +212,7 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
     }
 
     private Task<long?> ScalarAsync(DbConnection connection, Batch batch, CancellationToken cancellationToken) =>
-        side.QueryAsync(
-            connection,
-            batch,
-            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) && !reader.IsDBNull(0)
-                ? Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture)
-                : (long?)null,
-            true,
-            cancellationToken);
+        side.ScalarAsync(connection, batch, true, cancellationToken);
 
     private sealed record UniqueColumn(string Name, string Type, long Length)
     {

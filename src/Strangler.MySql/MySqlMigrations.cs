@@ -233,12 +233,5 @@ internal sealed class MySqlMigrationSession(MySqlSide side, DbConnection connect
         side.ExecuteAsync(connection, batch, true, cancellationToken);
 
     private Task<long?> ScalarAsync(Batch batch, CancellationToken cancellationToken) =>
-        side.QueryAsync(
-            connection,
-            batch,
-            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) && !reader.IsDBNull(0)
-                ? Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture)
-                : (long?)null,
-            true,
-            cancellationToken);
+        side.ScalarAsync(connection, batch, true, cancellationToken);
 }

@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Strangler.DualWrite;
 
@@ -85,6 +86,17 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
     }
+
+    /// <summary>The first value of the first row as a number; null when there is no row, or NULL in it.</summary>
+    public Task<long?> ScalarAsync(DbConnection connection, Batch batch, bool? background, CancellationToken cancellationToken) =>
+        QueryAsync(
+            connection,
+            batch,
+            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) && !reader.IsDBNull(0)
+                ? Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture)
+                : (long?)null,
+            background,
+            cancellationToken);
 
     public async Task<T> QueryAsync<T>(
         DbConnection connection, Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, bool? background,

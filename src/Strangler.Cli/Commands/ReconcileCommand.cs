@@ -60,20 +60,13 @@ internal static class ReconcileCommand
                 }
 
                 await run.Output.Standard.WriteLineAsync(run.Output.IsJson ? report.ToJson() : string.Join(Environment.NewLine, ReportText.Render(report))).ConfigureAwait(false);
-                worst = Math.Max(worst, ExitCodeOf(report.Outcome));
+                worst = Math.Max(worst, OutcomeRules.ExitCode(report.Outcome));
             }
 
             return worst;
         });
         return command;
     }
-
-    private static int ExitCodeOf(ReconciliationOutcome outcome) => outcome switch
-    {
-        ReconciliationOutcome.Clean => ExitCodes.Ok,
-        ReconciliationOutcome.Drift => ExitCodes.Found,
-        _ => ExitCodes.Inconclusive,
-    };
 
     private static (long? From, long? To) ParseRange(string? text)
     {
