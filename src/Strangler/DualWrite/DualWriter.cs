@@ -296,7 +296,7 @@ public sealed class DualWriter
         if (!attempt.Nothing && Stages.IsDual(attempt.Fence.Stage))
         {
             await _runtime.InlineApply.RunAsync(
-                attempt.Key, Stages.Other(side), new CarriedWrite(attempt.Result!.Version, command.RequestKey), cancellationToken);
+                attempt.Key, Stages.Other(side), new CarriedWrite(attempt.Result!.Version, command.RequestKey, attempt.Created), cancellationToken);
         }
     }
 

@@ -20,8 +20,11 @@ public enum ApplyResult
     ChangedMeanwhile,
 }
 
-/// <summary>The write that an inline apply comes from: its version and request key, so that the request need not be looked up.</summary>
-internal sealed record CarriedWrite(EntityVersion Version, string? RequestKey);
+/// <summary>
+/// The write that an inline apply comes from: its version and request key, so that the request need not be looked up, and whether it allotted the id: then nothing
+/// can be known of it from before.
+/// </summary>
+internal sealed record CarriedWrite(EntityVersion Version, string? RequestKey, bool Created = false);
 
 /// <summary>What a repair saw on both sides: it applies only where that still stands, and then although nothing is newer.</summary>
 internal sealed record SeenStates(bool LeadHasRow, EntityState? Lead, EntityState? Follower)
@@ -213,7 +216,8 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         Accepted = new EntityState(version, foreignSeq, record is null, record is null ? [] : runtime.Hasher.Hash(record));
         await transaction.SetEntityAsync(key, Accepted, cancellationToken);
         await CarryRequestsAsync(transaction, was.Entity, version, cancellationToken);
-        MayBeQuarantined = _leadSide == SideName.Legacy && !(was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
+        MayBeQuarantined = _leadSide == SideName.Legacy && !IsBorn(was.Entity, version)
+            && !(was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
         await transaction.CommitAsync(CancellationToken.None);
     }
 
@@ -232,12 +236,16 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         }
     }
 
+    // The very write that allotted the id: it was readable, and there are no requests, no quarantine and no state from before.
+    private bool IsBorn(EntityState? accepted, EntityVersion version) =>
+        accepted is null && carried is { Created: true } && carried.Version == version;
+
     // Request keys travel with the state, so that a caller's retry after a flip finds its result on the new lead. The inline apply of the
     // very next version knows the only one there can be; everyone else asks the lead.
     private async Task CarryRequestsAsync(
         ISideTransaction transaction, EntityState? accepted, EntityVersion version, CancellationToken cancellationToken)
     {
-        if (carried is not null && carried.Version == version && accepted?.Version.Next() == version)
+        if (carried is not null && carried.Version == version && (accepted?.Version.Next() == version || IsBorn(accepted, version)))
         {
             if (carried.RequestKey is not null)
             {
