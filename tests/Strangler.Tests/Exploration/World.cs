@@ -15,14 +15,14 @@ internal sealed class ModelProcess
 
     private readonly List<TaskCompletionSource> _awaited = [];
 
-    public ModelProcess(InMemorySides memory, int seed, ContextOptions options, Mutation? mutation)
+    public ModelProcess(World world, InMemorySides memory, int seed, Mutation? mutation)
     {
         Memory = memory;
-        var sides = mutation?.Apply(memory, this) ?? memory.Sides;
+        var sides = mutation?.Apply(world, memory, this) ?? memory.Sides;
         Legacy = new LegacyNotes(sides.Legacy.Store);
         New = new NewNotes(sides.New.Store);
         Runtime = new ContextRuntime(
-            sides, [new EntityKind(TestLens.Kind, Legacy, New)], options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
+            sides, [new EntityKind(TestLens.Kind, Legacy, New)], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
         {
             Random = new Random(seed),
         };
@@ -177,8 +177,7 @@ internal sealed class World
         memory.Name = $"p{++_born}";
         memory.Schedule = Chaos;
         memory.LockWait = TimeSpan.FromSeconds(3);
-        var process = new ModelProcess(memory, (_seed * 31) + _born, Options, _mutation);
-        _mutation?.Know(this, process);
+        var process = new ModelProcess(this, memory, (_seed * 31) + _born, _mutation);
         _processes.Add(process);
         Trace?.Say($"process {memory.Name} starts");
         return process;
