@@ -66,9 +66,22 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         var fence = Sides.Of(from).Fence;
         var deadline = await fence.UtcNowAsync(cancellationToken) + runtime.Options.FlipDeadline;
         var switching = lead with { Role = FenceRole.Switching, Epoch = lead.Epoch + 1, Deadline = deadline };
-        return await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken)
-            ? switching
-            : throw CutoverException.LostRace(runtime.Context);
+        try
+        {
+            return await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken)
+                ? switching
+                : throw CutoverException.LostRace(runtime.Context);
+        }
+        catch (SideUnavailableException exception) when (exception.IsTransient)
+        {
+            // The reply may be all that was lost; then writers wait already, and would until the deadline.
+            if (await fence.ReadAsync(cancellationToken) != switching)
+            {
+                throw;
+            }
+
+            return switching;
+        }
     }
 
     // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is
