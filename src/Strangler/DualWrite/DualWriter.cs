@@ -90,7 +90,7 @@ public sealed class DualWriter
     }
 
     internal static LoadToken TokenOf(SideName side, SideState state, Record? record) =>
-        new(side, state.Fence.Stage, state.Fence.Epoch, state.Version(state.Fence.DualEpoch), RecordEncoding.ContentHash(record))
+        new(side, state.Fence.Stage, state.Fence.Epoch, state.Version(state.Fence.DualEpoch), record)
         {
             ForeignSeq = state.Entity?.ForeignSeq ?? 0,
         };
