@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Telemetry;
 
@@ -168,9 +169,11 @@ public sealed class DualWriter
     private async Task<WriteAttempt> AttemptAsync(SideName side, EntityKey key, WriteCommand command, CancellationToken cancellationToken)
     {
         WriteAttempt attempt;
+        await _runtime.ReachAsync(HookPoint.WriteBeforeBegin, side);
         await using (var transaction = await Sides.Of(side).Store.BeginAsync(new WriteIntent(key, command.RequestKey), cancellationToken))
         {
             var (state, fence) = (transaction.State, transaction.State.Fence);
+            await _runtime.ReachAsync(HookPoint.WriteBegun, side);
             if (fence.Role != FenceRole.Lead || transaction.Request is not null)
             {
                 return new WriteAttempt(fence) { Request = fence.Role == FenceRole.Lead ? transaction.Request : null };
@@ -189,7 +192,9 @@ public sealed class DualWriter
             try
             {
                 // From here on the caller's token no longer counts: half a commit cannot be taken back.
+                await _runtime.ReachAsync(HookPoint.WriteBeforeCommit, side);
                 await transaction.CommitAsync(CancellationToken.None);
+                await _runtime.ReachAsync(HookPoint.WriteCommitted, side);
                 return attempt;
             }
             catch (CommitOutcomeUnknownException exception)
