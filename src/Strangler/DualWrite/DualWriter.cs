@@ -129,16 +129,16 @@ public sealed class DualWriter
         long reserved = 0;
         while (true)
         {
-            var key = command.Key;
-            if (key.Id == 0 && hint.Lead == SideName.New)
-            {
-                // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
-                reserved = reserved != 0 ? reserved : await Sides.PublicIds.TakeAsync(key.Kind, cancellationToken);
-                key = key with { Id = reserved };
-            }
-
             try
             {
+                var key = command.Key;
+                if (key.Id == 0 && hint.Lead == SideName.New)
+                {
+                    // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
+                    reserved = reserved != 0 ? reserved : await TakeIdAsync(key.Kind, cancellationToken);
+                    key = key with { Id = reserved };
+                }
+
                 var attempt = await AttemptAsync(hint.Lead, key, command, cancellationToken);
                 if (attempt.Result is { } written)
                 {
@@ -163,7 +163,24 @@ public sealed class DualWriter
             {
                 hint = await MovedAsync(_runtime, hint, cancellationToken) ?? throw Again(exception);
             }
+            catch (IdsExhaustedException)
+            {
+                // No fence was asked for the id: legacy may lead again, and allots its own.
+                if (await MovedAsync(_runtime, hint, cancellationToken) is not { } moved)
+                {
+                    throw;
+                }
+
+                hint = moved;
+            }
         }
+    }
+
+    private async Task<long> TakeIdAsync(string kind, CancellationToken cancellationToken)
+    {
+        var id = await Sides.PublicIds.TakeAsync(kind, cancellationToken);
+        await _runtime.ReachAsync(HookPoint.IdTaken, SideName.New);
+        return id;
     }
 
     private async Task<WriteAttempt> AttemptAsync(SideName side, EntityKey key, WriteCommand command, CancellationToken cancellationToken)
