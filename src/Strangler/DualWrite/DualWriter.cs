@@ -154,7 +154,7 @@ public sealed class DualWriter
                 hint = await OtherLeadAsync(hint, fence => fence.Role == FenceRole.Lead, patience, cancellationToken);
             }
             catch (SideUnavailableException exception) when (
-                exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries)
+                exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries && !patience.IsSpent)
             {
                 _log.WriteRetried(_runtime.Context, command.Key.Kind, failures, exception);
                 await Task.Delay(Retries.After(failures, _runtime.Random.NextDouble()), _runtime.Time, cancellationToken);
