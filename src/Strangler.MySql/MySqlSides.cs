@@ -2,6 +2,7 @@ using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.IdMap;
+using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
 
@@ -18,7 +19,8 @@ public sealed record MySqlNewSide(
     IBackfillTarget BackfillTarget,
     IQuarantine Quarantine,
     IReconciliationHistory Reconciliations,
-    IShadowLog ShadowLog);
+    IShadowLog ShadowLog,
+    IObligationLog Obligations);
 
 /// <summary>Makes the seams of a context whose sides are MySQL or MariaDB databases. Connects to nothing yet.</summary>
 public static class MySqlSides
@@ -84,7 +86,8 @@ public static class MySqlSides
             new MySqlBackfillTarget(side, sql),
             new MySqlQuarantine(side),
             new MySqlReconciliationHistory(side),
-            new MySqlShadowLog(side));
+            new MySqlShadowLog(side),
+            new MySqlObligationLog(side));
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
@@ -101,6 +104,7 @@ public static class MySqlSides
         Quarantine = @new.Quarantine,
         Reconciliations = @new.Reconciliations,
         ShadowLog = @new.ShadowLog,
+        Obligations = @new.Obligations,
         Replicas = legacy.Replicas,
     };
 
