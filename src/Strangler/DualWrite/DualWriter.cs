@@ -60,7 +60,7 @@ public sealed class DualWriter
     /// <summary>
     /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale load,
     /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/> (either
-    /// side's), <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
+    /// side's), <see cref="RequestKeyException"/>, <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
     /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing
     /// was written.
     /// </summary>
@@ -148,6 +148,7 @@ public sealed class DualWriter
 
                 if (attempt.Request is { } known)
                 {
+                    RefuseOtherEntity(command.Key, known);
                     return await ReplayAsync(hint.Lead, attempt.Fence, command.Key with { Id = known.Id }, known, cancellationToken);
                 }
 
@@ -340,6 +341,15 @@ public sealed class DualWriter
         var token = present with { Version = fence.Stage == Stage.LegacyOnly ? present.Version : known.Version };
         _log.RequestReplayed(_runtime.Context, key.Kind, side);
         return new WriteResult(known.Id, known.Version, token, Replayed: true);
+    }
+
+    // A create has no id yet, whatever it is called with: there the first result is the answer.
+    private static void RefuseOtherEntity(EntityKey key, RequestResult known)
+    {
+        if (key.Id != 0 && key.Id != known.Id)
+        {
+            throw new RequestKeyException(key, known.Id);
+        }
     }
 
     private async Task<StageHint> LeadAsync(Patience patience, CancellationToken cancellationToken)

@@ -29,18 +29,23 @@ public sealed class Relay(ContextRuntime runtime)
     private static readonly BackOff Outage = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2));
 
     private readonly FollowerApplier _applier = new(runtime);
+    private readonly ObligationCheck _obligations = new(runtime);
+    private readonly RequestPruning _requests = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
 
     /// <summary>
-    /// Runs until cancelled, and owns what must run with it: the heartbeat and the shadow reads. Failures are logged and tried again; only
-    /// cancellation ends it.
+    /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
+    /// old request keys. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        using var background = Lane.EnterBackground();
         try
         {
-            await Task.WhenAll(RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken));
+            await Task.WhenAll(
+                RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -54,6 +59,7 @@ public sealed class Relay(ContextRuntime runtime)
     /// </summary>
     public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
     {
+        using var background = Lane.EnterBackground();
         var total = RelayPass.None;
         while (await PassAsync(cancellationToken) is { } pass)
         {
