@@ -95,7 +95,10 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
         {
             foreach (var (id, request, _) in requests)
             {
-                Database.Requests.TryAdd(request.RequestKey, (new EntityKey(kind, id), request.Version));
+                if (Database.Requests.TryAdd(request.RequestKey, (new EntityKey(kind, id), request.Version)))
+                {
+                    Database.RequestTimes[request.RequestKey] = Database.UtcNow;
+                }
             }
         }), cancellationToken);
 

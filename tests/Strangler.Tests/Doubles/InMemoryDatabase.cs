@@ -35,6 +35,11 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public Dictionary<string, (EntityKey Key, EntityVersion Version)> Requests { get; } = [];
 
+    /// <summary>When each request key was stored here; without an entry: just now.</summary>
+    public Dictionary<string, DateTime> RequestTimes { get; } = [];
+
+    public InMemoryObligations Obligations { get; } = new();
+
     public Dictionary<string, long> AutoIncrement { get; } = [];
 
     /// <summary>Legacy side: the highest id ever reserved.</summary>

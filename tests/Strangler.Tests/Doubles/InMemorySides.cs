@@ -43,6 +43,7 @@ internal sealed class InMemorySides
             Quarantine = new InMemoryQuarantine(toNew),
             Reconciliations = new InMemoryHistory(toNew),
             ShadowLog = new InMemoryShadowLog(toNew),
+            Obligations = new InMemoryObligationLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
         };
     }
@@ -311,6 +312,24 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
                 rows.Key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows.Last().LastError,
                 rows.Min(row => row.CreatedUtc))),
         ], cancellationToken);
+
+    public Task<JournalOverview> OverviewAsync(CancellationToken cancellationToken) =>
+        connection.StepAsync("overview", () => InMemoryOverview.Of(Database.Journal, Database.UtcNow), cancellationToken);
+
+    public Task<ParkedKey?> FindParkedAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("parked", () => Database.Journal.Where(row => row.Parked && row.Key == key).ToList() is { Count: > 0 } rows
+            ? new ParkedKey(
+                key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows[^1].LastError, rows.Min(row => row.CreatedUtc))
+            : null, cancellationToken);
+
+    public Task<IReadOnlySet<long>> OwedAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlySet<long>>(
+            "owed",
+            () => Database.Journal.Where(row => row.Key.Kind == kind && ids.Contains(row.Key.Id)).Select(row => row.Key.Id).ToHashSet(),
+            cancellationToken);
+
+    public Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("drop", () => Database.Journal.RemoveAll(row => row.Parked && row.Key == key), cancellationToken);
 
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) =>
         connection.StepAsync("retry", () =>

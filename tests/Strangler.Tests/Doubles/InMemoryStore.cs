@@ -51,6 +51,29 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
                 .OrderBy(request => request.Id).ThenBy(request => request.Sequence).Take(limit),
         ], cancellationToken);
 
+    public Task<int> PruneRequestsAsync(TimeSpan age, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync("prune", () =>
+        {
+            var bound = Database.UtcNow - age;
+            var old = Database.Requests.Keys.Where(key => Database.RequestTimes.TryGetValue(key, out var at) && at < bound)
+                .OrderBy(key => Database.RequestTimes[key]).Take(limit).ToList();
+            old.ForEach(key => Database.Requests.Remove(key));
+            return old.Count;
+        }, cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync("versions", () => Versions(kind, id => id > after, limit), cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        connection.StepAsync("versions", () => Versions(kind, ids.Contains, int.MaxValue), cancellationToken);
+
+    private VersionPage Versions(string kind, Func<long, bool> wanted, int limit) => new(
+        Database.FenceRow,
+        [
+            .. Database.Entities.Where(pair => pair.Key.Kind == kind && wanted(pair.Key.Id)).OrderBy(pair => pair.Key.Id).Take(limit)
+                .Select(pair => new KeyVersion(pair.Key.Id, pair.Value.Version, pair.Value.ForeignSeq)),
+        ]);
+
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
         connection.StepAsync("range", () =>
         {
@@ -186,7 +209,13 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
                         Database.Side, "duplicate request key", isTransient: true, new InvalidOperationException("duplicate"));
                 }
             });
-            Buffer(() => Database.Requests.TryAdd(requestKey, (intent.Key with { Id = id }, version)));
+            Buffer(() =>
+            {
+                if (Database.Requests.TryAdd(requestKey, (intent.Key with { Id = id }, version)))
+                {
+                    Database.RequestTimes[requestKey] = Database.UtcNow;
+                }
+            });
         }, cancellationToken);
 
     public async Task CommitAsync(CancellationToken cancellationToken)

@@ -25,6 +25,15 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
         string kind, EntityRequest? after, int limit, CancellationToken cancellationToken) =>
         inner.RequestsAsync(kind, after, limit, cancellationToken);
 
+    public Task<int> PruneRequestsAsync(TimeSpan age, int limit, CancellationToken cancellationToken) =>
+        inner.PruneRequestsAsync(age, limit, cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        inner.VersionsAsync(kind, after, limit, cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        inner.VersionsAsync(kind, ids, cancellationToken);
+
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
         inner.ReadRangeAsync(kind, from, to, cancellationToken);
 
@@ -101,6 +110,16 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
 
     public Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken) =>
         inner.ParkedAsync(limit, cancellationToken);
+
+    public Task<JournalOverview> OverviewAsync(CancellationToken cancellationToken) => inner.OverviewAsync(cancellationToken);
+
+    public Task<ParkedKey?> FindParkedAsync(EntityKey key, CancellationToken cancellationToken) =>
+        inner.FindParkedAsync(key, cancellationToken);
+
+    public Task<IReadOnlySet<long>> OwedAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        inner.OwedAsync(kind, ids, cancellationToken);
+
+    public Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken) => inner.DropAsync(key, cancellationToken);
 
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) => inner.RetryAsync(key, cancellationToken);
 }

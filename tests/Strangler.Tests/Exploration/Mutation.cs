@@ -73,6 +73,7 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         Quarantine = Memory.Sides.Quarantine,
         Reconciliations = Memory.Sides.Reconciliations,
         ShadowLog = Memory.Sides.ShadowLog,
+        Obligations = Memory.Sides.Obligations,
         Replicas = Memory.Sides.Replicas,
     };
 
