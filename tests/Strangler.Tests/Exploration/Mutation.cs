@@ -16,7 +16,7 @@ internal sealed class Mutation(string name, string what, Action<Faulty> change)
     public string What { get; } = what;
 
     /// <summary>Schedules within which it has to be found.</summary>
-    public int Within { get; init; } = 20_000;
+    public int Within { get; init; } = 50_000;
 
     public ContextSides Apply(World world, InMemorySides memory, ModelProcess process)
     {

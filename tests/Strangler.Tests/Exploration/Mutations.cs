@@ -69,6 +69,11 @@ internal static class Mutations
                 : new ChangedTransactions(inner, (one, _) => new MapLater(one, faulty)))),
         new("ApplyIgnoresRole", "An apply writes to a side that no longer follows.",
             faulty => faulty.Stores(inner => new EverFollower(inner, faulty.Process))),
+        new("SameSignature", "All writes bear the same signature: what is equal in version and content counts as the same write.",
+            faulty => faulty.World.HasOneSignature = true),
+        new("SignatureNotSeen", "An apply takes the follower's own write of a version for the lead's of that version.",
+            faulty => faulty.Stores(inner => new ChangedTransactions(inner, (one, _) =>
+                one.State.Fence.Role == FenceRole.Follower ? new Unsigned(one) : one))),
         new("ErasureKeepsName", "An apply of an erased entity keeps the follower's personal values.",
             faulty => faulty.Stores(inner => new ChangedTransactions(inner, (one, _) =>
                 one.State.Fence.Role == FenceRole.Follower ? new KeepsName(one) : one))),
@@ -515,6 +520,20 @@ internal sealed class EverFollower(ISideStore inner, ModelProcess process) : Sto
     {
         public override SideState State => Inner.State with { Fence = lead with { Role = FenceRole.Follower } };
     }
+}
+
+/// <summary>Gives one signature to all.</summary>
+internal sealed class OneSignature(int seed) : Random(seed)
+{
+    public override void NextBytes(Span<byte> buffer) => buffer.Clear();
+}
+
+internal sealed class Unsigned(ISideTransaction inner) : TransactionDecorator(inner)
+{
+    public override SideState State => Inner.State.Entity is not { IsSigned: true } entity ? Inner.State : Inner.State with
+    {
+        Entity = entity with { FieldHashes = entity.FieldHashes[..^(entity.FieldHashes.Length % FieldHasher.Size)] },
+    };
 }
 
 internal sealed class KeepsName(ISideTransaction inner) : TransactionDecorator(inner)

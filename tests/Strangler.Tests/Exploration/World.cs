@@ -24,7 +24,7 @@ internal sealed class ModelProcess
         Runtime = new ContextRuntime(
             sides, [new EntityKind(TestLens.Kind, Legacy, New)], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
         {
-            Random = new Random(seed),
+            Random = world.HasOneSignature ? new OneSignature(seed) : new Random(seed),
         };
         Writer = new DualWriter(Runtime);
         Relay = new Relay(Runtime);
@@ -132,6 +132,9 @@ internal sealed class World
     public Chaos Chaos { get; }
 
     public ContextOptions Options { get; }
+
+    /// <summary>Whether all writes are signed alike (a deliberate fault).</summary>
+    public bool HasOneSignature { get; set; }
 
     /// <summary>State that a faulty part shares among all processes.</summary>
     public Dictionary<string, long> Shared { get; } = [];
