@@ -157,10 +157,9 @@ public sealed class ErasureTests
 
     /// <summary>Shadow reads compare the donation while it is erased; what the command line writes about it, files included, holds none of it.</summary>
     [Test]
-    public async Task Erased_while_shadow_reads_run_no_table_log_or_report_file_holds_anything(
-        [Values(Stage.ShadowRead, Stage.NewLeads)] Stage stage)
+    public async Task Erased_while_shadow_reads_run_no_table_log_or_report_file_holds_anything()
     {
-        await using var world = await FilledAsync("person", stage);
+        await using var world = await FilledAsync("person", Stage.NewLeads);
         await using (var connection = await HandWrittenRow.OpenAsync(world.NewDatabase))
         {
             await RunAsync(connection, $"UPDATE donation_donor SET full_name = '{Mark}drift', city = '{Mark}drift'");
