@@ -49,7 +49,7 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
             UPDATE strangler_journal {ByKey} SET next_attempt_at = UTC_TIMESTAMP(6), lease_until = NULL, owner = ''
             WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'open' AND lease_until IS NOT NULL
             """);
-        return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken);
+        return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, keepsSession: true);
     }
 
     /// <summary>The whole key waits or is parked, rows that came after the claim as well: a key's back-off is the key's.</summary>

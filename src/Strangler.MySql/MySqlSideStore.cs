@@ -52,7 +52,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             batch.Add($"COMMIT");
         }
 
-        return side.QueryAsync(batch, (reader, token) => ReadStateAsync(reader, sql, key, token), cancellationToken);
+        return side.QueryAsync(
+            batch, (reader, token) => ReadStateAsync(reader, sql, key, token), cancellationToken, keepsSession: true);
     }
 
     public async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken) =>

@@ -3,7 +3,10 @@ namespace Strangler.DualWrite;
 /// <summary>The settings of one context. Validated as a whole before the first connection, then never changed.</summary>
 public sealed class ContextOptions
 {
-    /// <summary>How long a writer waits while the context is being switched. 0 to 5 minutes; default 5 s.</summary>
+    /// <summary>
+    /// How long a writer waits while the context is being switched, and for how long failed tries of a write are repeated. 0 to 5 minutes;
+    /// default 5 s.
+    /// </summary>
     public TimeSpan PauseBudget { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a caller waits for the follower after its own write has happened. 10 ms to 1 minute; default 2 s.</summary>

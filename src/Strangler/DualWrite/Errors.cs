@@ -64,6 +64,9 @@ public sealed class SideUnavailableException(SideName side, string reason, bool 
     public SideName Side { get; } = side;
 
     public bool IsTransient { get; } = isTransient;
+
+    /// <summary>Whether it hits every entity alike: no answer, no connection, no space, read-only. False for what a single row meets.</summary>
+    public bool IsOutage { get; init; }
 }
 
 /// <summary>New ids are used up; creates only. Retryable once a block has been reserved.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -24,10 +25,14 @@ public sealed class Relay(ContextRuntime runtime)
 
     private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(30));
 
+    // An outage is the follower's, not the key's: nobody waits long for it to be tried again, and few keys are tried meanwhile.
+    private static readonly BackOff Outage = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2));
+
     private readonly FollowerApplier _applier = new(runtime);
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
+    private volatile bool _followerIsDown;
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
@@ -48,7 +53,10 @@ public sealed class Relay(ContextRuntime runtime)
         }
     }
 
-    /// <summary>Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays.</summary>
+    /// <summary>
+    /// Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays. Ends also when the follower does
+    /// not answer.
+    /// </summary>
     public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
     {
         using var background = Lane.EnterBackground();
@@ -56,6 +64,10 @@ public sealed class Relay(ContextRuntime runtime)
         while (await PassAsync(cancellationToken) is { } pass)
         {
             total += pass;
+            if (_followerIsDown)
+            {
+                break;
+            }
         }
 
         return total;
@@ -66,7 +78,15 @@ public sealed class Relay(ContextRuntime runtime)
         while (true)
         {
             await TryPassesAsync(cancellationToken);
-            await runtime.WaitForWakeAsync(runtime.Options.RelayPoll, cancellationToken);
+            if (_followerIsDown)
+            {
+                // Every write would wake it.
+                await Task.Delay(runtime.Options.RelayPoll, runtime.Time, cancellationToken);
+            }
+            else
+            {
+                await runtime.WaitForWakeAsync(runtime.Options.RelayPoll, cancellationToken);
+            }
         }
     }
 
@@ -97,12 +117,16 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         var journal = runtime.Sides.Of(hint.Lead).Journal;
-        var claims = await journal.ClaimAsync(runtime.Replica, runtime.Options.RelayBatch, runtime.Options.RelayLease, cancellationToken);
+        // A follower that did not answer is tried with one key; the others wait untouched, and are all due as soon as it answers.
+        var batch = _followerIsDown ? 1 : runtime.Options.RelayBatch;
+        var claims = await journal.ClaimAsync(runtime.Replica, batch, runtime.Options.RelayLease, cancellationToken);
         if (claims.Count == 0)
         {
             return null;
         }
 
+        await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
+        _followerIsDown = false;
         var queue = new Queue<JournalClaim>(claims);
         var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(
             _ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
@@ -115,10 +139,19 @@ public sealed class Relay(ContextRuntime runtime)
         var pass = RelayPass.None;
         while (Next(queue) is { } claim)
         {
-            pass += await ApplyAsync(journal, follower, claim, cancellationToken);
+            pass += _followerIsDown
+                ? await PutBackAsync(journal, claim, cancellationToken)
+                : await ApplyAsync(journal, follower, claim, cancellationToken);
         }
 
         return pass;
+    }
+
+    // Not tried: with a follower that hangs, each of a batch would take its whole time-out.
+    private async Task<RelayPass> PutBackAsync(IJournal journal, JournalClaim claim, CancellationToken cancellationToken)
+    {
+        await journal.FailAsync(claim, "the other side did not answer just before", Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
+        return new RelayPass(0, 0, 1, 0);
     }
 
     private static JournalClaim? Next(Queue<JournalClaim> queue)
@@ -143,13 +176,14 @@ public sealed class Relay(ContextRuntime runtime)
                     return new RelayPass(0, 1, 0, 0);
                 default:
                     // A flip is in its last steps, or over. If it is aborted, this side's journal is drained again.
-                    await journal.FailAsync(
-                        claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
+                    await RecordFailureAsync(
+                        journal, claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
                     return new RelayPass(0, 0, 1, 0);
             }
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
+            _followerIsDown |= exception is SideUnavailableException { IsOutage: true } outage && outage.Side == follower;
             return await FailAsync(journal, claim, exception, cancellationToken);
         }
     }
@@ -159,8 +193,9 @@ public sealed class Relay(ContextRuntime runtime)
         var attempts = claim.Attempts + 1;
         var parks = Failures.IsPermanent(exception) || (attempts >= runtime.Options.MaxAttempts && !Failures.IsTransient(exception));
         var reason = Failures.Describe(exception);
-        TimeSpan? delay = parks ? null : Waits.After(attempts, runtime.Random.NextDouble());
-        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        var waits = exception is SideUnavailableException { IsOutage: true } ? Outage : Waits;
+        TimeSpan? delay = parks ? null : waits.After(attempts, runtime.Random.NextDouble());
+        await RecordFailureAsync(journal, claim, reason, delay, cancellationToken);
         EngineMeter.Relayed(runtime.Context, parks ? "parked" : "failed");
         if (parks)
         {
@@ -172,6 +207,14 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         return parks ? new RelayPass(0, 0, 0, 1) : new RelayPass(0, 0, 1, 0);
+    }
+
+    private async Task RecordFailureAsync(
+        IJournal journal, JournalClaim claim, string reason, TimeSpan? delay, CancellationToken cancellationToken)
+    {
+        await runtime.ReachAsync(HookPoint.RelayBeforeFail, journal.Side);
+        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        await runtime.ReachAsync(HookPoint.RelayFailed, journal.Side);
     }
 
     private async Task BeatAsync(CancellationToken cancellationToken)

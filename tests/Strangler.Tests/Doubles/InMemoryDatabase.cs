@@ -17,6 +17,8 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public LockTable Locks { get; } = new(time);
 
+    public IWitness? Witness { get; set; }
+
     /// <summary>How far this server's clock is off.</summary>
     public TimeSpan Skew { get; set; }
 
@@ -75,6 +77,12 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public AggregateRow? RowOf(EntityKey key) =>
         LocalKey(key) is { } local && Rows.TryGetValue(local, out var row) ? row.Clone() : null;
+
+    public void SetEntity(EntityKey key, EntityState state)
+    {
+        Witness?.EntitySet(this, key, Entities.GetValueOrDefault(key), state);
+        Entities[key] = state;
+    }
 
     public EntityKey? LocalKey(EntityKey key) =>
         Side == SideName.Legacy ? key : NewIds.TryGetValue(key, out var id) ? key with { Id = id } : null;
