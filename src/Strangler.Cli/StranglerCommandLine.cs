@@ -38,6 +38,7 @@ internal static class StranglerCommandLine
             The way of a context:
               strangler migrate                         create the side tables and the new schema
               strangler mapping verify donations        prove on the real rows that nothing is lost in translation
+              strangler capture install donations       note what other programs write into the legacy tables
               strangler cutover advance donations       LegacyOnly → DualWrite: every write now reaches both sides
               strangler backfill donations              bring over what was there before
               strangler reconcile donations             compare both sides, field by field
@@ -50,6 +51,7 @@ internal static class StranglerCommandLine
         standard.AddTo(root);
         root.Subcommands.Add(MigrateCommand.Create(standard));
         root.Subcommands.Add(MappingCommand.Create(standard));
+        root.Subcommands.Add(CaptureCommand.Create(standard));
         root.Subcommands.Add(BackfillCommand.Create(standard));
         root.Subcommands.Add(QuarantineCommand.Create(standard));
         root.Subcommands.Add(ReconcileCommand.Create(standard));

@@ -28,6 +28,7 @@ internal sealed class AggregateSql
         ColumnNames = layout.Tables.Select(table => table.Columns.Select(column => new Sql(Quote(column.Name))).ToArray()).ToArray();
         Inserts = layout.Tables.Select(InsertHead).ToArray();
         Columns = new Sql(SingleColumns());
+        SingleKeys = new Sql(string.Join(", ", _singles.Select(table => $"{Alias(table)}.{Keys[table].Text}")));
         Joins = new Sql(SingleJoins());
         ManyColumns = layout.Tables.Select((table, i) => new Sql(ColumnList("x", table, withKey: false))).ToArray();
         KeyOfRange = new Sql(side == SideName.New ? "m.public_id" : $"t0.{Keys[0].Text}");
@@ -53,6 +54,9 @@ internal sealed class AggregateSql
 
     /// <summary>Key and columns of all tables that hold at most one row.</summary>
     public Sql Columns { get; }
+
+    /// <summary>Only their keys.</summary>
+    public Sql SingleKeys { get; }
 
     /// <summary>Their LEFT JOINs on <c>t0</c>.</summary>
     public Sql Joins { get; }

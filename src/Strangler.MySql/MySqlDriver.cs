@@ -120,6 +120,7 @@ public static class MySqlDriver
         1040 or 1042 or 1043 or 1129 or 1203 or 1226 or 2002 or 2003 or 2005 => MySqlErrorKind.Unreachable,
         1044 or 1045 or 1142 or 1143 or 1227 or 1698 => MySqlErrorKind.AccessDenied,
         1049 => MySqlErrorKind.UnknownDatabase,
+        1418 or 1419 => MySqlErrorKind.BinaryLogging,
         1146 => MySqlErrorKind.NoSuchTable,
         1053 or 1077 or 1078 or 1079 or 1080 or 1152 or 1158 or 1159 or 1160 or 1161 or 1184 or 1927 or 2006 or 2013 or 2055 or 4031
             => MySqlErrorKind.ConnectionLost,

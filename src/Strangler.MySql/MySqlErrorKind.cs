@@ -23,6 +23,9 @@ public enum MySqlErrorKind
 
     UnknownDatabase,
 
+    /// <summary>Binary logging is on, and the user may not create triggers without <c>log_bin_trust_function_creators</c>.</summary>
+    BinaryLogging,
+
     NoSuchTable,
 
     /// <summary>The connection broke while in use. Whether the statement took effect is unknown; an open transaction is rolled

@@ -156,7 +156,7 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
             INSERT INTO strangler_id_block (context, kind, first_id, last_id, step, reserved_at)
             VALUES ({side.Context}, {sql.Kind}, {block.FirstId}, {block.LastId}, {block.Step}, UTC_TIMESTAMP(6))
             """);
-        batch.Add($"SET SESSION wait_timeout = DEFAULT");
+        batch.Add($"SET SESSION wait_timeout = DEFAULT, @strangler_own = NULL");
         await side.ExecuteAsync(connection, batch, true, cancellationToken).ConfigureAwait(false);
     }
 

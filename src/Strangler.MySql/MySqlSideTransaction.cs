@@ -9,8 +9,8 @@ namespace Strangler.MySql;
 /// one more where legacy allots the id.
 /// </summary>
 /// <remarks>
-/// Locks, in this order: fence (shared); on legacy the root row, then the entity row, as another program's write and its capture trigger
-/// take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as something
+/// Locks, in this order: fence (shared); on legacy the aggregate's rows, then the entity row, as another program's write and its capture
+/// trigger take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as something
 /// to lock: without it two applies of one new key would both read "nothing accepted" and the older one could win. Such a row never outlives
 /// the transaction.
 /// </remarks>
@@ -208,7 +208,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         var context = _side.Context;
         if (_side.Name == SideName.Legacy)
         {
-            batch.Add($"SELECT {_sql.RootKey} FROM {_sql.Root} WHERE {_sql.RootKey} = {key.Id} FOR UPDATE");
+            LockLegacyRows(batch, key);
         }
 
         batch.Add($"""
@@ -220,6 +220,17 @@ internal sealed class MySqlSideTransaction : ISideTransaction
             FOR UPDATE
             """);
         SelectAggregate(batch, key);
+    }
+
+    // All of the aggregate's rows before the entity row: another program that changes a companion has that row when its trigger asks for the
+    // entity row. The keys are named since a join of which nothing is selected may be left out.
+    private void LockLegacyRows(Batch batch, EntityKey key)
+    {
+        batch.Add($"SELECT {_sql.SingleKeys} FROM {_sql.Root} t0{_sql.Joins} WHERE t0.{_sql.RootKey} = {key.Id} FOR UPDATE");
+        foreach (var table in _sql.Manys)
+        {
+            batch.Add($"SELECT COUNT(*) FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE x.{_sql.Keys[table]} = {key.Id} FOR UPDATE");
+        }
     }
 
     private void SelectAggregate(Batch batch, EntityKey key)
@@ -284,7 +295,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
 
     private async Task<SideState> ReadEntityAsync(DbDataReader reader, FenceRow fence, CancellationToken cancellationToken)
     {
-        if (_side.Name == SideName.Legacy)
+        for (var locks = _side.Name == SideName.Legacy ? 1 + _sql.Manys.Length : 0; locks > 0; locks--)
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
         }

@@ -1,4 +1,5 @@
 using Strangler.Backfill;
+using Strangler.Capture;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Hooks;
@@ -10,7 +11,7 @@ using Strangler.Reconciliation;
 namespace Strangler.MySql;
 
 /// <summary>The legacy half of a context in MySQL or MariaDB; the new half may be another engine.</summary>
-public sealed record MySqlLegacySide(SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks);
+public sealed record MySqlLegacySide(SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture);
 
 /// <summary>The new half of a context in MySQL or MariaDB; the legacy half may be another engine.</summary>
 public sealed record MySqlNewSide(
@@ -76,7 +77,7 @@ public static class MySqlSides
     {
         var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
         var sql = Sql(kinds, SideName.Legacy);
-        return new MySqlLegacySide(Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql));
+        return new MySqlLegacySide(Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)));
     }
 
     public static MySqlNewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
@@ -110,6 +111,7 @@ public static class MySqlSides
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
         Replicas = legacy.Replicas,
+        Capture = legacy.Capture,
     };
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using Strangler.Capture;
 using Strangler.Contexts;
 using Strangler.Cutover;
 using Strangler.DualWrite;
@@ -34,6 +35,7 @@ public sealed class ContextHost : IAsyncDisposable
         Writer = new DualWriter(runtime);
         Relay = new Relay(runtime);
         Cutover = new CutoverService(runtime);
+        Capture = new CaptureService(runtime);
         parts.Attach(runtime, Writer);
     }
 
@@ -51,6 +53,8 @@ public sealed class ContextHost : IAsyncDisposable
     public Relay Relay { get; }
 
     public CutoverService Cutover { get; }
+
+    public CaptureService Capture { get; }
 
     /// <summary>Opens a context by configuration. Throws <see cref="ConfigurationException"/> and <see cref="MappingException"/> with every error.</summary>
     /// <param name="configuration">Which is kept, for migrations.</param>

@@ -41,6 +41,7 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         _summary.Check("databases with every migration applied", migrated.IsUpToDate ? migrated.Targets.Count : 0, 2);
 
         await VerifyMappingAsync(host, unreadable, cancellationToken).ConfigureAwait(false);
+        await CaptureAsync(host, cancellationToken).ConfigureAwait(false);
         var bounds = await host.Sides.Legacy.Store.BoundsAsync(Kind, cancellationToken).ConfigureAwait(false);
         var playground = await PlaygroundAsync(host, bounds, cancellationToken).ConfigureAwait(false);
         var (controlFrom, controlTo) = (playground.Max() + 1, bounds.To);
@@ -85,6 +86,15 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         var unreadable = generator.Generate().Count(donation => donation.IsUnreadable);
         Detail($"{unreadable} of them are damaged on purpose");
         return unreadable;
+    }
+
+    private async Task CaptureAsync(ContextHost host, CancellationToken cancellationToken)
+    {
+        Step("Capture: triggers on the legacy tables note what other programs write there");
+        var created = await host.Capture.InstallAsync("demo", TimeSpan.FromSeconds(30), null, cancellationToken).ConfigureAwait(false);
+        var state = await host.Capture.Capture.LookAsync(cancellationToken).ConfigureAwait(false);
+        Detail($"{created} triggers on {state.Parts.Select(part => part.Table).Distinct().Count()} tables");
+        _summary.Check("capture", state.Fault ?? "installed", "installed");
     }
 
     private async Task VerifyMappingAsync(ContextHost host, int unreadable, CancellationToken cancellationToken)

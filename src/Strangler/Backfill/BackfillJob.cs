@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Journal;
@@ -97,6 +98,7 @@ internal sealed class BackfillRun
     {
         var fence = await _runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
         BackfillJob.Check(_runtime.Context, fence, FenceRole.Lead, null);
+        await CaptureService.RequireAsync(_runtime, "The backfill", cancellationToken);
         await RaiseFollowerAsync(fence, cancellationToken);
         var legacy = await Legacy.BoundsAsync(_kind.Name, cancellationToken);
         var checkpoint = await Target.ReadCheckpointAsync(_kind.Name, cancellationToken);

@@ -17,12 +17,10 @@ public sealed class CutoverService
     private readonly ILogger _log;
 
     /// <param name="runtime">The context.</param>
-    /// <param name="missingCapture">What is missing of the capture of other programs' writes; null when all is installed and checked.
-    /// Without this, none is.</param>
-    public CutoverService(ContextRuntime runtime, Func<CancellationToken, Task<string?>>? missingCapture = null)
+    public CutoverService(ContextRuntime runtime)
     {
         _runtime = runtime;
-        _gates = new GateKeeper(runtime, missingCapture);
+        _gates = new GateKeeper(runtime);
         _recovery = new FlipRecovery(runtime.Sides, runtime.Options, runtime.Loggers);
         _log = runtime.Loggers.CreateLogger<CutoverService>();
     }

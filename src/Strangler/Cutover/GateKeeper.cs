@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Strangler.Backfill;
+using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Journal;
 using Strangler.Reconciliation;
@@ -9,7 +10,7 @@ using Strangler.Telemetry;
 namespace Strangler.Cutover;
 
 /// <summary>Looks at everything that a move depends on (ARCHITECTURE §2). Reads only.</summary>
-internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken, Task<string?>>? missingCapture)
+internal sealed class GateKeeper(ContextRuntime runtime)
 {
     private readonly string _context = runtime.Context;
 
@@ -126,9 +127,9 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
             return Check("capture", true, "declared needless (foreign-writers none)", "installed or declared needless", "");
         }
 
-        var missing = missingCapture is null ? "not installed" : await missingCapture(cancellationToken);
+        var fault = await CaptureService.FaultAsync(runtime, cancellationToken);
         return Check(
-            "capture", missing is null, missing ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
+            "capture", fault is null, fault ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
     }
 
     private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Strangler.Backfill;
+using Strangler.Capture;
 using Strangler.Cutover;
 using Strangler.IdMap;
 using Strangler.Journal;
@@ -31,6 +32,9 @@ public sealed class ContextSides
     public required IObligationLog Obligations { get; init; }
 
     public required IReplicas Replicas { get; init; }
+
+    /// <summary>Of other programs' writes to legacy; null where legacy's store has none.</summary>
+    public ICapture? Capture { get; init; }
 
     public SideSeams Of(SideName side) => side == SideName.Legacy ? Legacy : New;
 }

@@ -57,7 +57,7 @@ internal sealed class DonationsWorld : IAsyncDisposable
 
     public DonationsContext Donations => Host.Part<DonationsContext>();
 
-    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null)
+    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null, bool capture = true)
     {
         var world = new DonationsWorld(
             await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
@@ -71,8 +71,16 @@ internal sealed class DonationsWorld : IAsyncDisposable
             await world.Host.MigrateAsync(null, CancellationToken.None);
         }
 
+        if (migrate && capture)
+        {
+            await world.InstallCaptureAsync();
+        }
+
         return world;
     }
+
+    public Task<int> InstallCaptureAsync() =>
+        Host.Capture.InstallAsync("test", TimeSpan.FromSeconds(30), null, CancellationToken.None);
 
     /// <summary>Another replica: its own caches and connections.</summary>
     public ContextHost Open()

@@ -86,7 +86,7 @@ public sealed partial class DonationSchemaTests
             (mapping.Context, mapping.Kind, mapping.Version, mapping.TimeZone.Id),
             Is.EqualTo(("donations", "donation", 1, "Europe/Berlin")));
         Assert.That(mapping.IdSource, Is.EqualTo(new IdSource(IdOrigin.AutoIncrement, "spenden", "id")));
-        Assert.That(mapping.ForeignWriters!.Owner, Is.Not.Empty);
+        Assert.That(mapping.ForeignWriters, Is.Null, "back office and export write the legacy tables themselves: capture is needed");
         Assert.That(mapping.DeclaredDifferences, Is.Empty);
         Assert.That(
             mapping.Schema.Fields[mapping.Schema.OrdinalOf("donor.email")],
