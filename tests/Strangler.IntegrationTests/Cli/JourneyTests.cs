@@ -62,6 +62,7 @@ public sealed class JourneyTests
     public async Task A_gate_that_is_closed_refuses_with_value_and_cure_and_force_needs_a_reason()
     {
         await _cli.RunAsync("cutover advance donations", ExitCodes.Ok);
+        await InstallCaptureAsync();
         var refused = await _cli.RunAsync("cutover advance donations", ExitCodes.Refused);
         Assert.That(refused.Error, Does.StartWith("error: donations may not go to ShadowRead; nothing was changed."));
         Assert.That(refused.Error, Does.Contain("CLOSED  backfill of donation: not begun (required: complete)  Cure: strangler backfill donations"));
@@ -71,6 +72,24 @@ public sealed class JourneyTests
 
         var gates = (await _cli.RunAsync("cutover status donations --json", ExitCodes.Ok)).Json.GetProperty("gates").EnumerateArray().ToList();
         AssertCuresCanBeTyped(gates);
+    }
+
+    private async Task InstallCaptureAsync()
+    {
+        Assert.That((await _cli.RunAsync("cutover status donations", ExitCodes.Ok)).Output, Does.Contain("capture: not installed").And.Contain("strangler capture install donations"));
+        Assert.That((await _cli.RunAsync("backfill donations", ExitCodes.CouldNotRun)).Error, Does.Contain("Run: strangler capture install donations"));
+        Assert.That((await _cli.RunAsync("capture status donations", ExitCodes.Found)).Output, Does.Contain("missing").And.Contain("strangler capture install"));
+        Assert.That(
+            (await _cli.RunAsync("capture install donations --dry-run", ExitCodes.Ok)).Output,
+            Does.Contain("CREATE TRIGGER `strangler_donations_donation_spenden_upd` AFTER UPDATE ON `spenden`").And.Contain("DELIMITER ;;").And.Contain("Nothing was executed"));
+        Assert.That((await _cli.RunAsync("capture check donations", ExitCodes.Found)).Output, Does.Contain("missing"));
+        Assert.That((await _cli.RunAsync("capture install donations --patience soon", ExitCodes.CouldNotRun)).Error, Does.Contain("30s or 5m"));
+        Assert.That((await _cli.RunAsync("capture install donations", ExitCodes.Ok)).Output, Does.Contain("12 of 12 triggers"));
+        Assert.That((await _cli.RunAsync("capture install donations --json", ExitCodes.Ok)).Json.GetProperty("changed").GetInt32(), Is.Zero);
+        Assert.That((await _cli.RunAsync("capture check donations --json", ExitCodes.Ok)).Json.GetProperty("complete").GetBoolean(), Is.True);
+        Assert.That((await _cli.RunAsync("capture status donations", ExitCodes.Ok)).Output, Does.Contain("installed").And.Contain("writes in the journal: 0"));
+        Assert.That((await _cli.RunAsync("capture remove donations", ExitCodes.CouldNotRun)).Error, Does.Contain("DualWrite").And.Contain("--force"));
+        Assert.That((await _cli.RunAsync("capture remove donations --dry-run", ExitCodes.Ok)).Output, Does.Contain("DROP TRIGGER"));
     }
 
     [Test, Order(3)]

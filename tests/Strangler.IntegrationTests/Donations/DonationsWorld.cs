@@ -41,6 +41,8 @@ internal sealed class DonationsWorld : IAsyncDisposable
 
     public string ConfigFile { get; }
 
+    public string Migrations => _configuration.Migrations;
+
     public TestDatabase LegacyDatabase => _legacy;
 
     public TestDatabase NewDatabase => _new;

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using Dapper;
+using Strangler.Contexts.Donations;
+using Strangler.DualWrite;
+using Strangler.IntegrationTests.Donations;
+using Strangler.Reconciliation;
+
+namespace Strangler.IntegrationTests.Capture;
+
+/// <summary>While legacy leads, what other programs write is ordinary news; what no trigger saw is found.</summary>
+public sealed class ForeignNewsTests
+{
+    private DonationsWorld _world = null!;
+
+    private static EntityKey Key(long id) => new(DonationsContext.DonationKind, id);
+
+    [OneTimeSetUp]
+    public async Task CreateWorld()
+    {
+        _world = await DonationsWorld.CreateAsync();
+        await _world.FillAsync(60);
+        await _world.MoveToAsync(Stage.ShadowRead);
+    }
+
+    [OneTimeTearDown]
+    public Task DropWorld() => _world.DisposeAsync().AsTask();
+
+    [Test]
+    [Order(0)]
+    [Category("Case42")]
+    public async Task The_relay_brings_it_to_the_new_side_within_a_second_and_the_version_stays()
+    {
+        var donation = CaptureSamples.Donation("Muster");
+        await _world.Donations.Donations.StoreAsync(donation, CancellationToken.None);
+        var before = (await _world.Host.Sides.Legacy.Store.ReadAsync(Key(donation.Id), CancellationToken.None)).Entity!;
+        using var stop = new CancellationTokenSource();
+        var replica = _world.Open();
+        var relay = replica.Relay.RunAsync(stop.Token);
+        await Foreign.RunAsync(_world, $"UPDATE spenden SET betrag = '99.00', dt_gruen = '2022-07-01 00:00:00' WHERE id = {donation.Id}");
+        var began = Stopwatch.GetTimestamp();
+        while ((await _world.RecordAsync(SideName.New, donation.Id))!.Integer("amount") != 9_900)
+        {
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(10)));
+        }
+
+        TestContext.Out.WriteLine($"brought over after {Stopwatch.GetElapsedTime(began).TotalMilliseconds:0} ms");
+        foreach (var side in new[] { SideName.Legacy, SideName.New })
+        {
+            var entity = (await _world.Host.Sides.Of(side).Store.ReadAsync(Key(donation.Id), CancellationToken.None)).Entity!;
+            Assert.That((entity.Version, entity.ForeignSeq), Is.EqualTo((before.Version, before.ForeignSeq + 1)), $"{side}");
+        }
+
+        await stop.CancelAsync();
+        await relay.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        Assert.That(await Foreign.CapturedAsync(_world), Is.Empty, "settled");
+        Assert.That((await _world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
+    [Test]
+    [Order(1)]
+    [Category("Case12")]
+    public async Task Whoever_loaded_before_it_is_refused()
+    {
+        var donation = CaptureSamples.Donation("Muster");
+        await _world.Donations.Donations.StoreAsync(donation, CancellationToken.None);
+        var loaded = (await _world.Donations.Donations.FindAsync(donation.Id, CancellationToken.None))!;
+        await Foreign.RunAsync(_world, $"UPDATE spenden SET ort = 'Bonn', data = NULL WHERE id = {donation.Id}; UPDATE spenden SET status = 'D' WHERE id = {donation.Id}");
+        loaded.ChangeAmount(1);
+        await Assert.ThatAsync(() => _world.Donations.Donations.StoreAsync(loaded, CancellationToken.None), Throws.TypeOf<ConflictException>());
+        await Foreign.RunAsync(_world, $"DELETE FROM spenden WHERE id = {donation.Id}");
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        Assert.That(await _world.RecordAsync(SideName.New, donation.Id), Is.Null, "a delete is news, too");
+    }
+
+    [Test]
+    [Order(2)]
+    public async Task A_reconciliation_calls_it_in_flight_until_the_relay_was_there()
+    {
+        await Foreign.RunAsync(_world, $"UPDATE spenden SET dt_exp = '2022-01-01 00:00:00' WHERE id IN (SELECT * FROM (SELECT id FROM spenden ORDER BY id DESC LIMIT 1) s)");
+        var report = await _world.ReconcileAsync();
+        Assert.That((report.Outcome, report.Counts[Verdict.InFlight]), Is.EqualTo((ReconciliationOutcome.Inconclusive, 1L)), string.Join('\n', ReportText.Render(report)));
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        Assert.That((await _world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
+    /// <summary>Case45: the triggers switched off, a foreign key's cascade, TRUNCATE.</summary>
+    [Test]
+    [Order(3)]
+    [Category("Case45")]
+    public async Task What_no_trigger_sees_is_found_as_uncaptured()
+    {
+        var sofort = CaptureSamples.Sofort();
+        await _world.Donations.Donations.StoreAsync(sofort, CancellationToken.None);
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        var id = await connection.ExecuteScalarAsync<long>("SELECT MIN(id) FROM spenden WHERE betrag = '5.00' OR id > 0");
+        var payment = await connection.ExecuteScalarAsync<long>("SELECT payment_id FROM spenden WHERE id = @Id", new { sofort.Id });
+
+        await _world.Host.Capture.RemoveAsync("test", "off", force: true, TimeSpan.FromSeconds(20), null, CancellationToken.None);
+        await Foreign.RunAsync(_world, $"UPDATE spenden SET betrag = '123.45' WHERE id = {id}");
+        await _world.InstallCaptureAsync();
+        Assert.That(await UncapturedAsync(), Is.EqualTo(new[] { id }), "the triggers were off");
+
+        await Foreign.RunAsync(_world, "ALTER TABLE spenden DROP FOREIGN KEY FK_3CBBD0454C3A3BB");
+        await Foreign.RunAsync(_world, "ALTER TABLE spenden ADD CONSTRAINT cascading FOREIGN KEY (payment_id) REFERENCES donation_payment (id) ON DELETE SET NULL");
+        await Foreign.RunAsync(_world, $"DELETE FROM donation_payment WHERE id = {payment}");
+        Assert.That(await UncapturedAsync(), Is.EquivalentTo(new[] { id, sofort.Id }), "a cascade fires no trigger");
+
+        var all = await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM spenden");
+        await Foreign.RunAsync(_world, "SET SESSION foreign_key_checks = 0; TRUNCATE spenden");
+        Assert.That(await Foreign.CapturedAsync(_world), Is.Empty);
+        Assert.That((await _world.ReconcileAsync()).Counts[Verdict.Uncaptured], Is.GreaterThan(all * 9 / 10), "TRUNCATE fires none either");
+    }
+
+    private async Task<IEnumerable<long>> UncapturedAsync()
+    {
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        var report = await _world.ReconcileAsync();
+        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Drift));
+        return report.Samples.Where(sample => sample.Verdict == Verdict.Uncaptured).Select(sample => sample.Id).Order();
+    }
+}
