@@ -6,6 +6,7 @@ using Strangler.Backfill;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.LegacyData;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -75,9 +76,9 @@ internal sealed class DonationsWorld : IAsyncDisposable
     }
 
     /// <summary>Another replica: its own caches and connections.</summary>
-    public ContextHost Open()
+    public ContextHost Open(Hook? hook = null)
     {
-        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System);
+        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System, hook);
         _hosts.Add(host);
         return host;
     }
