@@ -111,6 +111,7 @@ public sealed class CrashMatrixTests
                 break;
             case HookAction.Hang:
                 await child.ArrivedAsync(reaching, cancellationToken);
+                await child.AnsweredAsync([.. operations.Skip(reaching).Select(operation => operation.Name)], cancellationToken);
                 await OvertakeAsync(operations[^1], lead);
                 child.Send("wake");
                 await child.AnsweredAsync([.. operations.Select(operation => operation.Name)], cancellationToken);

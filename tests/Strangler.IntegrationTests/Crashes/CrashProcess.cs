@@ -65,6 +65,23 @@ internal sealed class CrashProcess : IAsyncDisposable
     public Task AnsweredOrArrivedAsync(string operation, CancellationToken cancellationToken) =>
         UntilAsync(_ => Arrived > 0 || _answers.ContainsKey(operation), cancellationToken);
 
+    /// <summary>Until the operation is acknowledged (true), or the process has killed itself.</summary>
+    public async Task<bool> EndedAsync(string operation, CancellationToken cancellationToken)
+    {
+        await foreach (var line in _lines.Reader.ReadAllAsync(cancellationToken))
+        {
+            TakeIn(line);
+            if (_answers.TryGetValue(operation, out var answer))
+            {
+                Assert.That(answer, Does.StartWith("ack"));
+                return true;
+            }
+        }
+
+        await DeadAsync(cancellationToken);
+        return false;
+    }
+
     /// <summary>Until it has killed itself; what it said before is taken in.</summary>
     public async Task DeadAsync(CancellationToken cancellationToken)
     {
