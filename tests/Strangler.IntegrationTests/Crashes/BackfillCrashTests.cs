@@ -8,8 +8,8 @@ using Strangler.Reconciliation;
 namespace Strangler.IntegrationTests.Crashes;
 
 /// <summary>
-/// Case 8: a backfill is killed (SIGKILL) at every chunk, before, in and after its transaction; the next process goes on. Between two deaths a
-/// live write comes in, in front of it or behind it. No row is skipped, none is doubled.
+/// Case 8: a backfill is killed (SIGKILL) at every chunk, before, in and after its transaction; the next process goes on. Between two
+/// deaths a live write comes in, in front of it or behind it. No row is skipped, none is doubled.
 /// </summary>
 [Category("Case8")]
 [CancelAfter(120_000)]
@@ -59,7 +59,8 @@ public sealed class BackfillCrashTests
         await using var legacy = await world.LegacyDatabase.OpenAsync();
         await using var connection = await world.NewDatabase.OpenAsync();
         var below = await legacy.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM spenden WHERE id < @next", new { next });
-        var mapped = await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM strangler_id_map WHERE public_id < @next", new { next });
+        var mapped = await connection.ExecuteScalarAsync<long>(
+            "SELECT COUNT(*) FROM strangler_id_map WHERE public_id < @next", new { next });
         Assert.That(mapped, Is.EqualTo(below));
         Assert.That(below, Is.GreaterThanOrEqualTo(before), "a checkpoint went back");
         return below;

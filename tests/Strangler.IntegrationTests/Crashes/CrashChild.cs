@@ -93,12 +93,17 @@ internal sealed class CrashChild
             case "back":
                 return (await _host.Cutover.BackAsync(request, null, CancellationToken.None)).Epoch;
             case "backfill":
-                var options = new BackfillOptions { FirstChunk = Number(words[2]), MaxChunk = Number(words[2]), ChunkTarget = TimeSpan.FromMinutes(1) };
-                var result = await new BackfillJob(_host.Runtime, options).RunAsync(DonationsContext.DonationKind, null, CancellationToken.None);
-                return result.Written;
+                return await BackfillAsync(Number(words[2]));
             default:
                 return await CrashOperation.Parse(words).RunAsync(_host.Part<DonationsContext>().Donations, CancellationToken.None);
         }
+    }
+
+    private async Task<long> BackfillAsync(int chunk)
+    {
+        var options = new BackfillOptions { FirstChunk = chunk, MaxChunk = chunk, ChunkTarget = TimeSpan.FromMinutes(1) };
+        var job = new BackfillJob(_host.Runtime, options);
+        return (await job.RunAsync(DonationsContext.DonationKind, null, CancellationToken.None)).Written;
     }
 
     private static int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);

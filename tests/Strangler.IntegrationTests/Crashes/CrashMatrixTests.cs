@@ -10,10 +10,10 @@ using Strangler.Reconciliation;
 namespace Strangler.IntegrationTests.Crashes;
 
 /// <summary>
-/// A process dies (SIGKILL), stands still or meets a failing store at every point of a write, its inline apply and the relay's, while either
-/// side leads, over a create, an update, a delete and an anonymization at once. What must come out: before anyone helps, the lead has the
-/// write exactly if its COMMIT was sent; after the caller's retry with the same request key and one relay, both sides have it once, what was
-/// acknowledged is there, what was refused is not. Cases 1 to 5, 7 and 10; of case 6 the crash between an id's taking and its use.
+/// A process dies (SIGKILL), stands still or meets a failing store at every point of a write, its inline apply and the relay's, while
+/// either side leads, over a create, an update, a delete and an anonymization at once. What must come out: before anyone helps, the lead
+/// has the write exactly if its COMMIT was sent; after the caller's retry with the same request key and one relay, both sides have it once,
+/// what was acknowledged is there, what was refused is not. Cases 1 to 5, 7 and 10; of case 6 the crash between an id's taking and its use.
 /// </summary>
 [Category("Case1")]
 [Category("Case2")]
@@ -29,8 +29,8 @@ public sealed class CrashMatrixTests
     // As short as they may be, but for the flip's deadline: a flip here waits until a frozen child has lost its locks.
     private const string Options =
         """
-        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "1s", "fenceLockTimeout": "1s",
-          "flipDeadline": "20s", "pauseBudget": "10s", "idBlock": 200 }
+        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "1s",
+          "fenceLockTimeout": "1s", "flipDeadline": "20s", "pauseBudget": "10s", "idBlock": 200 }
         """;
 
     private static readonly string[] Verbs = ["create", "update", "delete", "anonymize"];
@@ -121,7 +121,8 @@ public sealed class CrashMatrixTests
                 break;
         }
 
-        var refused = action == HookAction.Hang && point is HookPoint.WriteBeforeBegin or HookPoint.WriteBegun or HookPoint.WriteBeforeCommit
+        var isOvertaken = point is HookPoint.WriteBeforeBegin or HookPoint.WriteBegun or HookPoint.WriteBeforeCommit;
+        var refused = action == HookAction.Hang && isOvertaken
             ? operations[^1].Name
             : null;
         AssertAnswers(operations, child.Answers, refused);
@@ -131,7 +132,8 @@ public sealed class CrashMatrixTests
     }
 
     [TestCaseSource(nameof(RefusedCells))]
-    public async Task A_write_that_is_refused_is_nowhere(HookPoint point, HookAction action, SideName lead, CancellationToken cancellationToken)
+    public async Task A_write_that_is_refused_is_nowhere(
+        HookPoint point, HookAction action, SideName lead, CancellationToken cancellationToken)
     {
         var operations = await PrepareAsync(lead, withRival: false);
         operations.RemoveAll(operation => point == HookPoint.IdTaken && operation.Verb != "create");
@@ -145,7 +147,8 @@ public sealed class CrashMatrixTests
         {
             foreach (var side in Enum.GetValues<SideName>())
             {
-                Assert.That(await operation.IsOnAsync(Context, side, await CreatedAsync(side, operation)), Is.False, $"{operation} on {side}");
+                var created = await CreatedAsync(side, operation);
+                Assert.That(await operation.IsOnAsync(Context, side, created), Is.False, $"{operation} on {side}");
             }
         }
 
@@ -258,7 +261,8 @@ public sealed class CrashMatrixTests
         from action in Enum.GetValues<HookAction>()
         where action switch
         {
-            HookAction.LoseReply => point is HookPoint.WriteBeforeCommit or HookPoint.WriteCommitted or HookPoint.ApplyBeforeCommit or HookPoint.ApplyCommitted,
+            HookAction.LoseReply => point is HookPoint.WriteBeforeCommit or HookPoint.WriteCommitted
+                or HookPoint.ApplyBeforeCommit or HookPoint.ApplyCommitted,
             HookAction.Fail => point != HookPoint.WriteCommitted,
             _ => true,
         }
@@ -315,7 +319,8 @@ public sealed class CrashMatrixTests
             foreach (var (side, expected) in new[] { (lead, onLead), (Stages.Other(lead), onFollower) })
             {
                 var created = await CreatedAsync(side, operation);
-                Assert.That(await operation.IsOnAsync(Context, side, created), Is.EqualTo(expected), $"{operation} on {side} after the crash");
+                var there = await operation.IsOnAsync(Context, side, created);
+                Assert.That(there, Is.EqualTo(expected), $"{operation} on {side} after the crash");
             }
         }
     }
@@ -375,7 +380,8 @@ public sealed class CrashMatrixTests
             foreach (var side in Enum.GetValues<SideName>())
             {
                 var created = await CreatedAsync(side, operation);
-                Assert.That(created, Has.Count.EqualTo(operation.Verb == "create" ? 1 : 0), $"{operation} on {side}: born more than once, or not at all");
+                var births = operation.Verb == "create" ? 1 : 0;
+                Assert.That(created, Has.Count.EqualTo(births), $"{operation} on {side}: born more than once, or not at all");
                 Assert.That(await expected.IsOnAsync(Context, side, created), Is.True, $"{expected} on {side}");
                 if (operation.Verb == "create" && answers.TryGetValue(operation.Name, out var answer))
                 {
@@ -406,7 +412,10 @@ public sealed class CrashMatrixTests
         await using var connection = await (side == SideName.Legacy ? _world.LegacyDatabase : _world.NewDatabase).OpenAsync();
         var sql = side == SideName.Legacy
             ? "SELECT id FROM spenden WHERE email = @Email"
-            : "SELECT CAST(m.public_id AS SIGNED) FROM donation_donor d LEFT JOIN strangler_id_map m ON m.new_id = d.donation_id WHERE d.email = @Email";
+            : """
+                SELECT CAST(m.public_id AS SIGNED) FROM donation_donor d LEFT JOIN strangler_id_map m ON m.new_id = d.donation_id
+                WHERE d.email = @Email
+                """;
         return [.. (await connection.QueryAsync<long>(sql, new { operation.Email }))];
     }
 
@@ -415,7 +424,7 @@ public sealed class CrashMatrixTests
         await using var connection = await (lead == SideName.Legacy ? _world.LegacyDatabase : _world.NewDatabase).OpenAsync();
         var row = (IDictionary<string, object?>)await connection.QuerySingleAsync("SELECT * FROM strangler_journal");
         var text = string.Join(", ", row.Select(cell => string.Create(CultureInfo.InvariantCulture, $"{cell.Key}={cell.Value}")));
-        return (Convert.ToInt64(row.Single(cell => cell.Key.Contains("generation", StringComparison.Ordinal)).Value, CultureInfo.InvariantCulture), text);
+        return (Convert.ToInt64(row["generation"], CultureInfo.InvariantCulture), text);
     }
 
     private async Task AssertIdMapIsABijectionAsync()
@@ -423,7 +432,8 @@ public sealed class CrashMatrixTests
         await using var connection = await _world.NewDatabase.OpenAsync();
         var (rows, publicIds, newIds, unmapped) = await connection.QuerySingleAsync<(long, long, long, long)>("""
             SELECT COUNT(*), COUNT(DISTINCT public_id), COUNT(DISTINCT new_id),
-                (SELECT COUNT(*) FROM donation d WHERE NOT EXISTS (SELECT 1 FROM strangler_id_map m WHERE m.new_id = d.id)) FROM strangler_id_map
+                (SELECT COUNT(*) FROM donation d WHERE NOT EXISTS (SELECT 1 FROM strangler_id_map m WHERE m.new_id = d.id))
+            FROM strangler_id_map
             """);
         Assert.That((publicIds, newIds, unmapped), Is.EqualTo((rows, rows, 0L)));
     }

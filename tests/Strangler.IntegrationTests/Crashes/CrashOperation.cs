@@ -5,8 +5,8 @@ using Strangler.DualWrite;
 namespace Strangler.IntegrationTests.Crashes;
 
 /// <summary>
-/// One write, carried out by whichever process is told to: by a child that dies over it, by another that tries it again. Repeatable, for its
-/// name is its request key.
+/// One write, carried out by whichever process is told to: by a child that dies over it, by another that tries it again. Repeatable, for
+/// its name is its request key.
 /// </summary>
 /// <param name="Name">Its request key; of a create also what its donor is called.</param>
 /// <param name="Verb">create, update, delete or anonymize.</param>

@@ -11,9 +11,9 @@ namespace Strangler.IntegrationTests.Crashes;
 
 /// <summary>
 /// A flipper dies (SIGKILL), stands still or meets a failing store before and after each step of PROTOCOL §6, in both directions, while
-/// somebody writes and both fences are watched: never two leads; a lead again by the deadline, without anyone's help or by <c>resume</c>; the
-/// old lead before the decision, the new one after it; what was acknowledged is there on both sides. A frozen flipper then wakes up and finds
-/// that it can do no more harm. Cases 21 and 23, and of case 10 the flipper's part.
+/// both fences are watched: never two leads; a lead again by the deadline, without anyone's help or by <c>resume</c>; the old lead before
+/// the decision, the new one after it; what was acknowledged is there on both sides. A frozen flipper then wakes up and finds that it can
+/// do no more harm. Cases 21 and 23, and of case 10 the flipper's part.
 /// </summary>
 [Category("Case21")]
 [Category("Case23")]
@@ -28,8 +28,8 @@ public sealed class FlipMatrixTests
 
     private const string Options =
         """
-        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "1s", "fenceLockTimeout": "1s",
-          "flipDeadline": "1s", "pauseBudget": "10s", "idBlock": 50 }
+        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "1s",
+          "fenceLockTimeout": "1s", "flipDeadline": "1s", "pauseBudget": "10s", "idBlock": 50 }
         """;
 
     private static readonly HookPoint[] Steps =
@@ -250,7 +250,8 @@ public sealed class FlipMatrixTests
 
         foreach (var (id, amount) in new[] { (_written, _amount), (_left, 0L) })
         {
-            var (legacy, @new) = (await _world.Donations.Legacy.FindAsync(id, cancellationToken), await _world.Donations.New.FindAsync(id, cancellationToken));
+            var legacy = await _world.Donations.Legacy.FindAsync(id, cancellationToken);
+            var @new = await _world.Donations.New.FindAsync(id, cancellationToken);
             Assert.That((legacy!.AmountInCents, @new!.AmountInCents), amount == 0
                 ? Is.EqualTo((legacy.AmountInCents, legacy.AmountInCents))
                 : Is.EqualTo((amount, amount)));
@@ -278,7 +279,8 @@ public sealed class FlipMatrixTests
     private async Task<List<long>> ForeignInsertAsync()
     {
         await using var connection = await _world.LegacyDatabase.OpenAsync();
-        return [await connection.ExecuteScalarAsync<long>("INSERT INTO spenden (kommentar, dt_new) VALUES ('', NOW()); SELECT LAST_INSERT_ID()")];
+        const string sql = "INSERT INTO spenden (kommentar, dt_new) VALUES ('', NOW()); SELECT LAST_INSERT_ID()";
+        return [await connection.ExecuteScalarAsync<long>(sql)];
     }
 
     // Nothing captures them here: before a reconciliation they have to go.
@@ -331,6 +333,6 @@ public sealed class FlipMatrixTests
         }
 
         private static bool Answers(string fence) =>
-            fence.StartsWith("lead", StringComparison.OrdinalIgnoreCase) || fence.StartsWith("switching", StringComparison.OrdinalIgnoreCase);
+            fence.StartsWith("lead ", StringComparison.Ordinal) || fence.StartsWith("switching ", StringComparison.Ordinal);
     }
 }

@@ -19,14 +19,17 @@ public sealed class LegacyDownTests
     // A process takes ten ids at a time: the last of a block may be gaps, but none is given out twice.
     private const string Options =
         """
-        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "500ms", "idBlock": 30 }
+        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "500ms",
+          "idBlock": 30 }
         """;
 
     [Test]
-    public async Task While_legacy_is_down_creates_go_on_until_the_block_is_used_up_and_no_id_is_born_twice(CancellationToken cancellationToken)
+    public async Task While_legacy_is_down_creates_go_on_until_the_block_is_used_up_and_no_id_is_born_twice(
+        CancellationToken cancellationToken)
     {
         await using var server = await TestServers.StartPrivateMySqlAsync(new LocalServerOptions());
-        await using var world = await DonationsWorld.CreateAsync(options: Options, legacy: await TestDatabase.CreateOnAsync(server, "legacy"));
+        var legacy = await TestDatabase.CreateOnAsync(server, "legacy");
+        await using var world = await DonationsWorld.CreateAsync(options: Options, legacy: legacy);
         var existing = (await world.FillAsync(5))[0].Id;
         await world.MoveToAsync(Stage.NewLeads);
         await server.KillAsync(cancellationToken);
