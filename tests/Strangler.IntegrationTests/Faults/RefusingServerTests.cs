@@ -34,7 +34,7 @@ public sealed class RefusingServerTests
     {
         var shared = await FaultServers.AcquireAsync();
         await using var full = await FaultServer.StartAsync(
-            "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M", "--innodb-undo-tablespaces=0");
+            "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M", "--innodb-undo-tablespaces=3");
         await using var world = await FaultWorld.CreateAsync(
             Stage.DualWrite, isLead ? (full, shared.New) : (shared.Legacy, full));
         await UnderLoadAsync(world, isLead, () => FillAsync(full), () => full.RunAsync("DROP DATABASE ballast"));
