@@ -50,10 +50,10 @@ public sealed class MySqlDataSourceOptions
 /// </summary>
 public sealed class MySqlDataSource : IAsyncDisposable
 {
-    private readonly Func<CancellationToken, Task<DbConnection>> _open;
+    private readonly Func<bool, CancellationToken, Task<DbConnection>> _open;
     private readonly Func<ValueTask> _close;
 
-    internal MySqlDataSource(string display, Func<CancellationToken, Task<DbConnection>> open, Func<ValueTask> close) =>
+    internal MySqlDataSource(string display, Func<bool, CancellationToken, Task<DbConnection>> open, Func<ValueTask> close) =>
         (Display, _open, _close) = (display, open, close);
 
     /// <summary><c>user@server:port/database</c>, never the password.</summary>
@@ -63,7 +63,11 @@ public sealed class MySqlDataSource : IAsyncDisposable
     /// <exception cref="OperationCanceledException">The token fired.</exception>
     /// <exception cref="TimeoutException">The connect timeout passed.</exception>
     /// <exception cref="DbException">The server refused; see <see cref="MySqlDriver.Classify"/>.</exception>
-    public Task<DbConnection> OpenAsync(CancellationToken cancellationToken) => _open(cancellationToken);
+    public Task<DbConnection> OpenAsync(CancellationToken cancellationToken) => _open(true, cancellationToken);
+
+    /// <summary>The same, yet perhaps with session variables of an earlier user's that called <see cref="MySqlDriver.Keep"/>: the callers
+    /// within this assembly set those that they rest on. Saves a round trip.</summary>
+    internal Task<DbConnection> OpenKeptAsync(CancellationToken cancellationToken) => _open(false, cancellationToken);
 
     /// <summary>Closes what lies in the pool; connections in use are closed when they come back.</summary>
     public ValueTask DisposeAsync() => _close();

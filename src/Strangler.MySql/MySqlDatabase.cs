@@ -31,8 +31,12 @@ internal sealed class MySqlDatabase
     /// <summary><c>server:port/database</c>.</summary>
     public string Address => Display[(Display.IndexOf('@', StringComparison.Ordinal) + 1)..];
 
-    public Task<DbConnection> OpenAsync(bool background, CancellationToken cancellationToken) =>
-        (background ? _background : _foreground).OpenAsync(cancellationToken);
+    /// <summary>Not <paramref name="asNew"/>: with the session variables of an earlier write or read of ours.</summary>
+    public Task<DbConnection> OpenAsync(bool background, bool asNew, CancellationToken cancellationToken)
+    {
+        var source = background ? _background : _foreground;
+        return asNew ? source.OpenAsync(cancellationToken) : source.OpenKeptAsync(cancellationToken);
+    }
 
     /// <summary>The parked connection for multi-row inserts, or null; the taker owns it.</summary>
     public PreparedConnection? Unpark() => Interlocked.Exchange(ref _parked, null);

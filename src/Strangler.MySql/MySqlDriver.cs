@@ -61,6 +61,19 @@ public static class MySqlDriver
         return Create(builder, display, options);
     }
 
+#if MYSQLCONNECTOR
+    /// <summary>Does nothing: this driver resets a session by itself.</summary>
+    internal static void Keep(DbConnection connection) => ArgumentNullException.ThrowIfNull(connection);
+#else
+    /// <summary>Says that the session is in no transaction and holds no lock, so that its return need not wait for a reset. Whoever opens it
+    /// next as new gets it reset then.</summary>
+    internal static void Keep(DbConnection connection)
+    {
+        if (connection is BlockingConnection { State: System.Data.ConnectionState.Open } ours)
+            ours.Session.IsKept = true;
+    }
+#endif
+
     /// <summary>What an exception means, its inner exceptions included. <see cref="MySqlErrorKind.Other"/> for what is none of
     /// ours.</summary>
     public static MySqlErrorKind Classify(Exception exception)
@@ -200,7 +213,7 @@ public static class MySqlDriver
         builder.ConnectionIdleTimeout = (uint)Math.Ceiling(options.IdleLifetime.TotalSeconds);
         builder.CancellationTimeout = (int)Math.Ceiling(options.CancellationGrace.TotalSeconds);
         var text = builder.ConnectionString;
-        return new(display, token => OpenAsync(text, token), () => CloseAsync(text));
+        return new(display, (_, token) => OpenAsync(text, token), () => CloseAsync(text));
     }
 
     private static async Task<DbConnection> OpenAsync(string connectionString, CancellationToken cancellationToken)

@@ -51,14 +51,15 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
 
     /// <summary>A batch without a result: one statement, or a whole transaction. Returns the affected rows of all statements
     /// together.</summary>
-    public Task<int> ExecuteAsync(Batch batch, CancellationToken cancellationToken, bool? background = null) =>
+    public Task<int> ExecuteAsync(Batch batch, CancellationToken cancellationToken, bool? background = null, bool keepsSession = false) =>
         UseAsync(background, async (connection, token) =>
-            await ExecuteAsync(connection, batch, background, token).ConfigureAwait(false), cancellationToken);
+            await ExecuteAsync(connection, batch, background, token).ConfigureAwait(false), cancellationToken, keepsSession);
 
     /// <summary>A batch with results, read by <paramref name="read"/> in their order.</summary>
     public Task<T> QueryAsync<T>(
-        Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool? background = null) =>
-        UseAsync(background, (connection, token) => QueryAsync(connection, batch, read, background, token), cancellationToken);
+        Batch batch, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool? background = null,
+        bool keepsSession = false) =>
+        UseAsync(background, (connection, token) => QueryAsync(connection, batch, read, background, token), cancellationToken, keepsSession);
 
     /// <summary>The rows of a single result.</summary>
     public Task<List<T>> ListAsync<T>(Batch batch, Func<DbDataReader, T> row, CancellationToken cancellationToken,
@@ -120,15 +121,25 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     }
 
     /// <summary>Lends a connection; after a failure nothing of an open transaction is left behind.</summary>
+    /// <param name="background">Which pool; null: as the present lane says.</param>
+    /// <param name="work">What to do with it.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <param name="keepsSession">The work rests on no session variable that it does not set, and leaves no transaction and no lock.</param>
     public async Task<T> UseAsync<T>(
-        bool? background, Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        bool? background, Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool keepsSession = false)
     {
-        var connection = await OpenAsync(background ?? Lane.IsBackground, cancellationToken).ConfigureAwait(false);
+        var connection = await OpenAsync(background ?? Lane.IsBackground, cancellationToken, asNew: !keepsSession).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             try
             {
-                return await work(connection, cancellationToken).ConfigureAwait(false);
+                var result = await work(connection, cancellationToken).ConfigureAwait(false);
+                if (keepsSession)
+                {
+                    MySqlDriver.Keep(connection);
+                }
+
+                return result;
             }
             catch (Exception e)
             {
@@ -143,11 +154,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
         }
     }
 
-    public async Task<DbConnection> OpenAsync(bool background, CancellationToken cancellationToken)
+    public async Task<DbConnection> OpenAsync(bool background, CancellationToken cancellationToken, bool asNew = true)
     {
         try
         {
-            return await Database.OpenAsync(background, cancellationToken).ConfigureAwait(false);
+            return await Database.OpenAsync(background, asNew, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (Translate(e, cancellationToken, opening: true) is { } translated)
         {

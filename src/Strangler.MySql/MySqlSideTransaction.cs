@@ -48,7 +48,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
         MySqlSide side, AggregateSql sql, WriteIntent intent, CancellationToken cancellationToken)
     {
         var background = Lane.IsBackground;
-        var connection = await side.OpenAsync(background, cancellationToken).ConfigureAwait(false);
+        var connection = await side.OpenAsync(background, cancellationToken, asNew: false).ConfigureAwait(false);
         var deadline = new CancellationTokenSource(side.Options.TransactionDeadline, side.Options.Time);
         var transaction = new MySqlSideTransaction(side, sql, intent, connection, deadline, background);
         try
@@ -150,6 +150,7 @@ internal sealed class MySqlSideTransaction : ISideTransaction
 
         await RunAsync<object?>(MySqlSide.EndWrite(_pending), null, cancellationToken, commits: true).ConfigureAwait(false);
         _isOver = true;
+        MySqlDriver.Keep(_connection);
         await DisposeAsync().ConfigureAwait(false);
     }
 

@@ -24,17 +24,21 @@ internal sealed class BenchWorld : IAsyncDisposable
     private BenchWorld(MySqlServer server)
     {
         _server = server;
-        Legacy = MySqlDriver.CreateDataSource(server.ConnectionString($"strangler_bench_legacy_{_suffix}"), new MySqlDataSourceOptions { MaxPoolSize = 10 });
-        New = MySqlDriver.CreateDataSource(server.ConnectionString($"strangler_bench_new_{_suffix}"), new MySqlDataSourceOptions { MaxPoolSize = 10 });
+        Legacy = MySqlDriver.CreateDataSource(server.ConnectionString(LegacyDatabase), new MySqlDataSourceOptions { MaxPoolSize = 10 });
+        New = MySqlDriver.CreateDataSource(server.ConnectionString(NewDatabase), new MySqlDataSourceOptions { MaxPoolSize = 10 });
         var settings = new Dictionary<string, string>
         {
-            [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = server.ConnectionString($"strangler_bench_legacy_{_suffix}"),
-            [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = server.ConnectionString($"strangler_bench_new_{_suffix}"),
+            [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = server.ConnectionString(LegacyDatabase),
+            [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = server.ConnectionString(NewDatabase),
             ["STRANGLER_HASH_KEY"] = Convert.ToHexString(RandomNumberGenerator.GetBytes(32)),
         };
         var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => settings.GetValueOrDefault(name));
         Host = ContextHost.Open(configuration, DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
     }
+
+    public string LegacyDatabase => $"strangler_bench_legacy_{_suffix}";
+
+    public string NewDatabase => $"strangler_bench_new_{_suffix}";
 
     public ContextHost Host { get; }
 

@@ -33,7 +33,9 @@ internal sealed class BlockingPool : IAsyncDisposable
 
     public BlockingThreads Threads { get; }
 
-    public async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
+    /// <param name="asNew">False: the caller can do with the session variables that a kept session was left with.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<DbConnection> OpenAsync(bool asNew, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var time = Options.Time;
@@ -45,7 +47,8 @@ internal sealed class BlockingPool : IAsyncDisposable
         }
         try
         {
-            var session = TakeIdle() ?? await ConnectAsync(time.GetElapsedTime(started), cancellationToken).ConfigureAwait(false);
+            var session = await TakeIdleAsync(asNew).ConfigureAwait(false)
+                ?? await ConnectAsync(time.GetElapsedTime(started), cancellationToken).ConfigureAwait(false);
             return new BlockingConnection(session);
         }
         catch
@@ -64,7 +67,7 @@ internal sealed class BlockingPool : IAsyncDisposable
             if (session.OpenReader is { } reader)
                 await reader.CloseAsync().ConfigureAwait(false);
             // A disposed pool has no threads; its connections are few by then.
-            if (session.IsReusable && !_disposed)
+            if (session.IsReusable && !session.IsKept && !_disposed)
                 await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or DbException or IOException or ObjectDisposedException)
@@ -78,7 +81,7 @@ internal sealed class BlockingPool : IAsyncDisposable
     public void Return(BlockingSession session)
     {
         session.OpenReader?.Close();
-        if (session.IsReusable)
+        if (session.IsReusable && !session.IsKept)
             TryReset(session);
         KeepOrClose(session);
     }
@@ -113,6 +116,31 @@ internal sealed class BlockingPool : IAsyncDisposable
         Threads.Dispose();
         _sideThreads.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async Task<BlockingSession?> TakeIdleAsync(bool asNew)
+    {
+        while (TakeIdle() is { } session)
+        {
+            if (!asNew || !session.IsKept)
+            {
+                session.IsKept = false;
+                return session;
+            }
+            try
+            {
+                await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is TimeoutException or DbException or IOException)
+            {
+                session.Break();
+            }
+            session.IsKept = false;
+            if (session.IsReusable)
+                return session;
+            Close(session);
+        }
+        return null;
     }
 
     private BlockingSession? TakeIdle()

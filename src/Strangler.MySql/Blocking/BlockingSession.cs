@@ -30,6 +30,10 @@ internal sealed class BlockingSession(BlockingPool pool, DbConnection raw, int t
 
     public long IdleSince { get; set; }
 
+    /// <summary>It is in no transaction and holds no lock; only its session variables are not as new. Its next user says whether that
+    /// matters.</summary>
+    public bool IsKept { get; set; }
+
     public bool IsBroken => _isBroken;
 
     public bool HasCallInFlight => Volatile.Read(ref _inFlight) == 1;

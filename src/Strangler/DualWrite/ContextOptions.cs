@@ -53,6 +53,15 @@ public sealed class ContextOptions
     /// <summary>A process without a heartbeat for this long no longer counts as live. 1 s to 1 hour; default 30 s.</summary>
     public TimeSpan ReplicaLiveness { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long request keys are kept: a retry that comes later is a new request. 1 to 365 days; default 7 days.</summary>
+    public TimeSpan RequestRetention { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long the search for lost obligations rests after a chunk of 1,000 keys. 10 ms to 1 minute; default 500 ms.</summary>
+    public TimeSpan ObligationPause { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long it rests after it has seen all keys. 1 s to 24 h; default 5 minutes.</summary>
+    public TimeSpan ObligationInterval { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
     {
@@ -71,6 +80,9 @@ public sealed class ContextOptions
         Check(errors, nameof(ShadowReadMinimum), ShadowReadMinimum, 0, long.MaxValue);
         Check(errors, nameof(IdBlock), IdBlock, 1, long.MaxValue);
         Check(errors, nameof(ReplicaLiveness), ReplicaLiveness, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        Check(errors, nameof(RequestRetention), RequestRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(365));
+        Check(errors, nameof(ObligationPause), ObligationPause, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
+        Check(errors, nameof(ObligationInterval), ObligationInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
         if (errors.Count > 0)
         {
             throw new ArgumentException(string.Join(Environment.NewLine, errors));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Telemetry;
 
@@ -59,7 +60,7 @@ public sealed class DualWriter
     /// <summary>
     /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale load,
     /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/> (either
-    /// side's), <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
+    /// side's), <see cref="RequestKeyException"/>, <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
     /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing
     /// was written.
     /// </summary>
@@ -90,7 +91,7 @@ public sealed class DualWriter
     }
 
     internal static LoadToken TokenOf(SideName side, SideState state, Record? record) =>
-        new(side, state.Fence.Stage, state.Fence.Epoch, state.Version(state.Fence.DualEpoch), RecordEncoding.ContentHash(record))
+        new(side, state.Fence.Stage, state.Fence.Epoch, state.Version(state.Fence.DualEpoch), record)
         {
             ForeignSeq = state.Entity?.ForeignSeq ?? 0,
         };
@@ -128,16 +129,16 @@ public sealed class DualWriter
         long reserved = 0;
         while (true)
         {
-            var key = command.Key;
-            if (key.Id == 0 && hint.Lead == SideName.New)
-            {
-                // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
-                reserved = reserved != 0 ? reserved : await Sides.PublicIds.TakeAsync(key.Kind, cancellationToken);
-                key = key with { Id = reserved };
-            }
-
             try
             {
+                var key = command.Key;
+                if (key.Id == 0 && hint.Lead == SideName.New)
+                {
+                    // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
+                    reserved = reserved != 0 ? reserved : await TakeIdAsync(key.Kind, cancellationToken);
+                    key = key with { Id = reserved };
+                }
+
                 var attempt = await AttemptAsync(hint.Lead, key, command, cancellationToken);
                 if (attempt.Result is { } written)
                 {
@@ -147,6 +148,7 @@ public sealed class DualWriter
 
                 if (attempt.Request is { } known)
                 {
+                    RefuseOtherEntity(command.Key, known);
                     return await ReplayAsync(hint.Lead, attempt.Fence, command.Key with { Id = known.Id }, known, cancellationToken);
                 }
 
@@ -162,15 +164,34 @@ public sealed class DualWriter
             {
                 hint = await MovedAsync(_runtime, hint, cancellationToken) ?? throw Again(exception);
             }
+            catch (IdsExhaustedException)
+            {
+                // No fence was asked for the id: legacy may lead again, and allots its own.
+                if (await MovedAsync(_runtime, hint, cancellationToken) is not { } moved)
+                {
+                    throw;
+                }
+
+                hint = moved;
+            }
         }
+    }
+
+    private async Task<long> TakeIdAsync(string kind, CancellationToken cancellationToken)
+    {
+        var id = await Sides.PublicIds.TakeAsync(kind, cancellationToken);
+        await _runtime.ReachAsync(HookPoint.IdTaken, SideName.New);
+        return id;
     }
 
     private async Task<WriteAttempt> AttemptAsync(SideName side, EntityKey key, WriteCommand command, CancellationToken cancellationToken)
     {
         WriteAttempt attempt;
+        await _runtime.ReachAsync(HookPoint.WriteBeforeBegin, side);
         await using (var transaction = await Sides.Of(side).Store.BeginAsync(new WriteIntent(key, command.RequestKey), cancellationToken))
         {
             var (state, fence) = (transaction.State, transaction.State.Fence);
+            await _runtime.ReachAsync(HookPoint.WriteBegun, side);
             if (fence.Role != FenceRole.Lead || transaction.Request is not null)
             {
                 return new WriteAttempt(fence) { Request = fence.Role == FenceRole.Lead ? transaction.Request : null };
@@ -189,7 +210,9 @@ public sealed class DualWriter
             try
             {
                 // From here on the caller's token no longer counts: half a commit cannot be taken back.
+                await _runtime.ReachAsync(HookPoint.WriteBeforeCommit, side);
                 await transaction.CommitAsync(CancellationToken.None);
+                await _runtime.ReachAsync(HookPoint.WriteCommitted, side);
                 return attempt;
             }
             catch (CommitOutcomeUnknownException exception)
@@ -243,7 +266,7 @@ public sealed class DualWriter
         var version = counted ? present.Next() : present;
         var written = key with { Id = id };
         var entity = new EntityState(
-            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : _runtime.Hasher.Hash(record));
+            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : Signed(_runtime.Hasher.Hash(record)));
         var attempt = new WriteAttempt(fence)
         {
             Key = written,
@@ -278,6 +301,15 @@ public sealed class DualWriter
         return attempt;
     }
 
+    // Two writers can make the same version of an entity with the same content; the one whose COMMIT was lost must not take the other's for its own.
+    private byte[] Signed(byte[] hashes)
+    {
+        var signed = new byte[hashes.Length + sizeof(long)];
+        hashes.CopyTo(signed, 0);
+        BitConverter.TryWriteBytes(signed.AsSpan(hashes.Length), _runtime.Random.NextInt64());
+        return signed;
+    }
+
     // Rolled back with the transaction: a write refused is on neither side.
     private void RefuseWhatFollowerCannotHold(SideName side, EntityKey key, SideState state, Record? record)
     {
@@ -309,6 +341,15 @@ public sealed class DualWriter
         var token = present with { Version = fence.Stage == Stage.LegacyOnly ? present.Version : known.Version };
         _log.RequestReplayed(_runtime.Context, key.Kind, side);
         return new WriteResult(known.Id, known.Version, token, Replayed: true);
+    }
+
+    // A create has no id yet, whatever it is called with: there the first result is the answer.
+    private static void RefuseOtherEntity(EntityKey key, RequestResult known)
+    {
+        if (key.Id != 0 && key.Id != known.Id)
+        {
+            throw new RequestKeyException(key, known.Id);
+        }
     }
 
     private async Task<StageHint> LeadAsync(Patience patience, CancellationToken cancellationToken)

@@ -1,19 +1,49 @@
 using System.Globalization;
+using Strangler.Mapping;
 
 namespace Strangler.DualWrite;
 
 /// <summary>
 /// What a caller had before its eyes when it loaded an entity. It travels beside the entity (weakly keyed by instance in the wrapper; as an
-/// ETag over HTTP) and shows a stale save. Holds no values; <see cref="ContentHash"/> is unkeyed, so a token goes only to
+/// ETag over HTTP) and shows a stale save. Says no values; <see cref="ContentHash"/> is unkeyed, so a token goes only to
 /// those who may read the entity.
 /// </summary>
 /// <param name="Side">The side that answered.</param>
 /// <param name="Stage">The stage it answered in.</param>
 /// <param name="Epoch">Its epoch.</param>
 /// <param name="Version">The version of the state; frozen in LegacyOnly, where nothing raises it.</param>
-/// <param name="ContentHash">16 bytes of the record as loaded; empty when there was none.</param>
-public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVersion Version, byte[] ContentHash)
+public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVersion Version)
 {
+    private Record? _content;
+    private byte[]? _hash;
+
+    /// <summary>A token with the hash from its tag.</summary>
+    internal LoadToken(SideName side, Stage stage, long epoch, EntityVersion version, byte[] hash)
+        : this(side, stage, epoch, version) => _hash = hash;
+
+    /// <summary>A token that rests on what was loaded: most entities are only read, so it is hashed when a save asks.</summary>
+    internal LoadToken(SideName side, Stage stage, long epoch, EntityVersion version, Record? content)
+        : this(side, stage, epoch, version) => _content = content;
+
+    /// <summary>16 bytes of the record as loaded; empty when there was none.</summary>
+    public byte[] ContentHash
+    {
+        get
+        {
+            // Content before hash: the other way round, what is let go of below could be missed. Two threads may both hash, to the same end.
+            var content = Volatile.Read(ref _content);
+            if (Volatile.Read(ref _hash) is { } known)
+            {
+                return known;
+            }
+
+            var hash = RecordEncoding.ContentHash(content);
+            Volatile.Write(ref _hash, hash);
+            Volatile.Write(ref _content, null);
+            return hash;
+        }
+    }
+
     /// <summary>The other programs' writes that the state had taken in: they do not raise the version.</summary>
     public long ForeignSeq { get; init; }
 
@@ -79,6 +109,12 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
         return !ContentHash.AsSpan().SequenceEqual(present.ContentHash)
             || (present.Stage != Stage.LegacyOnly && Counted(dualEpoch) != present.Version);
     }
+
+    public bool Equals(LoadToken? other) =>
+        other is not null && (Side, Stage, Epoch, Version, ForeignSeq) == (other.Side, other.Stage, other.Epoch, other.Version, other.ForeignSeq)
+        && ContentHash.AsSpan().SequenceEqual(other.ContentHash);
+
+    public override int GetHashCode() => HashCode.Combine(Side, Stage, Epoch, Version, ForeignSeq);
 
     // A version from before DualWrite was last entered counts as (dual epoch, 0): nothing has been counted since.
     private EntityVersion Counted(long dualEpoch) =>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -28,18 +29,23 @@ public sealed class Relay(ContextRuntime runtime)
     private static readonly BackOff Outage = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2));
 
     private readonly FollowerApplier _applier = new(runtime);
+    private readonly ObligationCheck _obligations = new(runtime);
+    private readonly RequestPruning _requests = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
 
     /// <summary>
-    /// Runs until cancelled, and owns what must run with it: the heartbeat and the shadow reads. Failures are logged and tried again; only
-    /// cancellation ends it.
+    /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
+    /// old request keys. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        using var background = Lane.EnterBackground();
         try
         {
-            await Task.WhenAll(RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken));
+            await Task.WhenAll(
+                RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -53,6 +59,7 @@ public sealed class Relay(ContextRuntime runtime)
     /// </summary>
     public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
     {
+        using var background = Lane.EnterBackground();
         var total = RelayPass.None;
         while (await PassAsync(cancellationToken) is { } pass)
         {
@@ -118,6 +125,7 @@ public sealed class Relay(ContextRuntime runtime)
             return null;
         }
 
+        await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         _followerIsDown = false;
         var queue = new Queue<JournalClaim>(claims);
         var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(
@@ -168,8 +176,8 @@ public sealed class Relay(ContextRuntime runtime)
                     return new RelayPass(0, 1, 0, 0);
                 default:
                     // A flip is in its last steps, or over. If it is aborted, this side's journal is drained again.
-                    await journal.FailAsync(
-                        claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
+                    await RecordFailureAsync(
+                        journal, claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
                     return new RelayPass(0, 0, 1, 0);
             }
         }
@@ -187,7 +195,7 @@ public sealed class Relay(ContextRuntime runtime)
         var reason = Failures.Describe(exception);
         var waits = exception is SideUnavailableException { IsOutage: true } ? Outage : Waits;
         TimeSpan? delay = parks ? null : waits.After(attempts, runtime.Random.NextDouble());
-        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        await RecordFailureAsync(journal, claim, reason, delay, cancellationToken);
         EngineMeter.Relayed(runtime.Context, parks ? "parked" : "failed");
         if (parks)
         {
@@ -199,6 +207,14 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         return parks ? new RelayPass(0, 0, 0, 1) : new RelayPass(0, 0, 1, 0);
+    }
+
+    private async Task RecordFailureAsync(
+        IJournal journal, JournalClaim claim, string reason, TimeSpan? delay, CancellationToken cancellationToken)
+    {
+        await runtime.ReachAsync(HookPoint.RelayBeforeFail, journal.Side);
+        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        await runtime.ReachAsync(HookPoint.RelayFailed, journal.Side);
     }
 
     private async Task BeatAsync(CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Globalization;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
+using Strangler.IntegrationTests.Soak;
 using Strangler.LocalServers;
 
 namespace Strangler.IntegrationTests.Faults;
@@ -34,9 +35,9 @@ public sealed class FrozenFrontendTests
             {
                 await UntilAcknowledgedAsync(memory, 20, frontend);
                 Posix.Signal(frontend.Id, Posix.SigStop);
-                var asleep = FrontendCrashTests.Acknowledged(memory);
+                var asleep = FrontendMemory.Acknowledged(memory);
                 await FlipAsync(world);
-                Assert.That(FrontendCrashTests.Acknowledged(memory), Is.EqualTo(asleep).Within(1), "it sleeps");
+                Assert.That(FrontendMemory.Acknowledged(memory), Is.EqualTo(asleep).Within(1), "it sleeps");
                 Posix.Signal(frontend.Id, Posix.SigCont);
                 await UntilAcknowledgedAsync(memory, 20, frontend);
             }
@@ -76,11 +77,11 @@ public sealed class FrozenFrontendTests
 
     private static Task UntilAcknowledgedAsync(string memory, int more, Process frontend)
     {
-        var target = FrontendCrashTests.Acknowledged(memory) + more;
+        var target = FrontendMemory.Acknowledged(memory) + more;
         return FaultWorld.UntilAsync($"{more} more writes of the frontend", () =>
         {
             Assert.That(frontend.HasExited, Is.False, "the frontend has ended by itself");
-            return FrontendCrashTests.Acknowledged(memory) >= target;
+            return FrontendMemory.Acknowledged(memory) >= target;
         });
     }
 }

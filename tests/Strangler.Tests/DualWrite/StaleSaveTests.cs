@@ -129,7 +129,7 @@ public sealed class StaleSaveTests
     {
         var token = new LoadToken(SideName.New, Stage.NewLeads, 9, new EntityVersion(3, 4), new byte[16]) { ForeignSeq = 2 };
         var again = LoadToken.FromTag(token.ToTag())!;
-        Assert.That(again with { ContentHash = token.ContentHash }, Is.EqualTo(token));
+        Assert.That(again, Is.EqualTo(token));
         Assert.That(again.ContentHash, Is.EqualTo(token.ContentHash));
         foreach (var wrong in new[] { "", "x", "1.2.3", "9.0.0.0.0.0.", "0.0.0.0.0.0.zz", token.ToTag() + ".1", token.ToTag()[1..] })
         {
