@@ -6,6 +6,7 @@ using Strangler.Backfill;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.LegacyData;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -59,10 +60,15 @@ internal sealed class DonationsWorld : IAsyncDisposable
 
     public DonationsContext Donations => Host.Part<DonationsContext>();
 
-    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null, bool capture = true)
+    /// <param name="migrate">Whether both sides are migrated.</param>
+    /// <param name="options">The context's options, as JSON.</param>
+    /// <param name="legacy">Legacy's database, on a server of its own; null: on the shared one.</param>
+    /// <param name="capture">Whether capture is installed, once migrated.</param>
+    public static async Task<DonationsWorld> CreateAsync(
+        bool migrate = true, string? options = null, TestDatabase? legacy = null, bool capture = true)
     {
         var world = new DonationsWorld(
-            await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
+            legacy ?? await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
         await using (var connection = await world._legacy.OpenAsync())
         {
             await LegacySchema.CreateAsync(connection);
@@ -85,9 +91,9 @@ internal sealed class DonationsWorld : IAsyncDisposable
         Host.Capture.InstallAsync("test", TimeSpan.FromSeconds(30), null, CancellationToken.None);
 
     /// <summary>Another replica: its own caches and connections.</summary>
-    public ContextHost Open()
+    public ContextHost Open(Hook? hook = null)
     {
-        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System);
+        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System, hook);
         _hosts.Add(host);
         return host;
     }
