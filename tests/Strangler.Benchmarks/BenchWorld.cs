@@ -97,8 +97,14 @@ internal sealed class BenchWorld : IAsyncDisposable
         }
     }
 
-    public async Task BackfillAsync(CancellationToken cancellationToken) =>
+    public Task InstallCaptureAsync(CancellationToken cancellationToken) =>
+        Host.Capture.InstallAsync("bench", TimeSpan.FromSeconds(30), null, cancellationToken);
+
+    public async Task BackfillAsync(CancellationToken cancellationToken)
+    {
+        await InstallCaptureAsync(cancellationToken);
         await new Backfill.BackfillJob(Host.Runtime, new Backfill.BackfillOptions()).RunAsync(Kind, null, cancellationToken);
+    }
 
     /// <summary>The new side as before any backfill.</summary>
     public async Task EmptyNewAsync(CancellationToken cancellationToken)

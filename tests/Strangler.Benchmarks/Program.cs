@@ -7,7 +7,7 @@ using Strangler.MySql;
 var options = BenchOptions.Parse(args);
 if (options is null)
 {
-    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|mapping|availability|flip, --rows N (1,000 to 1,000,000), --json");
+    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|mapping|availability|flip|capture, --rows N (1,000 to 1,000,000), --json");
     return 2;
 }
 
@@ -27,6 +27,7 @@ var lines = new List<BenchLine>();
     ("mapping", MappingBench.RunAsync),
     ("availability", AvailabilityBench.RunAsync),
     ("flip", FlipBench.RunAsync),
+    ("capture", CaptureBench.RunAsync),
 ];
 try
 {

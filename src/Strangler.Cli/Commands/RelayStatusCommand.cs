@@ -17,7 +17,7 @@ internal static class RelayStatusCommand
         var command = new Verb(
             "status",
             """
-            Depth, claims, parked and lost keys; exit code 1 when anything is parked or lost
+            Depth, claims, parked and lost keys; exit code 1 when anything is parked or lost, or other programs' writes wait while new leads
 
             Counts end at 10,000: "more than 10,000" is all that a deep journal is asked for. A lost obligation is a key whose follower is behind and no journal
             row says so; the relays search for them in the background.
@@ -40,7 +40,7 @@ internal static class RelayStatusCommand
                 Print(run, host.Name, status, run.Parsed.GetValue(limit));
             }
 
-            return status.Depth.Parked > 0 || status.Lost.Count > 0 ? ExitCodes.Found : ExitCodes.Ok;
+            return status.Depth.Parked > 0 || status.Lost.Count > 0 || status.Foreign > 0 ? ExitCodes.Found : ExitCodes.Ok;
         });
         return command;
     }
@@ -67,7 +67,21 @@ internal static class RelayStatusCommand
             await journal.ParkedAsync(limit, token).ConfigureAwait(false),
             lost,
             walks,
-            report?.Checked);
+            report?.Checked,
+            view.Lead == SideName.New ? await ForeignAsync(host, token).ConfigureAwait(false) : 0);
+    }
+
+    // While the new side leads, nobody brings over what other programs write to legacy. Legacy may be down then.
+    private static async Task<long> ForeignAsync(ContextHost host, CancellationToken token)
+    {
+        try
+        {
+            return host.Sides.Capture is { } capture ? (await capture.WaitingAsync(token).ConfigureAwait(false)).Rows : 0;
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            return 0;
+        }
     }
 
     private static void Print(CommandRun run, string context, Status status, int limit)
@@ -101,6 +115,12 @@ internal static class RelayStatusCommand
                 status.Parked.Select(key => (IReadOnlyList<string>)
                     [$"{key.Key}", $"{key.Version}", $"{key.Attempts}", Time(key.CreatedUtc), key.LastError]));
             run.Output.Line($"Once the cause is cured: strangler relay retry {context} --all");
+        }
+
+        if (status.Foreign > 0)
+        {
+            run.Output.Line(
+                $"other programs' writes to legacy: {JournalDepth.Show(status.Foreign)} wait until legacy leads again (strangler cutover back {context}); see strangler capture status {context}");
         }
 
         PrintLost(run, context, status, limit);
@@ -139,7 +159,8 @@ internal static class RelayStatusCommand
         IReadOnlyList<ParkedKey> Parked,
         IReadOnlyList<EntityKey> Lost,
         IReadOnlyList<(string Kind, CompletedWalk? Walk)> Walks,
-        long? Checked)
+        long? Checked,
+        long Foreign)
     {
         public object ToJson(string context) => new
         {
@@ -156,6 +177,7 @@ internal static class RelayStatusCommand
             lost_keys = Lost,
             searched = Walks.Select(walk => new { walk.Kind, completed_utc = walk.Walk?.CompletedUtc, keys = walk.Walk?.Checked }),
             checked_now = Checked,
+            foreign_waiting = Foreign,
         };
     }
 }

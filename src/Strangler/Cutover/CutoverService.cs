@@ -176,6 +176,11 @@ public sealed class CutoverService
                 $"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
         }
 
+        if (move is { To: Stage.NewLeads, IsForward: true } && !_runtime.Options.ForeignWritersNone)
+        {
+            progress?.Report($"Warning, other programs: {GateKeeper.ForeignWritesWhileNewLeads}.");
+        }
+
         var failed = await PassGatesAsync(move, status, request, progress, cancellationToken);
         if (request.DryRun)
         {

@@ -47,6 +47,11 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             gates.AddRange(await ReconciliationAsync(cancellationToken));
         }
 
+        if (move.IsForward && move.To >= Stage.NewLeads && !runtime.Options.ForeignWritersNone && Sides.Capture is { } capture)
+        {
+            gates.Add(await OtherProgramsAsync(move.To, capture, cancellationToken));
+        }
+
         if (move is { To: Stage.NewLeads, IsForward: true })
         {
             gates.AddRange(await NewLeadsAsync(fence, cancellationToken));
@@ -131,6 +136,31 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         return Check(
             "capture", fault is null, fault ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
     }
+
+    // While new leads, other programs' writes to legacy wait there for the way back: that must be known before, and over before NewOnly.
+    private async Task<Gate> OtherProgramsAsync(Stage target, ICapture capture, CancellationToken cancellationToken)
+    {
+        if (target == Stage.NewLeads)
+        {
+            return Check("other programs", true, ForeignWritesWhileNewLeads, "known", "");
+        }
+
+        try
+        {
+            var waiting = await capture.WaitingAsync(cancellationToken);
+            return Check(
+                "other programs", waiting.Rows == 0, $"{JournalDepth.Show(waiting.Rows)} writes to legacy not brought over", "0",
+                $"strangler cutover back {_context}: while legacy leads, they are brought over");
+        }
+        catch (SideUnavailableException)
+        {
+            return Check("other programs", false, "legacy does not answer", "0 writes to legacy not brought over", "bring legacy back");
+        }
+    }
+
+    /// <summary>What an operator must know before the new side leads.</summary>
+    internal const string ForeignWritesWhileNewLeads =
+        "what they write to legacy from then on is not merged: it stays in legacy until legacy leads again, and a key that the new side writes after them is parked";
 
     private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)
     {

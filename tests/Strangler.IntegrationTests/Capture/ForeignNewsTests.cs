@@ -84,9 +84,60 @@ public sealed class ForeignNewsTests
         Assert.That((await _world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
-    /// <summary>Case45: the triggers switched off, a foreign key's cascade, TRUNCATE.</summary>
+    /// <summary>Case43, as far as it goes: nothing of theirs is overwritten or forgotten while new leads; it is not merged either.</summary>
     [Test]
     [Order(3)]
+    [Category("Case43")]
+    public async Task While_new_leads_it_is_never_overwritten_and_comes_over_on_the_way_back()
+    {
+        var (theirs, both) = (CaptureSamples.Donation("Theirs"), CaptureSamples.Donation("Both"));
+        await _world.Donations.Donations.StoreAsync(theirs, CancellationToken.None);
+        await _world.Donations.Donations.StoreAsync(both, CancellationToken.None);
+        var steps = new List<string>();
+        await _world.OpenGatesAsync(Stage.NewLeads);
+        await _world.Host.Cutover.AdvanceAsync(
+            new Cutover.CutoverRequest { Actor = "test" }, new Direct(steps.Add), CancellationToken.None);
+        Assert.That(steps, Has.One.Contains("Warning, other programs").And.One.Contains("not merged"));
+
+        var cli = new Cli.CommandLine(_world);
+        await cli.RunAsync("relay status donations", Strangler.Cli.ExitCodes.Ok);
+        await Foreign.RunAsync(_world, $"UPDATE spenden SET betrag = '11.00' WHERE id IN ({theirs.Id}, {both.Id})");
+        Assert.That((await cli.RunAsync("relay status donations", Strangler.Cli.ExitCodes.Found)).Output, Does.Contain("other programs' writes to legacy: 2 wait"));
+        Assert.That((await _world.ReconcileAsync()).Outcome, Is.Not.EqualTo(ReconciliationOutcome.Clean));
+        var last = (await _world.Host.Cutover.GatesAsync(Stage.NewOnly, CancellationToken.None)).Single(gate => gate.Name == "other programs");
+        Assert.That((last.Passed, last.Value), Is.EqualTo((false, "2 writes to legacy not brought over")));
+
+        both.ChangeAmount(2_200);
+        await _world.Donations.Donations.StoreAsync(both, CancellationToken.None);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        Assert.That((await _world.RecordAsync(SideName.Legacy, both.Id))!.Integer("amount"), Is.EqualTo(1_100), "not overwritten unseen");
+        var parked = await _world.Host.Sides.New.Journal.FindParkedAsync(Key(both.Id), CancellationToken.None);
+        Assert.That(parked!.LastError, Does.StartWith("ForeignChangeException"));
+        var gates = await _world.Host.Cutover.GatesAsync(Stage.ShadowRead, CancellationToken.None);
+        Assert.That(gates.Where(gate => !gate.Passed).Select(gate => gate.Name), Is.EqualTo(new[] { "parked keys" }));
+
+        // Whoever has settled with the other program which amount holds gives legacy's change up, by hand.
+        await Foreign.RunAsync(_world, $"DELETE FROM strangler_journal WHERE `key` = {both.Id}; UPDATE strangler_entity SET foreign_seq = 0 WHERE `key` = {both.Id}");
+        await _world.Host.Sides.New.Journal.RetryAsync(Key(both.Id), CancellationToken.None);
+        await _world.MoveToAsync(Stage.ShadowRead);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        foreach (var side in Enum.GetValues<SideName>())
+        {
+            Assert.That((await _world.RecordAsync(side, theirs.Id))!.Integer("amount"), Is.EqualTo(1_100), $"{side}");
+            Assert.That((await _world.RecordAsync(side, both.Id))!.Integer("amount"), Is.EqualTo(2_200), $"{side}");
+        }
+
+        Assert.That((await _world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
+    private sealed class Direct(Action<string> report) : IProgress<string>
+    {
+        public void Report(string value) => report(value);
+    }
+
+    /// <summary>Case45: the triggers switched off, a foreign key's cascade, TRUNCATE.</summary>
+    [Test]
+    [Order(4)]
     [Category("Case45")]
     public async Task What_no_trigger_sees_is_found_as_uncaptured()
     {

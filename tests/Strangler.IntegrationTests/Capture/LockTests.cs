@@ -69,7 +69,7 @@ public sealed class LockTests
     {
         await using var theirs = await _world.LegacyDatabase.OpenAsync();
         await theirs.ExecuteAsync($"""
-            SET SESSION binlog_format = '{binaryLog}', transaction_isolation = 'REPEATABLE-READ'; START TRANSACTION; SELECT COUNT(*) FROM spenden
+            SET SESSION binlog_format = '{binaryLog}'; SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION; SELECT COUNT(*) FROM spenden
             """);
         await _world.MoveToAsync(Stage.DualWrite);
         await theirs.ExecuteAsync("UPDATE spenden SET betrag = '7.00' WHERE id = 1; COMMIT");
@@ -82,10 +82,10 @@ public sealed class LockTests
         await _world.MoveToAsync(Stage.DualWrite);
         await Foreign.RunAsync(_world, $"{Foreign.Insert(1000)}; UPDATE spenden SET betrag = '1.00' WHERE id = 1000");
         await using var theirs = await _world.LegacyDatabase.OpenAsync();
-        await theirs.ExecuteAsync("SET SESSION transaction_isolation = 'REPEATABLE-READ'; START TRANSACTION; UPDATE spenden SET betrag = '7.00' WHERE id IN (1, 1000)");
+        await theirs.ExecuteAsync("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION; UPDATE spenden SET betrag = '7.00' WHERE id IN (1, 1000)");
         await using var others = await _world.LegacyDatabase.OpenAsync();
         await others.ExecuteAsync($"""
-            SET SESSION innodb_lock_wait_timeout = 1, transaction_isolation = 'REPEATABLE-READ'; {Foreign.Insert(500)}; {Foreign.Insert(2000)};
+            SET SESSION innodb_lock_wait_timeout = 1; SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; {Foreign.Insert(500)}; {Foreign.Insert(2000)};
             UPDATE spenden SET betrag = '2.00' WHERE id = 2
             """);
         var donation = CaptureSamples.Donation("Ours");

@@ -1,0 +1,258 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Text;
+using Dapper;
+using Strangler.Contexts.Donations;
+using Strangler.DualWrite;
+using Strangler.IntegrationTests.Donations;
+using Strangler.MySql;
+using Strangler.Reconciliation;
+
+namespace Strangler.IntegrationTests.Capture;
+
+/// <summary>
+/// The frontend through the wrapper; back office, export and purge as plain SQL sessions with their own statements; all at once, from LegacyOnly
+/// to ShadowRead. At the end both sides are identical, and nothing that the old programs wrote is missing (I9).
+/// </summary>
+[Category("Case42")]
+public sealed class OldProgramsTests
+{
+    private static readonly string Scrubbed =
+        Convert.ToBase64String(Encoding.UTF8.GetBytes("a:1:{s:9:\"adresstyp\";s:6:\"person\";}"));
+
+    private readonly ConcurrentDictionary<long, bool> _deleted = [];
+    private readonly ConcurrentDictionary<long, bool> _approved = [];
+    private readonly ConcurrentDictionary<long, bool> _purged = [];
+    private readonly ConcurrentDictionary<long, bool> _confirmed = [];
+    private readonly ConcurrentDictionary<long, long> _amounts = [];
+    private readonly ConcurrentQueue<long> _created = [];
+    private int _repeated;
+    private int _exported;
+
+    private DonationsWorld _world = null!;
+
+    [OneTimeSetUp]
+    public async Task CreateWorld()
+    {
+        _world = await DonationsWorld.CreateAsync();
+        await _world.FillAsync(600);
+    }
+
+    [OneTimeTearDown]
+    public Task DropWorld() => _world.DisposeAsync().AsTask();
+
+    [Test]
+    public async Task Everything_at_once_and_nothing_is_lost()
+    {
+        using var stop = new CancellationTokenSource();
+        using var relayStop = new CancellationTokenSource();
+        var relay = _world.Host.Relay.RunAsync(relayStop.Token);
+        Task[] programs =
+        [
+            FrontendAsync(_world.Donations, 1, stop.Token), FrontendAsync(_world.Open().Part<DonationsContext>(), 2, stop.Token),
+            TheirsAsync(DeleteAsync, stop.Token), TheirsAsync(ApproveAsync, stop.Token), TheirsAsync(PurgeAsync, stop.Token),
+            TheirsAsync(ConfirmAsync, stop.Token), TheirsAsync(ExportAsync, stop.Token),
+        ];
+        await UntilAsync(() => _deleted.Count > 5 && _amounts.Count > 5);
+        foreach (var stage in new[] { Stage.DualWrite, Stage.ShadowRead, Stage.DualWrite, Stage.ShadowRead })
+        {
+            await MoveAsync(stage);
+            var (deleted, purged, confirmed) = (_deleted.Count, _purged.Count, _confirmed.Count);
+            await UntilAsync(() => _deleted.Count > deleted + 5 && _purged.Count > purged && _confirmed.Count > confirmed);
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(programs);
+        await relayStop.CancelAsync();
+        await relay.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+
+        TestContext.Out.WriteLine(
+            $"{_created.Count} created, {_amounts.Count} changed by frontends; {_deleted.Count} deleted, {_approved.Count} approved, {_purged.Count} purged, "
+            + $"{_confirmed.Count} Sofort payments confirmed, {_exported} rows exported; {_repeated} transactions of the old programs repeated");
+        var report = await _world.ReconcileAsync();
+        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
+        await AssertNothingIsLostAsync();
+    }
+
+    // On both sides: identical they are already, but both could have lost the same.
+    private async Task AssertNothingIsLostAsync()
+    {
+        foreach (var side in Enum.GetValues<SideName>())
+        {
+            foreach (var id in _deleted.Keys)
+            {
+                Assert.That((await _world.RecordAsync(side, id))!.Boolean("is_deleted"), Is.True, $"{side} {id}");
+            }
+
+            // A deleted one has lost its moderation state in legacy: one letter says all.
+            foreach (var id in _approved.Keys.Except(_deleted.Keys))
+            {
+                Assert.That((await _world.RecordAsync(side, id))!.Boolean("is_moderated"), Is.False, $"{side} {id}");
+            }
+
+            foreach (var id in _purged.Keys)
+            {
+                Assert.That((await _world.RecordAsync(side, id))!.Boolean("is_anonymized"), Is.True, $"{side} {id}");
+            }
+
+            foreach (var id in _confirmed.Keys)
+            {
+                Assert.That((await _world.RecordAsync(side, id))!["sofort.confirmed_at"], Is.Not.Null, $"{side} {id}");
+            }
+
+            foreach (var (id, amount) in _amounts)
+            {
+                Assert.That((await _world.RecordAsync(side, id))!.Integer("amount"), Is.EqualTo(amount), $"{side} {id}");
+            }
+        }
+    }
+
+    // Under load keys are in flight at any moment, so a pass is repeated until the stage's gates are open.
+    private async Task MoveAsync(Stage stage)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await _world.MoveToAsync(stage);
+                return;
+            }
+            catch (Exception exception) when (tries < 5 && exception is Cutover.GateException or FenceBusyException or Cutover.CutoverException)
+            {
+                TestContext.Out.WriteLine($"{stage}: {exception.Message}");
+            }
+        }
+    }
+
+    private async Task FrontendAsync(DonationsContext context, int seed, CancellationToken cancellationToken)
+    {
+        var random = new Random(seed);
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var kind = random.Next(4);
+            var donation = kind == 0 ? CaptureSamples.Sofort() : CaptureSamples.Donation("Frontend", random.Next(100, 10_000));
+            if (kind == 1)
+            {
+                donation.Moderate([]);
+            }
+
+            await context.Donations.StoreAsync(donation, CancellationToken.None);
+            _created.Enqueue(donation.Id);
+            if (kind == 2)
+            {
+                await ChangeAsync(context, donation.Id, random.Next(100, 10_000));
+            }
+
+            await Task.Yield();
+        }
+    }
+
+    // The frontend does what a caller does that is refused: loads again.
+    private async Task ChangeAsync(DonationsContext context, long id, long amount)
+    {
+        while (true)
+        {
+            try
+            {
+                var donation = (await context.Donations.FindAsync(id, CancellationToken.None))!;
+                donation.ChangeAmount(amount);
+                await context.Donations.StoreAsync(donation, CancellationToken.None);
+                _amounts[id] = amount;
+                return;
+            }
+            catch (ConflictException)
+            {
+            }
+        }
+    }
+
+    private async Task TheirsAsync(Func<DbConnection, long, Task> work, CancellationToken cancellationToken)
+    {
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        await connection.ExecuteAsync("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET SESSION sql_mode = ''");
+        var index = 0;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var ids = _created.ToArray();
+            if (index >= ids.Length)
+            {
+                await Task.Delay(5, CancellationToken.None);
+                continue;
+            }
+
+            try
+            {
+                await work(connection, ids[index]);
+                index++;
+            }
+            catch (DbException exception) when (MySqlDriver.Classify(exception) is MySqlErrorKind.Deadlock or MySqlErrorKind.LockWaitTimeout)
+            {
+                Interlocked.Increment(ref _repeated);
+                await connection.ExecuteAsync("ROLLBACK");
+            }
+        }
+    }
+
+    private async Task DeleteAsync(DbConnection connection, long id)
+    {
+        if (id % 3 == 0 && await connection.ExecuteAsync("UPDATE spenden SET status = 'D', dt_del = NOW() WHERE id = @id", new { id }) > 0)
+        {
+            _deleted[id] = true;
+        }
+    }
+
+    // The approval and the note that its mail was sent, in one transaction.
+    private async Task ApproveAsync(DbConnection connection, long id)
+    {
+        await connection.ExecuteAsync("START TRANSACTION");
+        var changed = await connection.ExecuteAsync("UPDATE spenden SET status = 'N' WHERE id = @id AND status = 'P'", new { id });
+        await connection.ExecuteAsync("INSERT IGNORE INTO donation_notification_log (donation_id) VALUES (@id); COMMIT", new { id });
+        if (changed > 0)
+        {
+            _approved[id] = true;
+        }
+    }
+
+    private async Task PurgeAsync(DbConnection connection, long id)
+    {
+        var purged = id % 5 == 0 ? await connection.ExecuteAsync(
+            """
+            UPDATE spenden SET dt_backup = NOW(), name = '', ort = '', email = '', data = @Scrubbed
+            WHERE id = @id AND zahlweise = 'BEZ' AND dt_new < NOW() - INTERVAL 2 DAY
+            """,
+            new { id, Scrubbed }) : 0;
+        if (purged > 0)
+        {
+            _purged[id] = true;
+        }
+    }
+
+    private async Task ConfirmAsync(DbConnection connection, long id)
+    {
+        if (await connection.ExecuteAsync(
+            "UPDATE donation_payment_sofort f JOIN spenden s ON s.payment_id = f.id SET f.confirmed_at = '2022-06-02 08:00:00' WHERE s.id = @id", new { id }) > 0)
+        {
+            _confirmed[id] = true;
+        }
+    }
+
+    // In bulk: whatever may be exported and is not yet.
+    private async Task ExportAsync(DbConnection connection, long id)
+    {
+        if (id % 10 == 0)
+        {
+            _exported += await connection.ExecuteAsync(
+                "UPDATE spenden SET dt_gruen = NOW() WHERE dt_gruen IS NULL AND dt_del IS NULL AND status IN ('N', 'Z', 'B') ORDER BY id LIMIT 200");
+        }
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (!condition())
+        {
+            await Task.Delay(20, deadline.Token);
+        }
+    }
+}
