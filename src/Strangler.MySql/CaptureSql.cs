@@ -31,7 +31,7 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// sees the transaction's snapshot: a reference that was made after it began is missed, and is the reconciliation's to find.</item>
 /// <item>A side table that is missing (error 1146) is passed over; <c>capture check</c> tells.</item>
 /// </list>
-/// Text is compared by its bytes: under the column's collation 'Strasse' equals 'Straße'.
+/// Text is compared by its bytes: under a column's collation 'max' equals 'Max ', or 'Strase' equals 'Straße'.
 /// </remarks>
 internal sealed partial class CaptureSql(string context, bool isMariaDb)
 {
