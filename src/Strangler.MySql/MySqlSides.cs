@@ -1,6 +1,7 @@
 using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.IdMap;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -28,13 +29,15 @@ public static class MySqlSides
     /// <param name="new">The new side's database.</param>
     /// <param name="context">The context's name.</param>
     /// <param name="kinds">Each kind with its layouts on both sides.</param>
+    /// <param name="hook">Stops the reserving of ids at its steps, for tests.</param>
     /// <exception cref="ArgumentException">An option is out of range, an identifier cannot be one, a layout's tables do not hang
     /// together.</exception>
     public static ContextSides Create(
         MySqlSideOptions legacy,
         MySqlSideOptions @new,
         string context,
-        IReadOnlyDictionary<string, (AggregateLayout Legacy, AggregateLayout New)> kinds)
+        IReadOnlyDictionary<string, (AggregateLayout Legacy, AggregateLayout New)> kinds,
+        Hook? hook = null)
     {
         if (ProblemOf(legacy, @new) is { } problem)
         {
@@ -44,7 +47,8 @@ public static class MySqlSides
         return Combine(
             context,
             CreateLegacy(legacy, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy)),
-            CreateNew(@new, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New)));
+            CreateNew(@new, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New)),
+            hook);
     }
 
     /// <summary>What is wrong with one side's options, its connection string above all; null when nothing is. Never holds the password. Connects to nothing.</summary>
@@ -90,13 +94,13 @@ public static class MySqlSides
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
     public static ValueTask CloseAsync(MySqlSideOptions options) => MySqlDatabase.CloseAsync(options);
 
-    private static ContextSides Combine(string context, MySqlLegacySide legacy, MySqlNewSide @new) => new()
+    private static ContextSides Combine(string context, MySqlLegacySide legacy, MySqlNewSide @new, Hook? hook) => new()
     {
         Context = context,
         Legacy = legacy.Seams,
         New = @new.Seams,
         IdMap = @new.IdMap,
-        PublicIds = new PublicIds(legacy.IdBlocks, @new.IdPool),
+        PublicIds = new PublicIds(legacy.IdBlocks, @new.IdPool, hook),
         BackfillTarget = @new.BackfillTarget,
         Quarantine = @new.Quarantine,
         Reconciliations = @new.Reconciliations,

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Strangler.Contexts;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.MySql;
@@ -52,13 +53,25 @@ public sealed class ContextHost : IAsyncDisposable
     public CutoverService Cutover { get; }
 
     /// <summary>Opens a context by configuration. Throws <see cref="ConfigurationException"/> and <see cref="MappingException"/> with every error.</summary>
-    public static ContextHost Open(StranglerConfiguration configuration, string context, ILoggerFactory loggers, TimeProvider time)
+    /// <param name="configuration">Which is kept, for migrations.</param>
+    /// <param name="context">Its name.</param>
+    /// <param name="loggers">Of all its services.</param>
+    /// <param name="time">The clock of all its services.</param>
+    /// <param name="hook">Stops the process at its steps, for tests.</param>
+    /// <param name="tune">Changes both sides' limits before the first connection.</param>
+    public static ContextHost Open(
+        StranglerConfiguration configuration,
+        string context,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        Hook? hook = null,
+        Action<MySqlSideOptions>? tune = null)
     {
         var definition = ContextCatalog.Find(context);
         var mappings = ContextCatalog.LoadMapping(configuration, context);
         List<string> errors = [];
         var hashKey = Collect(errors, configuration.HashKey);
-        var (legacy, @new) = SideOptions(configuration, context, time, errors);
+        var (legacy, @new) = SideOptions(configuration, context, time, errors, tune);
         if (errors.Count > 0)
         {
             throw new ConfigurationException(errors);
@@ -68,7 +81,7 @@ public sealed class ContextHost : IAsyncDisposable
         try
         {
             sides = MySqlSides.Create(
-                legacy!, @new!, context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)));
+                legacy!, @new!, context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)), hook);
         }
         catch (ArgumentException exception)
         {
@@ -79,7 +92,7 @@ public sealed class ContextHost : IAsyncDisposable
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
-        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers));
+        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook));
     }
 
     /// <summary>The context's own object (its wrapper, its read models).</summary>
@@ -126,7 +139,7 @@ public sealed class ContextHost : IAsyncDisposable
 
     /// <summary>The settings of both sides; what is wrong with them is added to <paramref name="errors"/>, and then a side may be null.</summary>
     internal static (MySqlSideOptions? Legacy, MySqlSideOptions? New) SideOptions(
-        StranglerConfiguration configuration, string context, TimeProvider time, List<string> errors)
+        StranglerConfiguration configuration, string context, TimeProvider time, List<string> errors, Action<MySqlSideOptions>? tune = null)
     {
         var (legacy, @new) = (Side(SideName.Legacy), Side(SideName.New));
         if (legacy is not null && @new is not null && MySqlSides.ProblemOf(legacy, @new) is { } problem)
@@ -144,6 +157,7 @@ public sealed class ContextHost : IAsyncDisposable
             }
 
             var options = new MySqlSideOptions { ConnectionString = text, Time = time };
+            tune?.Invoke(options);
             if (MySqlSides.ProblemOf(options) is { } wrong)
             {
                 errors.Add($"{configuration.PlaceOf(context, side)}: {wrong}");

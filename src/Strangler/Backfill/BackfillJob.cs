@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
 
@@ -280,10 +281,11 @@ internal sealed class BackfillRun
             uncertain = null;
             await using var target = await Target.BeginChunkAsync(_kind.Name, from, to, cancellationToken);
             BackfillJob.Check(_runtime.Context, target.Fence, FenceRole.Follower, at.DualEpoch);
+            await _runtime.ReachAsync(HookPoint.BackfillBegun, SideName.New);
             var result = await write(target);
             try
             {
-                await target.CommitAsync(result.Next, cancellationToken);
+                await CommitAsync(target, result.Next, cancellationToken);
             }
             catch (CommitOutcomeUnknownException)
             {
@@ -293,6 +295,13 @@ internal sealed class BackfillRun
 
             return result;
         }, _meter.Say, cancellationToken);
+    }
+
+    private async Task CommitAsync(IBackfillChunk target, BackfillCheckpoint checkpoint, CancellationToken cancellationToken)
+    {
+        await _runtime.ReachAsync(HookPoint.BackfillBeforeCommit, SideName.New);
+        await target.CommitAsync(checkpoint, cancellationToken);
+        await _runtime.ReachAsync(HookPoint.BackfillCommitted, SideName.New);
     }
 
     /// <summary>Walks the new side and takes away, as tombstones, what legacy does not have.</summary>
@@ -404,8 +413,9 @@ internal sealed class BackfillRun
             {
                 await using var target = await Target.BeginChunkAsync(_kind.Name, at.NextId, at.NextId, cancellationToken);
                 BackfillJob.Check(_runtime.Context, target.Fence, FenceRole.Follower, at.DualEpoch);
+                await _runtime.ReachAsync(HookPoint.BackfillBegun, SideName.New);
                 await target.SaveRequestsAsync(page, cancellationToken);
-                await target.CommitAsync(at, cancellationToken);
+                await CommitAsync(target, at, cancellationToken);
                 return page.Count;
             }, _meter.Say, cancellationToken);
             last = page[^1];

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Telemetry;
 
 namespace Strangler.Cutover;
@@ -246,7 +247,9 @@ public sealed class CutoverService
             if (await Sides.PublicIds.LeftAsync(kind, cancellationToken) < _runtime.Options.IdBlock
                 && await Sides.PublicIds.OverlapAsync(kind, cancellationToken) == 0)
             {
+                await _runtime.ReachAsync(HookPoint.IdsBeforeReserve, SideName.Legacy);
                 await Sides.PublicIds.ReserveAsync(kind, _runtime.Options.IdBlock, cancellationToken);
+                await _runtime.ReachAsync(HookPoint.IdsReserved, SideName.New);
             }
         }
     }
@@ -262,11 +265,13 @@ public sealed class CutoverService
         var lead = status.Of(status.Lead)!;
         var next = StageTable.After(move, lead);
         var fence = Sides.Of(status.Lead).Fence;
+        await _runtime.ReachAsync(HookPoint.MoveBeforeSet, status.Lead);
         if (!await fence.CompareAndSetPatientlyAsync(_runtime, lead, next, cancellationToken))
         {
             throw CutoverException.LostRace(_runtime.Context);
         }
 
+        await _runtime.ReachAsync(HookPoint.MoveSet, status.Lead);
         await AuditAsync(
             status.Lead, Entry(action, request, move.From.ToString(), move.To, next.Epoch, failed.Count > 0, Detail(failed, [])));
         EngineMeter.Moved(_runtime.Context, "done");

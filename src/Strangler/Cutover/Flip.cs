@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Journal;
 
 namespace Strangler.Cutover;
@@ -66,9 +67,14 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         var fence = Sides.Of(from).Fence;
         var deadline = await fence.UtcNowAsync(cancellationToken) + runtime.Options.FlipDeadline;
         var switching = lead with { Role = FenceRole.Switching, Epoch = lead.Epoch + 1, Deadline = deadline };
-        return await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken)
-            ? switching
-            : throw CutoverException.LostRace(runtime.Context);
+        await runtime.ReachAsync(HookPoint.FlipBeforeDeny, from);
+        if (!await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken))
+        {
+            throw CutoverException.LostRace(runtime.Context);
+        }
+
+        await runtime.ReachAsync(HookPoint.FlipDenied, from);
+        return switching;
     }
 
     // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is
@@ -77,10 +83,13 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     {
         for (var rounds = 1; ; rounds++)
         {
+            await runtime.ReachAsync(HookPoint.FlipBeforeDrain, from);
             await _relay.DrainAsync(cancellationToken);
+            await runtime.ReachAsync(HookPoint.FlipBeforeWatermark, from);
             var depth = await Sides.Of(from).Journal.DepthAsync(cancellationToken);
             if (depth.Open == 0 && (leaveParked || depth.Parked == 0))
             {
+                await runtime.ReachAsync(HookPoint.FlipDrained, from);
                 return;
             }
 
@@ -106,6 +115,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     {
         var fence = Sides.Of(to).Fence;
         var prepared = new FenceRow(FenceRole.Prepared, stage, switching.Epoch, switching.DualEpoch);
+        await runtime.ReachAsync(HookPoint.FlipBeforePrepare, to);
         while (true)
         {
             var present = await fence.ReadAsync(cancellationToken);
@@ -123,6 +133,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 
             if (await fence.CompareAndSetPatientlyAsync(runtime, present, prepared, cancellationToken))
             {
+                await runtime.ReachAsync(HookPoint.FlipPrepared, to);
                 return prepared;
             }
         }
@@ -134,11 +145,14 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         var fence = Sides.Of(from).Fence;
         var decided = switching with { Role = FenceRole.Follower, Stage = to, Deadline = null };
         cancellationToken.ThrowIfCancellationRequested();
+        await runtime.ReachAsync(HookPoint.FlipBeforeDecide, from);
         if (!await fence.CompareAndSetPatientlyAsync(runtime, switching, decided, CancellationToken.None)
             && await fence.ReadAsync(CancellationToken.None) != decided)
         {
             throw new CutoverException($"The flip of {runtime.Context} was aborted by someone else, or at its deadline.");
         }
+
+        await runtime.ReachAsync(HookPoint.FlipDecided, from);
     }
 
     // Step 6. If it cannot be done here and now, the next reader or writer does it.
@@ -147,7 +161,9 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         var promoted = prepared with { Role = FenceRole.Lead };
         try
         {
+            await runtime.ReachAsync(HookPoint.FlipBeforePromote, to);
             await Sides.Of(to).Fence.CompareAndSetPatientlyAsync(runtime, prepared, promoted, CancellationToken.None);
+            await runtime.ReachAsync(HookPoint.FlipPromoted, to);
         }
         catch (Exception exception) when (Failures.IsTransient(exception))
         {
@@ -163,8 +179,15 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     {
         try
         {
-            return await recovery.AbortAsync(from, switching, CancellationToken.None) is not null
+            await runtime.ReachAsync(HookPoint.FlipBeforeAbort, from);
+            var aborted = await recovery.AbortAsync(from, switching, CancellationToken.None) is not null
                 || (await Sides.Of(from).Fence.ReadAsync(CancellationToken.None)).Role == FenceRole.Lead;
+            if (aborted)
+            {
+                await runtime.ReachAsync(HookPoint.FlipAborted, from);
+            }
+
+            return aborted;
         }
         catch (Exception exception)
         {

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Reflection;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Strangler.Hooks;
 
 namespace Strangler.DualWrite;
 
@@ -18,7 +19,8 @@ public sealed class ContextRuntime
         FieldHasher hasher,
         TimeProvider time,
         ILoggerFactory loggers,
-        string? replica = null)
+        string? replica = null,
+        Hook? hook = null)
     {
         options.Validate();
         Sides = sides;
@@ -28,6 +30,7 @@ public sealed class ContextRuntime
         Time = time;
         Loggers = loggers;
         Replica = replica ?? $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}";
+        Hook = hook;
         Stage = new StageCache(sides, Options, loggers);
         Shadow = new ShadowReader(this);
         InlineApply = new InlineApply(this);
@@ -46,6 +49,9 @@ public sealed class ContextRuntime
     public TimeProvider Time { get; }
 
     public ILoggerFactory Loggers { get; }
+
+    /// <summary>Stops this process at its steps, for tests; null in production.</summary>
+    public Hook? Hook { get; }
 
     /// <summary>This process: <c>machine:pid:random</c>.</summary>
     public string Replica { get; }
@@ -73,6 +79,9 @@ public sealed class ContextRuntime
 
     /// <summary>Tells the relay of this process that the journal has something for it. Never blocks.</summary>
     public void Wake() => _wake.Writer.TryWrite(true);
+
+    /// <summary>One null check where there is no hook.</summary>
+    internal ValueTask ReachAsync(HookPoint point, SideName side) => Hook is null ? ValueTask.CompletedTask : Hook(point, side);
 
     /// <summary>Returns after <see cref="Wake"/> or the time given, whichever is first.</summary>
     internal async Task WaitForWakeAsync(TimeSpan atMost, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Telemetry;
 
@@ -128,16 +129,16 @@ public sealed class DualWriter
         long reserved = 0;
         while (true)
         {
-            var key = command.Key;
-            if (key.Id == 0 && hint.Lead == SideName.New)
-            {
-                // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
-                reserved = reserved != 0 ? reserved : await Sides.PublicIds.TakeAsync(key.Kind, cancellationToken);
-                key = key with { Id = reserved };
-            }
-
             try
             {
+                var key = command.Key;
+                if (key.Id == 0 && hint.Lead == SideName.New)
+                {
+                    // Once a command: a retry goes on with the id it has. Taken and not used, it becomes a gap.
+                    reserved = reserved != 0 ? reserved : await TakeIdAsync(key.Kind, cancellationToken);
+                    key = key with { Id = reserved };
+                }
+
                 var attempt = await AttemptAsync(hint.Lead, key, command, cancellationToken);
                 if (attempt.Result is { } written)
                 {
@@ -162,15 +163,34 @@ public sealed class DualWriter
             {
                 hint = await MovedAsync(_runtime, hint, cancellationToken) ?? throw Again(exception);
             }
+            catch (IdsExhaustedException)
+            {
+                // No fence was asked for the id: legacy may lead again, and allots its own.
+                if (await MovedAsync(_runtime, hint, cancellationToken) is not { } moved)
+                {
+                    throw;
+                }
+
+                hint = moved;
+            }
         }
+    }
+
+    private async Task<long> TakeIdAsync(string kind, CancellationToken cancellationToken)
+    {
+        var id = await Sides.PublicIds.TakeAsync(kind, cancellationToken);
+        await _runtime.ReachAsync(HookPoint.IdTaken, SideName.New);
+        return id;
     }
 
     private async Task<WriteAttempt> AttemptAsync(SideName side, EntityKey key, WriteCommand command, CancellationToken cancellationToken)
     {
         WriteAttempt attempt;
+        await _runtime.ReachAsync(HookPoint.WriteBeforeBegin, side);
         await using (var transaction = await Sides.Of(side).Store.BeginAsync(new WriteIntent(key, command.RequestKey), cancellationToken))
         {
             var (state, fence) = (transaction.State, transaction.State.Fence);
+            await _runtime.ReachAsync(HookPoint.WriteBegun, side);
             if (fence.Role != FenceRole.Lead || transaction.Request is not null)
             {
                 return new WriteAttempt(fence) { Request = fence.Role == FenceRole.Lead ? transaction.Request : null };
@@ -189,7 +209,9 @@ public sealed class DualWriter
             try
             {
                 // From here on the caller's token no longer counts: half a commit cannot be taken back.
+                await _runtime.ReachAsync(HookPoint.WriteBeforeCommit, side);
                 await transaction.CommitAsync(CancellationToken.None);
+                await _runtime.ReachAsync(HookPoint.WriteCommitted, side);
                 return attempt;
             }
             catch (CommitOutcomeUnknownException exception)

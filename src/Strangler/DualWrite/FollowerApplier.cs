@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
+using Strangler.Hooks;
 using Strangler.Mapping;
 
 namespace Strangler.DualWrite;
@@ -107,6 +108,7 @@ public sealed class FollowerApplier(ContextRuntime runtime)
 
         await runtime.Sides.Of(Stages.Other(turn.Follower)).Journal.SettleAsync(
             turn.Key, turn.Accepted.Version, turn.Accepted.ForeignSeq, cancellationToken);
+        await runtime.ReachAsync(HookPoint.ApplySettled, Stages.Other(turn.Follower));
     }
 
     private async Task<bool> RaiseAsync(SideName follower, ApplyTurn turn, CancellationToken cancellationToken)
@@ -156,9 +158,12 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
     /// <summary>Null: the fences do not allow it as they are.</summary>
     public async Task<ApplyResult?> RunAsync(CancellationToken cancellationToken)
     {
+        await runtime.ReachAsync(HookPoint.ApplyBeforeBegin, follower);
         await using var transaction = await runtime.Sides.Of(follower).Store.BeginAsync(new WriteIntent(key), cancellationToken);
+        await runtime.ReachAsync(HookPoint.ApplyBegun, follower);
         var was = transaction.State;
         var lead = await LeadStore.ReadAsync(key, cancellationToken);
+        await runtime.ReachAsync(HookPoint.ApplyLeadRead, follower);
         (FollowerFence, LeadFence) = (was.Fence, lead.Fence);
         if (was.Fence.Role != FenceRole.Follower || !lead.Fence.AnswersReads || !Stages.IsDual(lead.Fence.Stage)
             || was.Fence.Epoch > lead.Fence.Epoch || FollowerApplier.MustBeRaised(was.Fence, lead.Fence))
@@ -218,7 +223,9 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         await CarryRequestsAsync(transaction, was.Entity, version, cancellationToken);
         MayBeQuarantined = _leadSide == SideName.Legacy && !IsBorn(was.Entity, version)
             && !(was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
+        await runtime.ReachAsync(HookPoint.ApplyBeforeCommit, follower);
         await transaction.CommitAsync(CancellationToken.None);
+        await runtime.ReachAsync(HookPoint.ApplyCommitted, follower);
     }
 
     private async Task<Record?> ReadLeadAsync(SideState lead, CancellationToken cancellationToken)

@@ -1,3 +1,6 @@
+using Strangler.DualWrite;
+using Strangler.Hooks;
+
 namespace Strangler.IdMap;
 
 /// <summary>Consecutive public ids that legacy's own allotting will never give out again.</summary>
@@ -41,13 +44,18 @@ public interface IIdPool
 }
 
 /// <summary>Reserves in legacy, uses up on the new side; the two may be different engines.</summary>
-public sealed class PublicIds(IIdBlocks legacy, IIdPool pool) : IPublicIds
+public sealed class PublicIds(IIdBlocks legacy, IIdPool pool, Hook? hook = null) : IPublicIds
 {
     /// <inheritdoc/>
     /// <remarks>Order: burn, record in legacy, copy. Whatever dies in between, the next call copies what is missing.</remarks>
     public async Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken)
     {
         var reserved = count > 0 ? await legacy.ReserveAsync(kind, count, cancellationToken).ConfigureAwait(false) : 0;
+        if (hook is not null)
+        {
+            await hook(HookPoint.IdsRecorded, SideName.Legacy).ConfigureAwait(false);
+        }
+
         await pool.AddAsync(kind, await legacy.ListAsync(kind, cancellationToken).ConfigureAwait(false), cancellationToken)
             .ConfigureAwait(false);
         return reserved;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -97,6 +98,7 @@ public sealed class Relay(ContextRuntime runtime)
             return null;
         }
 
+        await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         var queue = new Queue<JournalClaim>(claims);
         var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(
             _ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
@@ -137,8 +139,8 @@ public sealed class Relay(ContextRuntime runtime)
                     return new RelayPass(0, 1, 0, 0);
                 default:
                     // A flip is in its last steps, or over. If it is aborted, this side's journal is drained again.
-                    await journal.FailAsync(
-                        claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
+                    await RecordFailureAsync(
+                        journal, claim, "the other side does not follow at present", runtime.Options.RelayPoll, cancellationToken);
                     return new RelayPass(0, 0, 1, 0);
             }
         }
@@ -154,7 +156,7 @@ public sealed class Relay(ContextRuntime runtime)
         var parks = Failures.IsPermanent(exception) || (attempts >= runtime.Options.MaxAttempts && !Failures.IsTransient(exception));
         var reason = Failures.Describe(exception);
         TimeSpan? delay = parks ? null : Waits.After(attempts, runtime.Random.NextDouble());
-        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        await RecordFailureAsync(journal, claim, reason, delay, cancellationToken);
         EngineMeter.Relayed(runtime.Context, parks ? "parked" : "failed");
         if (parks)
         {
@@ -166,6 +168,14 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         return parks ? new RelayPass(0, 0, 0, 1) : new RelayPass(0, 0, 1, 0);
+    }
+
+    private async Task RecordFailureAsync(
+        IJournal journal, JournalClaim claim, string reason, TimeSpan? delay, CancellationToken cancellationToken)
+    {
+        await runtime.ReachAsync(HookPoint.RelayBeforeFail, journal.Side);
+        await journal.FailAsync(claim, reason, delay, cancellationToken);
+        await runtime.ReachAsync(HookPoint.RelayFailed, journal.Side);
     }
 
     private async Task BeatAsync(CancellationToken cancellationToken)

@@ -44,6 +44,15 @@ internal sealed class LockTable(TimeProvider time)
         }
     }
 
+    /// <summary>Whether anybody holds a lock on the key.</summary>
+    public bool IsHeld(string kind, long id)
+    {
+        lock (_gate)
+        {
+            return _entries.Any(entry => entry.Granted.Task.IsCompletedSuccessfully && entry.Kind == kind && entry.From <= id && id <= entry.To);
+        }
+    }
+
     public void Release(object owner)
     {
         lock (_gate)

@@ -3,6 +3,7 @@ using NUnit.Framework;
 using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
 
@@ -27,7 +28,8 @@ internal sealed class TestProcess
         var (legacy, @new) = (new LegacyNotes(memory.Sides.Legacy.Store), new NewNotes(memory.Sides.New.Store));
         Runtime = new ContextRuntime(
             memory.Sides, [new EntityKind(TestLens.Kind, legacy, @new)], options, new FieldHasher(new byte[16], 1), memory.Time,
-            NullLoggerFactory.Instance, $"replica-{seed}") { Random = new Random(seed) };
+            NullLoggerFactory.Instance, $"replica-{seed}",
+            (point, side) => Hook?.Invoke(point, side) ?? default) { Random = new Random(seed) };
         Writer = new DualWriter(Runtime);
         Notes = new Notes(Writer, legacy, @new);
         Applier = new FollowerApplier(Runtime);
@@ -38,6 +40,9 @@ internal sealed class TestProcess
     public InMemorySides Memory { get; }
 
     public ContextRuntime Runtime { get; }
+
+    /// <summary>Called at each point that this process reaches.</summary>
+    public Hook? Hook { get; set; }
 
     public DualWriter Writer { get; }
 
