@@ -14,6 +14,7 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     // Forced: on a small table the server would scan, and a scan that locks waits for every row that anybody has written and not committed
     // yet.
     private static readonly Sql ByKey = new("FORCE INDEX (strangler_journal_key)");
+    private static readonly Sql ByAge = new("FORCE INDEX (strangler_journal_age)");
 
     public SideName Side => side.Name;
 
@@ -81,12 +82,18 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, background: true);
     }
 
+    /// <summary>Each count ends one beyond its limit, within an index; the oldest row is the first of another one.</summary>
     public Task<JournalDepth> DepthAsync(CancellationToken cancellationToken) =>
         side.QueryAsync(
             new Batch().Add($"""
-                SELECT (SELECT COUNT(*) FROM strangler_journal WHERE context = {side.Context} AND state = 'open'),
-                    (SELECT COUNT(*) FROM strangler_journal WHERE context = {side.Context} AND state = 'parked'),
-                    (SELECT MIN(created_at) FROM strangler_journal WHERE context = {side.Context} AND state = 'open'),
+                SELECT (SELECT COUNT(*) FROM (
+                    SELECT 1 FROM strangler_journal FORCE INDEX (strangler_journal_age)
+                    WHERE context = {side.Context} AND state = 'open' LIMIT {JournalDepth.CountLimit + 1}) o),
+                    (SELECT COUNT(*) FROM (
+                    SELECT 1 FROM strangler_journal FORCE INDEX (strangler_journal_age)
+                    WHERE context = {side.Context} AND state = 'parked' LIMIT {JournalDepth.CountLimit + 1}) p),
+                    (SELECT created_at FROM strangler_journal FORCE INDEX (strangler_journal_age)
+                    WHERE context = {side.Context} AND state = 'open' ORDER BY created_at LIMIT 1),
                     UTC_TIMESTAMP(6)
                 """),
             async (reader, token) =>
@@ -98,24 +105,43 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
             cancellationToken,
             background: true);
 
-    public async Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken)
+    public Task<JournalOverview> OverviewAsync(CancellationToken cancellationToken)
     {
-        // Grouped here: the rows of one key lie apart in the order of their age. The newest version of a key and its oldest creation count.
-        var rows = await side.ListAsync(
-            new Batch().Add($"""
-                SELECT kind, `key`, epoch, counter, attempts, last_error, created_at FROM strangler_journal
-                WHERE context = {side.Context} AND state = 'parked' ORDER BY created_at, id LIMIT {Math.Max(limit, 0) * 10L}
-                """),
-            reader => new ParkedKey(
-                new EntityKey(reader.GetString(0), reader.GetInt64(1)), new EntityVersion(reader.GetInt64(2), reader.GetInt64(3)),
-                reader.GetInt32(4), reader.GetString(5), FenceSql.Utc(reader, 6)),
-            cancellationToken,
-            background: true).ConfigureAwait(false);
-        return rows.GroupBy(row => row.Key).Take(limit).Select(key => key.MaxBy(row => row.Version)! with
+        var batch = new Batch();
+        foreach (var state in (ReadOnlySpan<string>)["open", "parked"])
         {
-            CreatedUtc = key.Min(row => row.CreatedUtc),
-            Attempts = key.Max(row => row.Attempts),
-        }).ToList();
+            batch.Add($"""
+                SELECT kind, COUNT(*), COALESCE(SUM(next_attempt_at <= UTC_TIMESTAMP(6)), 0), COALESCE(SUM(lease_until > UTC_TIMESTAMP(6)), 0),
+                MIN(created_at) FROM (
+                    SELECT kind, next_attempt_at, lease_until, created_at FROM strangler_journal FORCE INDEX (strangler_journal_age)
+                    WHERE context = {side.Context} AND state = {state} ORDER BY created_at LIMIT {JournalDepth.CountLimit + 1}) j
+                GROUP BY kind ORDER BY kind
+                """);
+        }
+
+        batch.Add($"""
+            SELECT owner, COUNT(*), MAX(lease_until) FROM (
+                SELECT owner, lease_until FROM strangler_journal FORCE INDEX (strangler_journal_age)
+                WHERE context = {side.Context} AND state = 'open' ORDER BY created_at LIMIT {JournalDepth.CountLimit + 1}) j
+            WHERE lease_until > UTC_TIMESTAMP(6) GROUP BY owner ORDER BY owner
+            """);
+        return side.QueryAsync(batch, ReadOverviewAsync, cancellationToken, background: true);
+    }
+
+    public Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken) =>
+        ParkedAsync(null, limit, cancellationToken);
+
+    public async Task<ParkedKey?> FindParkedAsync(EntityKey key, CancellationToken cancellationToken) =>
+        (await ParkedAsync(key, 1, cancellationToken).ConfigureAwait(false)).SingleOrDefault();
+
+    public async Task<IReadOnlySet<long>> OwedAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"SELECT DISTINCT `key` FROM strangler_journal {ByKey} WHERE context = {side.Context} AND kind = {kind} AND `key` IN");
+        Ids(batch, ids.DefaultIfEmpty(0));
+        var owed = await side.ListAsync(batch.End(), reader => reader.GetInt64(0), cancellationToken, background: true)
+            .ConfigureAwait(false);
+        return owed.ToHashSet();
     }
 
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken)
@@ -130,6 +156,72 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
 
         return side.ExecuteAsync(batch.End(), cancellationToken);
     }
+
+    public Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken) =>
+        side.ExecuteAsync(
+            new Batch().Add($"""
+                DELETE j FROM strangler_journal j {ByKey}
+                WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'parked'
+                """),
+            cancellationToken);
+
+    // Grouped here: the rows of one key lie apart in the order of their age. The newest version of a key and its oldest creation count.
+    private async Task<IReadOnlyList<ParkedKey>> ParkedAsync(EntityKey? key, int limit, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"SELECT kind, `key`, epoch, counter, attempts, last_error, created_at FROM strangler_journal ");
+        batch.Part($"{(key is null ? ByAge : ByKey)} WHERE context = {side.Context} AND state = 'parked'");
+        if (key is { } one)
+        {
+            batch.Part($" AND kind = {one.Kind} AND `key` = {one.Id}");
+        }
+
+        batch.Part($" ORDER BY created_at, id LIMIT {(key is null ? Math.Max(limit, 0) * 10L : 1000)}").End();
+        var rows = await side.ListAsync(
+            batch,
+            reader => new ParkedKey(
+                new EntityKey(reader.GetString(0), reader.GetInt64(1)), new EntityVersion(reader.GetInt64(2), reader.GetInt64(3)),
+                reader.GetInt32(4), reader.GetString(5), FenceSql.Utc(reader, 6)),
+            cancellationToken,
+            background: true).ConfigureAwait(false);
+        return rows.GroupBy(row => row.Key).Take(limit).Select(of => of.MaxBy(row => row.Version)! with
+        {
+            CreatedUtc = of.Min(row => row.CreatedUtc),
+            Attempts = of.Max(row => row.Attempts),
+        }).ToList();
+    }
+
+    private static async Task<JournalOverview> ReadOverviewAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        SortedDictionary<string, KindDepth> kinds = new(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var (open, due, claimed) = (reader.GetInt64(1), Number(reader, 2), Number(reader, 3));
+            kinds.Add(reader.GetString(0), new KindDepth(
+                reader.GetString(0), open, due, claimed, open - due - claimed, 0, FenceSql.Utc(reader, 4)));
+        }
+
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var kind = reader.GetString(0);
+            kinds[kind] = (kinds.GetValueOrDefault(kind) ?? new KindDepth(kind, 0, 0, 0, 0, 0, null)) with { Parked = reader.GetInt64(1) };
+        }
+
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        List<RelayClaims> claims = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            claims.Add(new RelayClaims(reader.GetString(0), reader.GetInt64(1), FenceSql.Utc(reader, 2)));
+        }
+
+        var isPartial = kinds.Values.Sum(kind => kind.Open) > JournalDepth.CountLimit
+            || kinds.Values.Sum(kind => kind.Parked) > JournalDepth.CountLimit;
+        return new JournalOverview([.. kinds.Values], claims, isPartial);
+    }
+
+    // SUM is a DECIMAL.
+    private static long Number(DbDataReader reader, int ordinal) => Convert.ToInt64(reader.GetValue(ordinal), CultureInfo.InvariantCulture);
 
     private Task<List<EntityKey>> CandidatesAsync(DbConnection connection, int max, CancellationToken cancellationToken)
     {

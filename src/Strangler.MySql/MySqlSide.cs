@@ -225,8 +225,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
                 ("a row that this one refers to, or that refers to it, is not as it must be yet (foreign key).", true),
             _ => (WithoutValues(exception.Message), false),
         };
-        return new SideUnavailableException(Name, reason, transient, Cause(exception, kind));
+        return new SideUnavailableException(Name, reason, transient, Cause(exception, kind)) { IsOutage = IsOutage(kind) };
     }
+
+    private static bool IsOutage(MySqlErrorKind kind) => kind is MySqlErrorKind.Unreachable or MySqlErrorKind.ConnectionLost
+        or MySqlErrorKind.Timeout or MySqlErrorKind.ReadOnly or MySqlErrorKind.DiskFull;
 
     /// <summary>The cause to hand on: the server quotes values in some messages (<c>Duplicate entry 'jane@…'</c>), which may be personal
     /// and would end in a log.</summary>

@@ -100,6 +100,39 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             background: true));
     }
 
+    /// <summary>Ids first, from a plain read: a DELETE takes no index hint, and would lock what it walks over.</summary>
+    public Task<int> PruneRequestsAsync(TimeSpan age, int limit, CancellationToken cancellationToken) =>
+        side.UseAsync(
+            background: true,
+            async (connection, token) =>
+            {
+                var ids = await side.QueryAsync(
+                    connection,
+                    new Batch().Add($"""
+                        SELECT id FROM strangler_request FORCE INDEX (strangler_request_age) WHERE context = {side.Context}
+                        AND created_at < UTC_TIMESTAMP(6) - INTERVAL {(long)age.TotalMicroseconds} MICROSECOND ORDER BY created_at LIMIT {limit}
+                        """),
+                    ReadIdsAsync,
+                    true,
+                    token).ConfigureAwait(false);
+                if (ids.Count > 0)
+                {
+                    var delete = side.BeginWrite(new Batch(), background: true);
+                    delete.Part($"DELETE FROM strangler_request WHERE id IN");
+                    Lists.In(delete, ids);
+                    await side.ExecuteAsync(connection, MySqlSide.EndWrite(delete.End()), true, token).ConfigureAwait(false);
+                }
+
+                return ids.Count;
+            },
+            cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        VersionSql.ReadAsync(side, kind, after, limit, cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        VersionSql.ReadAsync(side, kind, ids, cancellationToken);
+
     /// <summary>One snapshot, one round trip; every table by one ordered select, put together in memory.</summary>
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken)
     {
@@ -414,6 +447,17 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         }
 
         return (new KeyBounds(Least(values[0], values[1]) ?? 1, Most(values[2], values[3]) ?? 0, 0), values[4] ?? 0);
+    }
+
+    private static async Task<List<long>> ReadIdsAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        List<long> ids = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            ids.Add(reader.GetInt64(0));
+        }
+
+        return ids;
     }
 
     private static async Task<long?> ScalarAsync(DbDataReader reader, CancellationToken cancellationToken) =>

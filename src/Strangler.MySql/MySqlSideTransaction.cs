@@ -466,5 +466,5 @@ internal sealed class MySqlSideTransaction : ISideTransaction
     private SideUnavailableException Late(Exception cause) =>
         new(_side.Name,
             FormattableString.Invariant($"the transaction did not end within {_side.Options.TransactionDeadline.TotalSeconds:0.#} s."),
-            true, cause);
+            true, cause) { IsOutage = true };
 }

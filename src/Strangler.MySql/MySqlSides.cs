@@ -3,6 +3,7 @@ using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.IdMap;
+using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
 
@@ -19,7 +20,8 @@ public sealed record MySqlNewSide(
     IBackfillTarget BackfillTarget,
     IQuarantine Quarantine,
     IReconciliationHistory Reconciliations,
-    IShadowLog ShadowLog);
+    IShadowLog ShadowLog,
+    IObligationLog Obligations);
 
 /// <summary>Makes the seams of a context whose sides are MySQL or MariaDB databases. Connects to nothing yet.</summary>
 public static class MySqlSides
@@ -88,7 +90,8 @@ public static class MySqlSides
             new MySqlBackfillTarget(side, sql),
             new MySqlQuarantine(side),
             new MySqlReconciliationHistory(side),
-            new MySqlShadowLog(side));
+            new MySqlShadowLog(side),
+            new MySqlObligationLog(side));
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
@@ -105,6 +108,7 @@ public static class MySqlSides
         Quarantine = @new.Quarantine,
         Reconciliations = @new.Reconciliations,
         ShadowLog = @new.ShadowLog,
+        Obligations = @new.Obligations,
         Replicas = legacy.Replicas,
     };
 

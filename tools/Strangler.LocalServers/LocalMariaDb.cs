@@ -109,6 +109,25 @@ public sealed class LocalMariaDb : IAsyncDisposable
         await RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Keeps a copy of all data as it is now, to come back to with <see cref="RestoreAsync"/>. The server is stopped gracefully
+    /// meanwhile and runs again afterwards.</summary>
+    /// <exception cref="LocalServerException">The data could not be copied, or the server did not come up.</exception>
+    public async Task SaveAsync(CancellationToken cancellationToken)
+    {
+        await StopAsync(cancellationToken).ConfigureAwait(false);
+        await CopyAsync("data", "saved", cancellationToken).ConfigureAwait(false);
+        await RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>kill -9, and up again with the data of the last <see cref="SaveAsync"/>: what was written since is gone.</summary>
+    /// <exception cref="LocalServerException">Nothing was saved, or the server did not come up.</exception>
+    public async Task RestoreAsync(CancellationToken cancellationToken)
+    {
+        await KillAsync(cancellationToken).ConfigureAwait(false);
+        await CopyAsync("saved", "data", cancellationToken).ConfigureAwait(false);
+        await RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>SIGSTOP: connections stay open, are even accepted by the system, and nobody answers.</summary>
     public async Task FreezeAsync(CancellationToken cancellationToken)
     {
@@ -285,6 +304,19 @@ public sealed class LocalMariaDb : IAsyncDisposable
         {
             return false;
         }
+    }
+
+    // With cp: it keeps the owner, which is not us.
+    private async Task CopyAsync(string from, string to, CancellationToken cancellationToken)
+    {
+        var (source, target) = (Path.Combine(Folder, from), Path.Combine(Folder, to));
+        if (!Directory.Exists(source))
+            throw new LocalServerException($"There is no {source} to copy.");
+        if (Directory.Exists(target))
+            Directory.Delete(target, recursive: true);
+        var run = await Command.RunAsync("cp", ["-a", source, target], _options.Deadline, _options.Time, cancellationToken).ConfigureAwait(false);
+        if (run.ExitCode != 0)
+            throw new LocalServerException($"cp -a {source} {target} ended with {run.ExitCode}:\n{run.Output}");
     }
 
     private async Task ReapAsync(CancellationToken cancellationToken)

@@ -12,6 +12,10 @@ internal static class BackfillCommand
     {
         var context = StandardOptions.Context();
         var rate = new Option<double?>("--max-rate") { Description = "Most entities a second [default: no limit]" };
+        var removals = new Option<long?>("--allow-removals")
+        {
+            Description = "Most entities to remove from the new side because legacy does not have them [default: 1 % of them, and 100 at least]",
+        };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be copied and where a run before got to; write nothing" };
         var command = new Verb(
             "backfill",
@@ -19,18 +23,26 @@ internal static class BackfillCommand
             Bring over what legacy held before both sides were written
 
             Needs DualWrite; a live write always wins. Can be interrupted and started again at any time: it goes on where it was. Rows that cannot be
-            read go to quarantine.
+            read go to quarantine. At the end it removes from the new side what legacy does not have, but refuses when that is implausibly much: legacy's table
+            may be half restored.
 
             Examples:
               strangler backfill donations
               strangler backfill donations --max-rate 2000      gently
-            """) { context, rate, dryRun };
+              strangler backfill donations --allow-removals 4000
+            """) { context, rate, removals, dryRun };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var maxRate = run.Parsed.GetValue(rate);
             if (maxRate is not (null or (>= 0.001 and <= 1e9)))
             {
                 throw new ArgumentException($"--max-rate is {maxRate}; it must lie between 0.001 and 1,000,000,000.");
+            }
+
+            var allowed = run.Parsed.GetValue(removals);
+            if (allowed < 0)
+            {
+                throw new ArgumentException($"--allow-removals is {allowed}; it must be 0 or more.");
             }
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
@@ -42,7 +54,7 @@ internal static class BackfillCommand
                     continue;
                 }
 
-                var job = new BackfillJob(host.Runtime, new BackfillOptions { MaxRowsPerSecond = maxRate });
+                var job = new BackfillJob(host.Runtime, new BackfillOptions { MaxRowsPerSecond = maxRate, AllowedRemovals = allowed });
                 BackfillResult result;
                 using (var progress = new ProgressLine(run.Output, run.Time))
                 {

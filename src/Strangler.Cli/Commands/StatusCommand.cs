@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Strangler.Journal;
 using Strangler.Service;
 
 namespace Strangler.Cli.Commands;
@@ -29,8 +30,8 @@ internal static class StatusCommand
                 ["context", "stage", "leads", "epoch", "journal", "lag", "parked", "backfill", "quarantine", "last full reconciliation", "ids left"],
                 rows.Select(row => (IReadOnlyList<string>)
                 [
-                    row.Context, $"{row.Stage}{(row.Switching ? " (switching)" : "")}", row.Lead.ToString().ToLowerInvariant(), $"{row.Epoch}", $"{row.JournalOpen:N0}",
-                    string.Create(CultureInfo.InvariantCulture, $"{row.LagSeconds:0.0} s"), $"{row.Parked:N0}", row.Backfill,
+                    row.Context, $"{row.Stage}{(row.Switching ? " (switching)" : "")}", row.Lead.ToString().ToLowerInvariant(), $"{row.Epoch}", JournalDepth.Show(row.JournalOpen),
+                    string.Create(CultureInfo.InvariantCulture, $"{row.LagSeconds:0.0} s"), JournalDepth.Show(row.Parked), row.Backfill,
                     $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}",
                 ]));
             return ExitCodes.Ok;

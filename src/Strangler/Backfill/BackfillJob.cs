@@ -118,7 +118,7 @@ internal sealed class BackfillRun
                 : at with { Phase = BackfillPhase.Removing, NextId = long.MinValue };
         }
 
-        at = await RemoveAsync(at, cancellationToken);
+        at = await RemoveAsync(at, beginning, cancellationToken);
         await CarryRequestsAsync(at, cancellationToken);
         await CompleteAsync(at, cancellationToken);
         var (quarantined, _) = await _runtime.Sides.Quarantine.CountAsync(_kind.Name, cancellationToken);
@@ -304,55 +304,75 @@ internal sealed class BackfillRun
         await _runtime.ReachAsync(HookPoint.BackfillCommitted, SideName.New);
     }
 
-    /// <summary>Walks the new side and takes away, as tombstones, what legacy does not have.</summary>
-    private async Task<BackfillCheckpoint> RemoveAsync(BackfillCheckpoint at, CancellationToken cancellationToken)
+    /// <summary>
+    /// Walks the new side and takes away, as tombstones, what legacy does not have. First it only looks, to the end: a legacy table that is empty by mistake must
+    /// not empty the new side, and the share that would go is not known before.
+    /// </summary>
+    private async Task<BackfillCheckpoint> RemoveAsync(BackfillCheckpoint at, long beginning, CancellationToken cancellationToken)
     {
         var bounds = await New.BoundsAsync(_kind.Name, cancellationToken);
-        if (at.NextId == long.MinValue)
-        {
-            at = at with { NextId = Math.Min(1, bounds.From) };
-        }
-
+        var from = Math.Min(1, bounds.From);
+        at = at with { NextId = from };
         _meter.BeginPass(at, bounds);
-        while (true)
+        var removals = new Removals(_runtime.Context, _kind.Name, _options);
+        while (await ReadBothAsync(from, cancellationToken) is var (to, _, present, candidates))
         {
-            await ThrottleAsync(cancellationToken);
-            var started = _runtime.Time.GetTimestamp();
-            var read = await ReadBothAsync(at.NextId, cancellationToken);
-            if (read is not var (to, rows, candidates))
-            {
-                return at;
-            }
-
-            at = candidates.Count == 0 && to < long.MaxValue
-                ? at with { NextId = to + 1 }
-                : await RemoveChunkAsync(at, to, candidates, cancellationToken);
-            _sizer.Took(rows, _runtime.Time.GetElapsedTime(started));
-            _meter.CountRead(rows);
-            _meter.Add(rows, 0, 0);
+            removals.Add(from, to, present, candidates);
             if (to == long.MaxValue)
             {
-                return at;
+                break;
             }
+
+            from = to + 1;
         }
+
+        if (removals.TooMany() is { } refused)
+        {
+            // From the beginning, once legacy is as it should be: what is restored has not been copied.
+            await CommitAsync(at, beginning, beginning, _ => Task.FromResult((
+                at with { Pass = 1, NextId = beginning, WrittenInPass = 0, Phase = BackfillPhase.Copying }, 0, 0)), cancellationToken);
+            throw refused;
+        }
+
+        foreach (var chunk in removals.Chunks)
+        {
+            await ThrottleAsync(cancellationToken);
+            at = await RemoveChunkAsync(at with { NextId = chunk.From }, chunk.To, chunk.Ids, cancellationToken);
+        }
+
+        return at;
     }
 
     // The new side is read first. What a live write creates after that is on neither list; what legacy loses after that travels by the
     // journal.
-    private Task<(long To, int Rows, List<long> Candidates)?> ReadBothAsync(long from, CancellationToken cancellationToken) =>
-        _retry.RunAsync(async () =>
+    private async Task<(long To, int Rows, int Present, List<long> Candidates)?> ReadBothAsync(long from, CancellationToken cancellationToken)
+    {
+        await ThrottleAsync(cancellationToken);
+        var started = _runtime.Time.GetTimestamp();
+        var read = await _retry.RunAsync(() => TryReadBothAsync(from, cancellationToken), _meter.Say, cancellationToken);
+        if (read is var (_, rows, _, _))
         {
-            if (await New.ChunkEndAsync(_kind.Name, from, ChunkRows, cancellationToken) is not { } to)
-            {
-                return ((long, int, List<long>)?)null;
-            }
+            _sizer.Took(rows, _runtime.Time.GetElapsedTime(started));
+            _meter.CountRead(rows);
+            _meter.Add(rows, 0, 0);
+        }
 
-            var @new = await New.ReadRangeAsync(_kind.Name, from, to, cancellationToken);
-            var legacy = await Legacy.ReadRangeAsync(_kind.Name, from, to, cancellationToken);
-            var alive = legacy.Items.Where(item => item.Row is not null).Select(item => item.Id).ToHashSet();
-            return (to, @new.Items.Count,
-                @new.Items.Where(item => item.Row is not null && !alive.Contains(item.Id)).Select(item => item.Id).ToList());
-        }, _meter.Say, cancellationToken);
+        return read;
+    }
+
+    private async Task<(long To, int Rows, int Present, List<long> Candidates)?> TryReadBothAsync(long from, CancellationToken cancellationToken)
+    {
+        if (await New.ChunkEndAsync(_kind.Name, from, ChunkRows, cancellationToken) is not { } to)
+        {
+            return null;
+        }
+
+        var @new = await New.ReadRangeAsync(_kind.Name, from, to, cancellationToken);
+        var legacy = await Legacy.ReadRangeAsync(_kind.Name, from, to, cancellationToken);
+        var alive = legacy.Items.Where(item => item.Row is not null).Select(item => item.Id).ToHashSet();
+        var there = @new.Items.Where(item => item.Row is not null).Select(item => item.Id).ToList();
+        return (to, @new.Items.Count, there.Count, there.FindAll(id => !alive.Contains(id)));
+    }
 
     private async Task<BackfillCheckpoint> RemoveChunkAsync(
         BackfillCheckpoint at, long to, List<long> candidates, CancellationToken cancellationToken)

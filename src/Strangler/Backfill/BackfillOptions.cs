@@ -29,6 +29,12 @@ public sealed class BackfillOptions
     /// mended. Default false.</summary>
     public bool Again { get; set; }
 
+    /// <summary>
+    /// How many entities the last pass may remove from the new side because legacy does not have them; null: 1 %, and 100 at least. More than that, it removes
+    /// nothing and throws <see cref="RemovalsRefusedException"/>. 0 or more.
+    /// </summary>
+    public long? AllowedRemovals { get; set; }
+
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
     {
@@ -37,6 +43,7 @@ public sealed class BackfillOptions
         Check(errors, nameof(FirstChunk), FirstChunk, 1, 100_000);
         Check(errors, nameof(MaxChunk), MaxChunk, 1, 100_000);
         Check(errors, nameof(MaxRowsPerSecond), MaxRowsPerSecond ?? 1, 0.001, 1e9);
+        Check(errors, nameof(AllowedRemovals), AllowedRemovals ?? 0, 0, long.MaxValue);
         Check(errors, nameof(Attempts), Attempts, 1, 100);
         Check(errors, nameof(RetryPause), RetryPause, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1));
         if (errors.Count > 0)

@@ -96,14 +96,14 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             if (depth.Open == 0)
             {
                 throw new CutoverException(
-                    $"{depth.Parked} journal rows of {runtime.Context} were parked while it was drained; the flip was aborted.");
+                    $"{JournalDepth.Show(depth.Parked)} journal rows of {runtime.Context} were parked while it was drained; the flip was aborted.");
             }
 
             if (await Sides.Of(from).Fence.UtcNowAsync(cancellationToken) > switching.Deadline)
             {
                 throw new CutoverException(
                     $"The journal of {runtime.Context} was not drained within {runtime.Options.FlipDeadline.TotalSeconds:0.#} s "
-                    + $"({depth.Open} open); the flip was aborted.");
+                    + $"({JournalDepth.Show(depth.Open)} open); the flip was aborted.");
             }
 
             await Task.Delay(Waits.After(rounds, runtime.Random.NextDouble()), runtime.Time, cancellationToken);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Strangler.Backfill;
 using Strangler.DualWrite;
+using Strangler.Journal;
 using Strangler.Reconciliation;
 using Strangler.Telemetry;
 
@@ -31,6 +32,7 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         if (Stages.IsDual(move.From))
         {
             gates.AddRange(await JournalAsync(lead, cancellationToken));
+            gates.Add(await ObligationsAsync(lead, cancellationToken));
         }
 
         if (move.IsForward && Stages.IsDual(move.From))
@@ -92,12 +94,29 @@ internal sealed class GateKeeper(ContextRuntime runtime, Func<CancellationToken,
         return
         [
             Check(
-                "parked keys", depth.Parked == 0, Text(depth.Parked), "0",
+                "parked keys", depth.Parked == 0, JournalDepth.Show(depth.Parked), "0",
                 $"strangler relay status {_context}; once its cause is cured: strangler relay retry {_context} --all"),
             Check(
-                "journal lag", depth.Lag <= runtime.Options.LagLimit, $"{depth.Lag.TotalSeconds:0.#} s ({depth.Open} open)",
+                "journal lag", depth.Lag <= runtime.Options.LagLimit, $"{depth.Lag.TotalSeconds:0.#} s ({JournalDepth.Show(depth.Open)} open)",
                 $"at most {runtime.Options.LagLimit.TotalSeconds:0.#} s", $"strangler relay drain {_context}"),
         ];
+    }
+
+    // Only what the background search has found, and only if it still stands: a full search is the reconciliation's gate.
+    private async Task<Gate> ObligationsAsync(SideName lead, CancellationToken cancellationToken)
+    {
+        const int Most = 1000;
+        var look = new ObligationLook(runtime);
+        var lost = 0;
+        foreach (var kind in runtime.Kinds.Keys)
+        {
+            var listed = await Sides.Obligations.ListAsync(kind, Most, cancellationToken);
+            lost += (await look.ConfirmAsync(kind, lead, [.. listed], cancellationToken) ?? [.. listed]).Count;
+        }
+
+        return Check(
+            "lost obligations", lost == 0, Text(lost), "0",
+            $"strangler relay status {_context}; it names the keys, and the repair that brings them along");
     }
 
     private async Task<Gate> CaptureAsync(CancellationToken cancellationToken)

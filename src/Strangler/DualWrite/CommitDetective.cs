@@ -67,15 +67,16 @@ internal sealed class CommitDetective(ContextRuntime runtime)
         };
     }
 
+    // Nothing is counted in LegacyOnly: the content that ours would have left may be another's who made the same of the same state.
     private static bool? JudgeByContent(IRecordLens lens, WriteAttempt attempt, SideState state)
     {
-        var present = RecordEncoding.ContentHash(state.Row is null ? null : lens.Get(state.Row));
-        if (present.AsSpan().SequenceEqual(RecordEncoding.ContentHash(attempt.Record)))
+        var isUnchanged = state.Row is null ? attempt.Before is null : attempt.Before is not null && state.Row.SameAs(attempt.Before);
+        if (!isUnchanged)
         {
-            return true;
+            return attempt.Record is null && state.Row is null ? true : null;
         }
 
-        var unchanged = state.Row is null ? attempt.Before is null : attempt.Before is not null && state.Row.SameAs(attempt.Before);
-        return unchanged ? false : null;
+        var before = attempt.Before is null ? null : lens.Get(attempt.Before);
+        return RecordEncoding.ContentHash(before).AsSpan().SequenceEqual(RecordEncoding.ContentHash(attempt.Record));
     }
 }

@@ -3,7 +3,10 @@ namespace Strangler.DualWrite;
 /// <summary>The settings of one context. Validated as a whole before the first connection, then never changed.</summary>
 public sealed class ContextOptions
 {
-    /// <summary>How long a writer waits while the context is being switched. 0 to 5 minutes; default 5 s.</summary>
+    /// <summary>
+    /// How long a writer waits while the context is being switched, and for how long failed tries of a write are repeated. 0 to 5 minutes;
+    /// default 5 s.
+    /// </summary>
     public TimeSpan PauseBudget { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a caller waits for the follower after its own write has happened. 10 ms to 1 minute; default 2 s.</summary>
@@ -50,6 +53,15 @@ public sealed class ContextOptions
     /// <summary>A process without a heartbeat for this long no longer counts as live. 1 s to 1 hour; default 30 s.</summary>
     public TimeSpan ReplicaLiveness { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long request keys are kept: a retry that comes later is a new request. 1 to 365 days; default 7 days.</summary>
+    public TimeSpan RequestRetention { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long the search for lost obligations rests after a chunk of 1,000 keys. 10 ms to 1 minute; default 500 ms.</summary>
+    public TimeSpan ObligationPause { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long it rests after it has seen all keys. 1 s to 24 h; default 5 minutes.</summary>
+    public TimeSpan ObligationInterval { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
     {
@@ -68,6 +80,9 @@ public sealed class ContextOptions
         Check(errors, nameof(ShadowReadMinimum), ShadowReadMinimum, 0, long.MaxValue);
         Check(errors, nameof(IdBlock), IdBlock, 1, long.MaxValue);
         Check(errors, nameof(ReplicaLiveness), ReplicaLiveness, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        Check(errors, nameof(RequestRetention), RequestRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(365));
+        Check(errors, nameof(ObligationPause), ObligationPause, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
+        Check(errors, nameof(ObligationInterval), ObligationInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
         if (errors.Count > 0)
         {
             throw new ArgumentException(string.Join(Environment.NewLine, errors));

@@ -66,7 +66,7 @@ public sealed class ContextRuntime
 
     internal InlineApply InlineApply { get; }
 
-    /// <summary>Decides samples and jitter only.</summary>
+    /// <summary>Decides samples and jitter, and tells one write from another; nothing secret.</summary>
     internal Random Random { get; init; } = Random.Shared;
 
     internal string Build { get; } =

@@ -28,6 +28,8 @@ public sealed class ContextSides
 
     public required IShadowLog ShadowLog { get; init; }
 
+    public required IObligationLog Obligations { get; init; }
+
     public required IReplicas Replicas { get; init; }
 
     public SideSeams Of(SideName side) => side == SideName.Legacy ? Legacy : New;

@@ -60,7 +60,7 @@ public sealed class DualWriter
     /// <summary>
     /// Carries out a write on the side that leads, then brings the other side along. Throws <see cref="ConflictException"/> for a stale load,
     /// <see cref="SwitchingException"/> and <see cref="IdsExhaustedException"/> (both retryable), <see cref="CannotHoldException"/> (either
-    /// side's), <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
+    /// side's), <see cref="RequestKeyException"/>, <see cref="QuarantinedException"/> or <see cref="UnreadableException"/> for an entity that cannot be read, and
     /// <see cref="CommitOutcomeUnknownException"/> only when even afterwards nobody can tell whether it happened: after all others nothing
     /// was written.
     /// </summary>
@@ -148,13 +148,14 @@ public sealed class DualWriter
 
                 if (attempt.Request is { } known)
                 {
+                    RefuseOtherEntity(command.Key, known);
                     return await ReplayAsync(hint.Lead, attempt.Fence, command.Key with { Id = known.Id }, known, cancellationToken);
                 }
 
                 hint = await OtherLeadAsync(hint, fence => fence.Role == FenceRole.Lead, patience, cancellationToken);
             }
             catch (SideUnavailableException exception) when (
-                exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries)
+                exception.IsTransient && exception.Side == hint.Lead && ++failures <= MaxRetries && !patience.IsSpent)
             {
                 _log.WriteRetried(_runtime.Context, command.Key.Kind, failures, exception);
                 await Task.Delay(Retries.After(failures, _runtime.Random.NextDouble()), _runtime.Time, cancellationToken);
@@ -265,7 +266,7 @@ public sealed class DualWriter
         var version = counted ? present.Next() : present;
         var written = key with { Id = id };
         var entity = new EntityState(
-            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : _runtime.Hasher.Hash(record));
+            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : Signed(_runtime.Hasher.Hash(record)));
         var attempt = new WriteAttempt(fence)
         {
             Key = written,
@@ -300,6 +301,15 @@ public sealed class DualWriter
         return attempt;
     }
 
+    // Two writers can make the same version of an entity with the same content; the one whose COMMIT was lost must not take the other's for its own.
+    private byte[] Signed(byte[] hashes)
+    {
+        var signed = new byte[hashes.Length + sizeof(long)];
+        hashes.CopyTo(signed, 0);
+        BitConverter.TryWriteBytes(signed.AsSpan(hashes.Length), _runtime.Random.NextInt64());
+        return signed;
+    }
+
     // Rolled back with the transaction: a write refused is on neither side.
     private void RefuseWhatFollowerCannotHold(SideName side, EntityKey key, SideState state, Record? record)
     {
@@ -331,6 +341,15 @@ public sealed class DualWriter
         var token = present with { Version = fence.Stage == Stage.LegacyOnly ? present.Version : known.Version };
         _log.RequestReplayed(_runtime.Context, key.Kind, side);
         return new WriteResult(known.Id, known.Version, token, Replayed: true);
+    }
+
+    // A create has no id yet, whatever it is called with: there the first result is the answer.
+    private static void RefuseOtherEntity(EntityKey key, RequestResult known)
+    {
+        if (key.Id != 0 && key.Id != known.Id)
+        {
+            throw new RequestKeyException(key, known.Id);
+        }
     }
 
     private async Task<StageHint> LeadAsync(Patience patience, CancellationToken cancellationToken)

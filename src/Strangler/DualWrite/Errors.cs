@@ -18,6 +18,16 @@ public sealed class SwitchingException(string context, TimeSpan waited)
     public string Context { get; } = context;
 }
 
+/// <summary>
+/// The request key was used before, for another entity: answering with that entity's result would lose this write in silence. Every request needs a key of its
+/// own; not retryable.
+/// </summary>
+public sealed class RequestKeyException(EntityKey key, long known)
+    : Exception($"The request key of this write of {key} was used before, for {key.Kind} {known}. Nothing was written; a request needs a key of its own.")
+{
+    public EntityKey Key { get; } = key;
+}
+
 /// <summary>The side's side tables or fence row are missing.</summary>
 public sealed class NotMigratedException(string context, SideName side, Exception? cause = null)
     : Exception($"Context {context} is not migrated on its {side.ToString().ToLowerInvariant()} side; run: strangler migrate --context {context}", cause)
@@ -54,6 +64,9 @@ public sealed class SideUnavailableException(SideName side, string reason, bool 
     public SideName Side { get; } = side;
 
     public bool IsTransient { get; } = isTransient;
+
+    /// <summary>Whether it hits every entity alike: no answer, no connection, no space, read-only. False for what a single row meets.</summary>
+    public bool IsOutage { get; init; }
 }
 
 /// <summary>New ids are used up; creates only. Retryable once a block has been reserved.</summary>

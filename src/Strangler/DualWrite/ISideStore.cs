@@ -53,6 +53,12 @@ public sealed record StoredRequest(string RequestKey, EntityVersion Version);
 /// <summary>A stored request with the entity it wrote, and its place among the entity's requests.</summary>
 public sealed record EntityRequest(long Id, StoredRequest Request, long Sequence);
 
+/// <summary>What an entity row says of versions.</summary>
+public sealed record KeyVersion(long Id, EntityVersion Version, long ForeignSeq);
+
+/// <summary>Entity rows of one side, in ascending order of public id, and the fence in the same snapshot.</summary>
+public sealed record VersionPage(FenceRow Fence, IReadOnlyList<KeyVersion> Keys);
+
 /// <summary>
 /// One side of one context: its aggregates with their entity rows, addressed by public id. Two engines behind it (and a test double).
 /// Whatever fails, a transaction that was not committed has changed nothing.
@@ -77,6 +83,18 @@ public interface ISideStore
     /// <paramref name="after"/>; from the beginning when it is null. Empty: there are no more.
     /// </summary>
     Task<IReadOnlyList<EntityRequest>> RequestsAsync(string kind, EntityRequest? after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Forgets request keys that this side has stored for longer than <paramref name="age"/> by its own clock, the oldest first, at most
+    /// <paramref name="limit"/>. Returns how many; fewer than the limit: no more are that old.
+    /// </summary>
+    Task<int> PruneRequestsAsync(TimeSpan age, int limit, CancellationToken cancellationToken);
+
+    /// <summary>The next entity rows beyond an id, at most <paramref name="limit"/>; no rows of aggregates are read.</summary>
+    Task<VersionPage> VersionsAsync(string kind, long after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>The entity rows of the ids given; those that have none are left out.</summary>
+    Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
 
     /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);

@@ -11,11 +11,16 @@ namespace Strangler.DualWrite;
 /// </summary>
 internal sealed class InlineApply
 {
+    // Not a share of the last half minute's applies: a busy follower that hangs would have to cost as many callers their time-out as it
+    // had served before.
+    private const int FailuresInARow = 4;
+
     private readonly ContextRuntime _runtime;
     private readonly FollowerApplier _applier;
     private readonly ResiliencePipeline _breaker;
     private readonly CircuitBreakerStateProvider _state = new();
     private readonly ILogger _log;
+    private int _failures;
 
     public InlineApply(ContextRuntime runtime)
     {
@@ -25,13 +30,14 @@ internal sealed class InlineApply
         _breaker = new ResiliencePipelineBuilder { TimeProvider = runtime.Time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
-                FailureRatio = 0.5,
-                MinimumThroughput = 4,
+                // Any failure that is handled opens it: a sick follower's, and only the last of several in a row. A record that it cannot
+                // hold says nothing about its health.
+                FailureRatio = 0,
+                MinimumThroughput = 2,
                 SamplingDuration = TimeSpan.FromSeconds(30),
                 BreakDuration = TimeSpan.FromSeconds(5),
-
-                // Only a sick follower; a record that it cannot hold says nothing about its health.
-                ShouldHandle = new PredicateBuilder().Handle<SideUnavailableException>(),
+                ShouldHandle = arguments => ValueTask.FromResult(
+                    arguments.Outcome.Exception is SideUnavailableException && Volatile.Read(ref _failures) >= FailuresInARow),
                 StateProvider = _state,
             })
             .Build();
@@ -49,7 +55,7 @@ internal sealed class InlineApply
         {
             var result = await _breaker.ExecuteAsync(
                 static async (resilience, call) =>
-                    await call.Self.ApplyInTimeAsync(call.Key, call.Follower, call.Carried, resilience.CancellationToken),
+                    await call.Self.CountAsync(call.Key, call.Follower, call.Carried, resilience.CancellationToken),
                 context,
                 (Self: this, Key: key, Follower: follower, Carried: carried));
             outcome = result switch
@@ -80,7 +86,40 @@ internal sealed class InlineApply
         }
     }
 
+    private async Task<ApplyResult> CountAsync(
+        EntityKey key, SideName follower, CarriedWrite carried, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await ApplyInTimeAsync(key, follower, carried, cancellationToken);
+            Volatile.Write(ref _failures, 0);
+            return result;
+        }
+        catch (SideUnavailableException)
+        {
+            Interlocked.Increment(ref _failures);
+            throw;
+        }
+    }
+
+    // The caller does not wait for the end of an apply that is given up: the driver may need seconds for it, and a COMMIT that has been
+    // sent is not taken back at all. It ends by the store's own deadlines, as harmless as any other apply that comes late.
     private async Task<ApplyResult> ApplyInTimeAsync(
+        EntityKey key, SideName follower, CarriedWrite carried, CancellationToken cancellationToken)
+    {
+        var apply = ApplyAsync(key, follower, carried, cancellationToken);
+        try
+        {
+            return await apply.WaitAsync(_runtime.Options.InlineApplyTimeout, _runtime.Time, cancellationToken);
+        }
+        catch (Exception exception) when (!apply.IsCompleted && exception is TimeoutException or OperationCanceledException)
+        {
+            _ = EndLateAsync(apply, key);
+            throw exception is OperationCanceledException ? exception : TooLate(follower, exception);
+        }
+    }
+
+    private async Task<ApplyResult> ApplyAsync(
         EntityKey key, SideName follower, CarriedWrite carried, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(_runtime.Options.InlineApplyTimeout, _runtime.Time);
@@ -89,12 +128,26 @@ internal sealed class InlineApply
         {
             return await _applier.ApplyAsync(key, follower, carried, either.Token);
         }
-        catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            var waited = _runtime.Options.InlineApplyTimeout.TotalSeconds;
-            throw new SideUnavailableException(follower, $"no answer within {waited:0.###} s", isTransient: true, exception);
+            throw TooLate(follower, exception);
         }
     }
+
+    private async Task EndLateAsync(Task apply, EntityKey key)
+    {
+        try
+        {
+            await apply;
+        }
+        catch (Exception exception)
+        {
+            _log.InlineApplyFailed(_runtime.Context, key.Kind, key.Id, Failures.Describe(exception), exception);
+        }
+    }
+
+    private SideUnavailableException TooLate(SideName follower, Exception cause) => new(
+        follower, $"no answer within {_runtime.Options.InlineApplyTimeout.TotalSeconds:0.###} s", isTransient: true, cause);
 
     // Not by the breaker's own events: those run on the thread pool, apart from the call.
     private void ReportBreaker(bool wasOpen)

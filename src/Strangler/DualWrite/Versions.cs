@@ -33,5 +33,8 @@ public readonly record struct EntityVersion(long Epoch, long Counter) : ICompara
 /// <param name="Version">As above.</param>
 /// <param name="ForeignSeq">Raised by other programs' writes (triggers); 0 without capture.</param>
 /// <param name="Tombstone">Whether the entity was deleted.</param>
-/// <param name="FieldHashes">Keyed hashes of the record's fields in the order of the schema, 8 bytes each; empty for a tombstone.</param>
+/// <param name="FieldHashes">
+/// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; empty for a tombstone. Of a state that this side wrote as lead 8 random bytes
+/// follow: they tell the write from any other that made the same.
+/// </param>
 public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool Tombstone, byte[] FieldHashes);

@@ -19,7 +19,12 @@ public sealed class WriteCommand
     /// <summary>What the caller had loaded; null when the write does not rest on anything that was read before.</summary>
     public LoadToken? Loaded { get; init; }
 
-    /// <summary>Makes the write repeatable: the same key gives the same result, once. Unique among all callers; kept 7 days.</summary>
+    /// <summary>
+    /// Makes the write repeatable: the same key gives the same result, once. It names the request, whatever its content: a retry may differ in times and defaults,
+    /// so content is not compared, and a create that comes with the key of another create gets that one's id and writes nothing
+    /// (<see cref="WriteResult.Replayed"/> says so). With the key of another entity's write a write is refused (<see cref="RequestKeyException"/>). Unique among
+    /// all callers and kinds of the context; kept for <see cref="ContextOptions.RequestRetention"/>.
+    /// </summary>
     public string? RequestKey { get; init; }
 
     /// <summary>For the journal and the timeline.</summary>

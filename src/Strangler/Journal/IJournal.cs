@@ -1,3 +1,4 @@
+using System.Globalization;
 using Strangler.DualWrite;
 
 namespace Strangler.Journal;
@@ -10,17 +11,48 @@ namespace Strangler.Journal;
 /// <param name="CreatedUtc">When the oldest row was written.</param>
 public sealed record JournalClaim(EntityKey Key, EntityVersion Version, long Generation, int Attempts, DateTime CreatedUtc);
 
-/// <summary>How a journal stands.</summary>
-/// <param name="Open">Rows waiting or claimed.</param>
-/// <param name="Parked">Rows set aside after too many failures.</param>
+/// <summary>How a journal stands. Counting ends one beyond <see cref="CountLimit"/>, however deep the journal is: it is asked for at every poll.</summary>
+/// <param name="Open">Rows waiting or claimed; above <see cref="CountLimit"/>: more than that.</param>
+/// <param name="Parked">Rows set aside after too many failures; likewise.</param>
 /// <param name="OldestUtc">Creation of the oldest open row.</param>
+/// <param name="NowUtc">The database's clock.</param>
 public sealed record JournalDepth(long Open, long Parked, DateTime? OldestUtc, DateTime NowUtc)
 {
+    /// <summary>Rows are counted up to here.</summary>
+    public const long CountLimit = 10_000;
+
+    /// <summary>A count for people: <c>17</c>, or <c>more than 10,000</c>.</summary>
+    public static string Show(long count) => count > CountLimit
+        ? string.Create(CultureInfo.InvariantCulture, $"more than {CountLimit:N0}")
+        : count.ToString("N0", CultureInfo.InvariantCulture);
+
     public TimeSpan Lag => OldestUtc is { } oldest && NowUtc > oldest ? NowUtc - oldest : TimeSpan.Zero;
 }
 
 /// <summary>A parked key with its reason.</summary>
 public sealed record ParkedKey(EntityKey Key, EntityVersion Version, int Attempts, string LastError, DateTime CreatedUtc);
+
+/// <summary>A journal as its operator sees it: the oldest rows of it, <see cref="JournalDepth.CountLimit"/> open and as many parked ones at most.</summary>
+/// <param name="Kinds">Per kind of entity that has rows.</param>
+/// <param name="Claims">Per relay that holds a claim at present.</param>
+/// <param name="IsPartial">There are more rows than were looked at.</param>
+public sealed record JournalOverview(IReadOnlyList<KindDepth> Kinds, IReadOnlyList<RelayClaims> Claims, bool IsPartial);
+
+/// <summary>One kind's rows. <paramref name="Open"/> = <paramref name="Due"/> + <paramref name="Claimed"/> + <paramref name="Waiting"/>.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Open">Rows waiting or claimed.</param>
+/// <param name="Due">Of these, what any relay may claim now.</param>
+/// <param name="Claimed">Under a running lease.</param>
+/// <param name="Waiting">For the end of a back-off.</param>
+/// <param name="Parked">Rows set aside.</param>
+/// <param name="OldestUtc">Creation of the oldest open row.</param>
+public sealed record KindDepth(string Kind, long Open, long Due, long Claimed, long Waiting, long Parked, DateTime? OldestUtc);
+
+/// <summary>What one relay holds.</summary>
+/// <param name="Owner">The replica's name.</param>
+/// <param name="Rows">Journal rows under its leases.</param>
+/// <param name="UntilUtc">When the last of these leases ends.</param>
+public sealed record RelayClaims(string Owner, long Rows, DateTime UntilUtc);
 
 /// <summary>One side's journal of one context: keys that the other side may lack. Rows are inserted by the write transactions of that side.</summary>
 public interface IJournal
@@ -40,11 +72,27 @@ public interface IJournal
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>
     Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken);
 
-    /// <summary>Open rows, claimed or not, count as depth; parked apart.</summary>
+    /// <summary>Open rows, claimed or not, count as depth; parked apart. Its cost does not grow with the journal.</summary>
     Task<JournalDepth> DepthAsync(CancellationToken cancellationToken);
 
+    /// <summary>The same in detail; its cost is bounded as well.</summary>
+    Task<JournalOverview> OverviewAsync(CancellationToken cancellationToken);
+
+    /// <summary>Parked keys, longest parked first.</summary>
     Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken);
+
+    /// <summary>One key's parked rows; null when it has none.</summary>
+    Task<ParkedKey?> FindParkedAsync(EntityKey key, CancellationToken cancellationToken);
+
+    /// <summary>Which of the ids have a row, open or parked.</summary>
+    Task<IReadOnlySet<long>> OwedAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
 
     /// <summary>Puts parked keys back (all when <paramref name="key"/> is null). Returns how many rows.</summary>
     Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Forgets the key's parked rows: the follower may stay behind then, and nothing but reconciliation and <see cref="ObligationCheck"/> knows. Open rows of
+    /// the key stay. Returns how many; 0 when none is parked.
+    /// </summary>
+    Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken);
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.DualWrite;
 
 namespace Strangler.Journal;
 
@@ -18,4 +19,19 @@ internal static partial class Log
 
     [LoggerMessage(1103, LogLevel.Warning, "{Context}: the heartbeat could not be written ({Reason})")]
     public static partial void BeatFailed(this ILogger logger, string context, string reason, Exception exception);
+
+    [LoggerMessage(
+        1104, LogLevel.Error,
+        "{Context}: {Kind} {Id}: a lost obligation: the follower is behind and no journal row says so; "
+        + "look: strangler reconcile {Context}, mend: strangler repair {Context} --keys {Id}")]
+    public static partial void ObligationLost(this ILogger logger, string context, string kind, long id);
+
+    [LoggerMessage(1105, LogLevel.Warning, "{Context}: the search for lost obligations failed and goes on later ({Reason})")]
+    public static partial void ObligationCheckFailed(this ILogger logger, string context, string reason, Exception exception);
+
+    [LoggerMessage(1106, LogLevel.Warning, "{Context}: {Actor} dropped {Rows} parked journal rows of {Kind} {Id}; its follower stays behind")]
+    public static partial void Dropped(this ILogger logger, string context, string actor, int rows, string kind, long id);
+
+    [LoggerMessage(1107, LogLevel.Warning, "{Context}: old request keys could not be removed on the {Side} side ({Reason})")]
+    public static partial void PruningFailed(this ILogger logger, string context, SideName side, string reason, Exception exception);
 }

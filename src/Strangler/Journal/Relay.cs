@@ -25,18 +25,27 @@ public sealed class Relay(ContextRuntime runtime)
 
     private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(30));
 
+    // An outage is the follower's, not the key's: nobody waits long for it to be tried again, and few keys are tried meanwhile.
+    private static readonly BackOff Outage = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2));
+
     private readonly FollowerApplier _applier = new(runtime);
+    private readonly ObligationCheck _obligations = new(runtime);
+    private readonly RequestPruning _requests = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
+    private volatile bool _followerIsDown;
 
     /// <summary>
-    /// Runs until cancelled, and owns what must run with it: the heartbeat and the shadow reads. Failures are logged and tried again; only
-    /// cancellation ends it.
+    /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
+    /// old request keys. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        using var background = Lane.EnterBackground();
         try
         {
-            await Task.WhenAll(RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken));
+            await Task.WhenAll(
+                RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -44,13 +53,21 @@ public sealed class Relay(ContextRuntime runtime)
         }
     }
 
-    /// <summary>Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays.</summary>
+    /// <summary>
+    /// Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays. Ends also when the follower does
+    /// not answer.
+    /// </summary>
     public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
     {
+        using var background = Lane.EnterBackground();
         var total = RelayPass.None;
         while (await PassAsync(cancellationToken) is { } pass)
         {
             total += pass;
+            if (_followerIsDown)
+            {
+                break;
+            }
         }
 
         return total;
@@ -61,7 +78,15 @@ public sealed class Relay(ContextRuntime runtime)
         while (true)
         {
             await TryPassesAsync(cancellationToken);
-            await runtime.WaitForWakeAsync(runtime.Options.RelayPoll, cancellationToken);
+            if (_followerIsDown)
+            {
+                // Every write would wake it.
+                await Task.Delay(runtime.Options.RelayPoll, runtime.Time, cancellationToken);
+            }
+            else
+            {
+                await runtime.WaitForWakeAsync(runtime.Options.RelayPoll, cancellationToken);
+            }
         }
     }
 
@@ -92,13 +117,16 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         var journal = runtime.Sides.Of(hint.Lead).Journal;
-        var claims = await journal.ClaimAsync(runtime.Replica, runtime.Options.RelayBatch, runtime.Options.RelayLease, cancellationToken);
+        // A follower that did not answer is tried with one key; the others wait untouched, and are all due as soon as it answers.
+        var batch = _followerIsDown ? 1 : runtime.Options.RelayBatch;
+        var claims = await journal.ClaimAsync(runtime.Replica, batch, runtime.Options.RelayLease, cancellationToken);
         if (claims.Count == 0)
         {
             return null;
         }
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
+        _followerIsDown = false;
         var queue = new Queue<JournalClaim>(claims);
         var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(
             _ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
@@ -111,10 +139,19 @@ public sealed class Relay(ContextRuntime runtime)
         var pass = RelayPass.None;
         while (Next(queue) is { } claim)
         {
-            pass += await ApplyAsync(journal, follower, claim, cancellationToken);
+            pass += _followerIsDown
+                ? await PutBackAsync(journal, claim, cancellationToken)
+                : await ApplyAsync(journal, follower, claim, cancellationToken);
         }
 
         return pass;
+    }
+
+    // Not tried: with a follower that hangs, each of a batch would take its whole time-out.
+    private async Task<RelayPass> PutBackAsync(IJournal journal, JournalClaim claim, CancellationToken cancellationToken)
+    {
+        await journal.FailAsync(claim, "the other side did not answer just before", Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
+        return new RelayPass(0, 0, 1, 0);
     }
 
     private static JournalClaim? Next(Queue<JournalClaim> queue)
@@ -146,6 +183,7 @@ public sealed class Relay(ContextRuntime runtime)
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
+            _followerIsDown |= exception is SideUnavailableException { IsOutage: true } outage && outage.Side == follower;
             return await FailAsync(journal, claim, exception, cancellationToken);
         }
     }
@@ -155,7 +193,8 @@ public sealed class Relay(ContextRuntime runtime)
         var attempts = claim.Attempts + 1;
         var parks = Failures.IsPermanent(exception) || (attempts >= runtime.Options.MaxAttempts && !Failures.IsTransient(exception));
         var reason = Failures.Describe(exception);
-        TimeSpan? delay = parks ? null : Waits.After(attempts, runtime.Random.NextDouble());
+        var waits = exception is SideUnavailableException { IsOutage: true } ? Outage : Waits;
+        TimeSpan? delay = parks ? null : waits.After(attempts, runtime.Random.NextDouble());
         await RecordFailureAsync(journal, claim, reason, delay, cancellationToken);
         EngineMeter.Relayed(runtime.Context, parks ? "parked" : "failed");
         if (parks)

@@ -23,7 +23,7 @@ internal static class EngineMeter
         "strangler.relay_applies", "{apply}", "Applies by the relay by outcome: applied, superseded, failed, parked.");
 
     private static readonly Gauge<long> JournalOpen = Meter.CreateGauge<long>(
-        "strangler.journal.open", "{row}", "Journal rows waiting or claimed.");
+        "strangler.journal.open", "{row}", "Journal rows waiting or claimed; 10,001: more than 10,000.");
 
     private static readonly Gauge<long> JournalParked = Meter.CreateGauge<long>(
         "strangler.journal.parked", "{row}", "Journal rows set aside.");
@@ -39,6 +39,15 @@ internal static class EngineMeter
 
     private static readonly Counter<long> ShadowReads = Meter.CreateCounter<long>(
         "strangler.shadow_reads", "{read}", "Shadow reads by outcome: matched, mismatched, unsettled, failed, dropped.");
+
+    private static readonly Gauge<long> LostObligations = Meter.CreateGauge<long>(
+        "strangler.obligations.lost", "{key}", "Keys whose follower is behind and no journal row says so. Severe: alarm above 0.");
+
+    private static readonly Counter<long> ObligationsChecked = Meter.CreateCounter<long>(
+        "strangler.obligations.checked", "{key}", "Keys whose versions were compared in search of lost obligations.");
+
+    private static readonly Counter<long> RequestsPruned = Meter.CreateCounter<long>(
+        "strangler.requests.pruned", "{request}", "Request keys forgotten as they were past their retention.");
 
     private static readonly Counter<long> Moves = Meter.CreateCounter<long>(
         "strangler.moves", "{move}", "Stage moves by outcome: done, aborted, refused.");
@@ -67,6 +76,15 @@ internal static class EngineMeter
         IdsLeft.Record(left, new TagList { { "context", context }, { "kind", kind } });
 
     public static void ShadowRead(string context, string outcome) => ShadowReads.Add(1, Tags(context, outcome));
+
+    public static void LostObligationsAre(string context, long lost) =>
+        LostObligations.Record(lost, new TagList { { "context", context } });
+
+    public static void ObligationsLookedAt(string context, int keys) =>
+        ObligationsChecked.Add(keys, new TagList { { "context", context } });
+
+    public static void PrunedRequests(string context, int requests) =>
+        RequestsPruned.Add(requests, new TagList { { "context", context } });
 
     public static void Moved(string context, string outcome) => Moves.Add(1, Tags(context, outcome));
 

@@ -23,8 +23,11 @@ internal sealed class CommandLine
     private readonly string _folder;
     private readonly List<string> _said = [];
 
-    public CommandLine(DonationsWorld world)
+    private readonly int _maxAttempts;
+
+    public CommandLine(DonationsWorld world, int maxAttempts = 10)
     {
+        _maxAttempts = maxAttempts;
         _folder = Path.GetDirectoryName(world.ConfigFile)!;
         (Legacy, New) = (Of(world, SideName.Legacy), Of(world, SideName.New));
         HashKey = world.Environment["STRANGLER_HASH_KEY"];
@@ -77,7 +80,7 @@ internal sealed class CommandLine
         File.WriteAllText(file, JsonSerializer.Serialize(new
         {
             hashKey = HashKey,
-            contexts = new { donations = new { legacy, @new, options = new { shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s" } } },
+            contexts = new { donations = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s" } } },
         }));
         return file;
     }

@@ -169,9 +169,9 @@ public sealed class JourneyTests
         Assert.That((await _cli.RunAsync("reconcile donations", ExitCodes.Inconclusive)).Output, Does.Contain("INCONCLUSIVE"));
 
         await legacy.ExecuteAsync("UPDATE strangler_journal SET state = 'parked', last_error = 'of this test' WHERE `key` = @id", new { id });
-        var status = (await _cli.RunAsync("relay status donations --json", ExitCodes.Ok)).Json;
+        var status = (await _cli.RunAsync("relay status donations --json", ExitCodes.Found)).Json;
         Assert.That(status.GetProperty("parked").GetInt64(), Is.EqualTo(1));
-        Assert.That((await _cli.RunAsync("relay status donations", ExitCodes.Ok)).Output, Does.Contain("(legacy leads)").And.Contain("of this test"));
+        Assert.That((await _cli.RunAsync("relay status donations", ExitCodes.Found)).Output, Does.Contain("(legacy leads)").And.Contain("of this test"));
         var parked = await _cli.RunAsync("cutover status donations --json", ExitCodes.Ok);
         AssertCuresCanBeTyped(parked.Json.GetProperty("gates").EnumerateArray());
         Assert.That(parked.Output, Does.Contain("strangler relay retry donations --all"));

@@ -278,6 +278,60 @@ public abstract class SideStoreContract(SideName side)
         Assert.That(await Store.RequestsAsync("other", null, 2, default), Is.Empty);
     }
 
+    [Test]
+    public async Task Parked_rows_of_one_key_can_be_dropped_and_its_open_ones_stay()
+    {
+        await JournalAsync(7, 1);
+        var claim = (await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default)).Single();
+        await Seams.Journal.FailAsync(claim, "why", null, default);
+        await JournalAsync(7, 2);
+        await JournalAsync(8, 1);
+        Assert.That(await Seams.Journal.OwedAsync(Kind, [6, 7, 8], default), Is.EquivalentTo(new long[] { 7, 8 }));
+        Assert.That((await Seams.Journal.FindParkedAsync(claim.Key, default))!.LastError, Is.EqualTo("why"));
+        Assert.That(await Seams.Journal.FindParkedAsync(new EntityKey(Kind, 8), default), Is.Null);
+
+        Assert.That(await Seams.Journal.DropAsync(new EntityKey(Kind, 8), default), Is.Zero);
+        Assert.That(await Seams.Journal.DropAsync(claim.Key, default), Is.EqualTo(1));
+
+        Assert.That(await Seams.Journal.ParkedAsync(10, default), Is.Empty);
+        var claims = await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default);
+        Assert.That(claims.Select(each => (each.Key.Id, each.Version.Counter)), Is.EquivalentTo(new[] { (7L, 2L), (8L, 1L) }));
+        Assert.That(await Seams.Journal.OwedAsync(Kind, [], default), Is.Empty);
+    }
+
+    [Test]
+    public async Task Versions_are_read_page_by_page_and_by_id_without_rows()
+    {
+        foreach (var id in new long[] { 3, 5, 9 })
+        {
+            await SaveAsync(id, null, Simple($"{id}"));
+        }
+
+        await SaveAsync(5, Simple("5"), null, tombstone: true);
+        var first = await Store.VersionsAsync(Kind, 0, 2, default);
+        Assert.That(first.Fence, Is.EqualTo(Dual));
+        Assert.That(first.Keys, Is.EqualTo(new[] { new KeyVersion(3, new EntityVersion(4, 1), 0), new KeyVersion(5, new EntityVersion(4, 2), 0) }));
+        Assert.That((await Store.VersionsAsync(Kind, 5, 2, default)).Keys.Select(key => key.Id), Is.EqualTo(new long[] { 9 }));
+        Assert.That((await Store.VersionsAsync(Kind, [9, 4, 3], default)).Keys.Select(key => key.Id), Is.EqualTo(new long[] { 3, 9 }));
+        Assert.That((await Store.VersionsAsync("other", 0, 10, default)).Keys, Is.Empty);
+    }
+
+    [Test]
+    public async Task Request_keys_are_forgotten_by_age_the_oldest_first()
+    {
+        foreach (var number in Enumerable.Range(1, 5))
+        {
+            await using var transaction = await Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 0)), default);
+            await transaction.SaveRequestAsync($"r{number}", number, new EntityVersion(4, number), default);
+            await transaction.CommitAsync(default);
+        }
+
+        Assert.That(await Store.PruneRequestsAsync(TimeSpan.FromMinutes(1), 3, default), Is.Zero);
+        Assert.That(await Store.PruneRequestsAsync(TimeSpan.Zero, 3, default), Is.EqualTo(3));
+        Assert.That((await Store.RequestsAsync(Kind, null, 10, default)).Select(one => one.Request.RequestKey), Is.EqualTo(new[] { "r4", "r5" }));
+        Assert.That(await Store.PruneRequestsAsync(TimeSpan.Zero, 3, default), Is.EqualTo(2));
+    }
+
     /// <summary>Case 7.</summary>
     [Test]
     public async Task An_expired_lease_is_claimed_again_and_the_first_owner_has_no_say_any_more()

@@ -260,6 +260,67 @@ public sealed class BackfillTests
         Assert.That(new long[] { 5, 100, 205 }.Select(id => world.New.Entities[World.Key(id)].Tombstone), Is.All.True);
     }
 
+    /// <summary>A legacy table that is empty or half restored by mistake must not empty the new side.</summary>
+    [TestCase(0, null, null)]
+    [TestCase(0, 299L, null)]
+    [TestCase(0, 300L, 300L)]
+    [TestCase(200, null, 100L)]
+    [TestCase(199, null, null)]
+    [TestCase(299, 0L, null)]
+    public void An_implausible_number_of_removals_is_refused_before_the_first_one(int left, long? allowed, long? removed)
+    {
+        const int Many = 300;
+        var world = new World();
+        for (var id = 1; id <= Many; id++)
+        {
+            world.Sides.PlantLegacy(id, $"Note {id}", id);
+        }
+
+        world.Run(() => world.RunBackfillAsync());
+        for (var id = left + 1; id <= Many; id++)
+        {
+            world.Sides.WriteForeign(World.Key(id), null, captured: false);
+        }
+
+        world.Backfill.Again = true;
+        world.Backfill.AllowedRemovals = allowed;
+        if (removed is null)
+        {
+            var refused = Assert.Throws<RemovalsRefusedException>(() => world.Run(() => world.RunBackfillAsync()))!;
+            Assert.That((refused.Removals, refused.Rows), Is.EqualTo(((long)Many - left, (long)Many)));
+            Assert.That(refused.Message, Does.Contain($"--allow-removals {Many - left}").And.Contain("Nothing was removed"));
+            Assert.That(world.New.Rows, Has.Count.EqualTo(Many));
+            Assert.That(world.New.Checkpoints[TestLens.Kind].Phase, Is.Not.EqualTo(BackfillPhase.Done), "the gate stays closed");
+            world.Backfill.AllowedRemovals = Many;
+            world.Backfill.Again = false;
+        }
+
+        Assert.That(world.Run(() => world.RunBackfillAsync()).Removed, Is.EqualTo(removed ?? Many - left));
+        Assert.That(world.New.Rows, Has.Count.EqualTo(left));
+        AssertSame(world);
+    }
+
+    /// <summary>Case 8: the removals have their chunks, too.</summary>
+    [Test]
+    [Category("Case8")]
+    public void Killed_between_removals_it_removes_the_rest()
+    {
+        var world = Planted();
+        world.Run(() => world.RunBackfillAsync());
+        foreach (var id in new long[] { 10, 50, 120, 190 })
+        {
+            world.Sides.WriteForeign(World.Key(id), null, captured: false);
+        }
+
+        world.Backfill.Again = true;
+        OnceAt(world, "new.write.after", world.Sides.Kill);
+        Assert.That(Finishes(world), Is.False);
+        var resumed = world.Restarted();
+        resumed.Run(() => resumed.RunBackfillAsync());
+        Assert.That(world.New.Rows, Has.Count.EqualTo(Notes - 4));
+        AssertSame(resumed);
+    }
+
     [Test]
     public void What_is_created_again_before_the_removal_holds_its_lock_stays()
     {

@@ -28,7 +28,7 @@ internal sealed class InMemoryBackfillTarget(InMemoryConnection connection) : IB
 }
 
 /// <summary>Holds the whole range of keys exclusively, as gap locks would.</summary>
-internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, string kind, long from, long to) : IBackfillChunk
+internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, string kind, long from, long to) : IBackfillChunk, IMortal
 {
     private readonly InMemoryTransaction _transaction = new(connection, new WriteIntent(new EntityKey(kind, 0)));
     private Dictionary<long, EntityState> _entities = [];
@@ -42,6 +42,7 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
 
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
+        connection.Open(this);
         await _transaction.BeginAsync(cancellationToken);
         await connection.LockAsync(this, kind, from, to, exclusive: true, cancellationToken);
         lock (Database.Gate)
@@ -69,7 +70,7 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
                 }
 
                 _transaction.Write(key, write.Now?.Clone());
-                _transaction.Buffer(() => Database.Entities[key] = write.State);
+                _transaction.Buffer(() => Database.SetEntity(key, write.State));
             }
         }, cancellationToken);
 
@@ -94,20 +95,32 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
         {
             foreach (var (id, request, _) in requests)
             {
-                Database.Requests.TryAdd(request.RequestKey, (new EntityKey(kind, id), request.Version));
+                if (Database.Requests.TryAdd(request.RequestKey, (new EntityKey(kind, id), request.Version)))
+                {
+                    Database.RequestTimes[request.RequestKey] = Database.UtcNow;
+                }
             }
         }), cancellationToken);
 
     public async Task CommitAsync(BackfillCheckpoint checkpoint, CancellationToken cancellationToken)
     {
         await connection.BeforeAsync("chunk-commit", cancellationToken);
-        lock (Database.Gate)
+        var fate = connection.Fate();
+        if (fate.Happens)
         {
-            _transaction.Commit();
-            Database.Checkpoints[kind] = checkpoint;
+            lock (Database.Gate)
+            {
+                _transaction.Commit();
+                Database.Checkpoints[kind] = checkpoint;
+            }
         }
 
         await DisposeAsync();
+        if (!fate.Told)
+        {
+            throw InMemoryTransaction.Lost(Database.Side);
+        }
+
         await connection.AfterAsync("chunk-commit", cancellationToken);
     }
 
@@ -116,8 +129,15 @@ internal sealed class InMemoryBackfillChunk(InMemoryConnection connection, strin
         if (!_over)
         {
             _over = true;
+            connection.Close(this);
             Database.Locks.Release(this);
             await _transaction.DisposeAsync();
         }
+    }
+
+    public void RollBack()
+    {
+        _over = true;
+        Database.Locks.Release(this);
     }
 }

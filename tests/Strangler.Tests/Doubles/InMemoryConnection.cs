@@ -29,23 +29,55 @@ internal sealed class InMemoryConnection(InMemorySides process, InMemoryDatabase
             return true;
         }, cancellationToken);
 
-    public Task BeforeAsync(string step, CancellationToken cancellationToken) =>
-        process.FaultAsync($"{Name}.{step}.before", cancellationToken);
+    public Task BeforeAsync(string step, CancellationToken cancellationToken) => process.Schedule is { } schedule
+        ? schedule.PassAsync(process, Database.Side, step, before: true, cancellationToken)
+        : process.FaultAsync($"{Name}.{step}.before", cancellationToken);
 
-    public Task AfterAsync(string step, CancellationToken cancellationToken) =>
-        process.FaultAsync($"{Name}.{step}.after", cancellationToken);
+    public Task AfterAsync(string step, CancellationToken cancellationToken) => process.Schedule is { } schedule
+        ? schedule.PassAsync(process, Database.Side, step, before: false, cancellationToken)
+        : process.FaultAsync($"{Name}.{step}.after", cancellationToken);
+
+    /// <summary>Where a schedule rules, a process that died while it waited for a lock neither gets it nor goes on.</summary>
+    public Task GoneAsync(object owner)
+    {
+        if (!process.Dead || process.Schedule is null)
+        {
+            return Task.CompletedTask;
+        }
+
+        Database.Locks.Release(owner);
+        return new TaskCompletionSource().Task;
+    }
+
+    /// <summary>What becomes of a COMMIT now.</summary>
+    public CommitFate Fate() => process.Schedule?.Commit(Database.Side) ?? CommitFate.Done;
+
+    /// <summary>From here on the process's end is the end of this, too.</summary>
+    public void Open(IMortal mortal) => process.Open.Add(mortal);
+
+    public void Close(IMortal mortal) => process.Open.Remove(mortal);
+
+    public ITimer After(TimeSpan delay, Action action) =>
+        process.Time.CreateTimer(_ => action(), null, delay, Timeout.InfiniteTimeSpan);
 
     public async Task LockAsync(object owner, string kind, long from, long to, bool exclusive, CancellationToken cancellationToken)
     {
         try
         {
             await Database.Locks.AcquireAsync(owner, kind, from, to, exclusive, process.LockWait, cancellationToken);
+            await GoneAsync(owner);
         }
         catch (TimeoutException exception)
         {
             throw new SideUnavailableException(Database.Side, "lock wait timeout", isTransient: true, exception);
         }
     }
+}
+
+/// <summary>What the server takes back when the process that opened it is gone.</summary>
+internal interface IMortal
+{
+    void RollBack();
 }
 
 /// <summary>The process is gone: whatever it does from here on fails like this.</summary>

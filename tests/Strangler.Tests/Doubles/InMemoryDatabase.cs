@@ -17,6 +17,8 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public LockTable Locks { get; } = new(time);
 
+    public IWitness? Witness { get; set; }
+
     /// <summary>How far this server's clock is off.</summary>
     public TimeSpan Skew { get; set; }
 
@@ -32,6 +34,11 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     public List<JournalRow> Journal { get; } = [];
 
     public Dictionary<string, (EntityKey Key, EntityVersion Version)> Requests { get; } = [];
+
+    /// <summary>When each request key was stored here; without an entry: just now.</summary>
+    public Dictionary<string, DateTime> RequestTimes { get; } = [];
+
+    public InMemoryObligations Obligations { get; } = new();
 
     public Dictionary<string, long> AutoIncrement { get; } = [];
 
@@ -70,6 +77,12 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public AggregateRow? RowOf(EntityKey key) =>
         LocalKey(key) is { } local && Rows.TryGetValue(local, out var row) ? row.Clone() : null;
+
+    public void SetEntity(EntityKey key, EntityState state)
+    {
+        Witness?.EntitySet(this, key, Entities.GetValueOrDefault(key), state);
+        Entities[key] = state;
+    }
 
     public EntityKey? LocalKey(EntityKey key) =>
         Side == SideName.Legacy ? key : NewIds.TryGetValue(key, out var id) ? key with { Id = id } : null;

@@ -43,6 +43,7 @@ internal sealed class InMemorySides
             Quarantine = new InMemoryQuarantine(toNew),
             Reconciliations = new InMemoryHistory(toNew),
             ShadowLog = new InMemoryShadowLog(toNew),
+            Obligations = new InMemoryObligationLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
         };
     }
@@ -58,6 +59,12 @@ internal sealed class InMemorySides
     /// <summary>Called before and after each operation of this process.</summary>
     public Func<string, Task>? Fault { get; set; }
 
+    /// <summary>Decides at every step instead of <see cref="Fault"/>; steps are not listed then.</summary>
+    public ISchedule? Schedule { get; set; }
+
+    /// <summary>What the servers take back when this process dies: its open transactions and the locks that it waits for.</summary>
+    public HashSet<IMortal> Open { get; } = [];
+
     /// <summary>Every step of this process so far.</summary>
     public IReadOnlyList<string> Steps => _steps;
 
@@ -66,13 +73,24 @@ internal sealed class InMemorySides
 
     public bool Dead { get; private set; }
 
+    public string Name { get; set; } = "";
+
     /// <summary>A second process over the same two databases, with faults of its own.</summary>
     public InMemorySides Another() => new(Time, LegacyDatabase, NewDatabase) { LockWait = LockWait };
 
     public InMemoryDatabase Of(SideName side) => side == SideName.Legacy ? LegacyDatabase : NewDatabase;
 
     /// <summary>From here on every operation of this process throws <see cref="CrashException"/>.</summary>
-    public void Kill() => Dead = true;
+    public void Kill()
+    {
+        Dead = true;
+        foreach (var open in Open.ToList())
+        {
+            open.RollBack();
+        }
+
+        Open.Clear();
+    }
 
     /// <summary>Sets both fences as a finished move would have left them.</summary>
     public void SetStage(Stage stage, long epoch, long dualEpoch)
@@ -186,16 +204,22 @@ internal sealed class InMemoryFence(InMemoryConnection connection) : IFence
     public async Task<bool> CompareAndSetAsync(FenceRow expected, FenceRow next, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
         await connection.BeforeAsync("fence-cas", cancellationToken);
-        var owner = new object();
+        var owner = new FenceLock(Database);
+        connection.Open(owner);
         bool set;
         try
         {
             await Database.Locks.AcquireAsync(owner, LockTable.FenceKind, 0, 0, exclusive: true, lockTimeout, cancellationToken);
+            await connection.GoneAsync(owner);
             lock (Database.Gate)
             {
                 var present = Database.FenceRow;
                 set = (present.Role, present.Epoch, present.Stage) == (expected.Role, expected.Epoch, expected.Stage);
-                Database.Fence = set ? next : present;
+                if (set)
+                {
+                    Database.Fence = next;
+                    Database.Witness?.FenceSet(Database, present, next);
+                }
             }
         }
         catch (TimeoutException exception)
@@ -204,11 +228,17 @@ internal sealed class InMemoryFence(InMemoryConnection connection) : IFence
         }
         finally
         {
-            Database.Locks.Release(owner);
+            connection.Close(owner);
+            owner.RollBack();
         }
 
         await connection.AfterAsync("fence-cas", cancellationToken);
         return set;
+    }
+
+    private sealed class FenceLock(InMemoryDatabase database) : IMortal
+    {
+        public void RollBack() => database.Locks.Release(this);
     }
 
     public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) =>
@@ -235,15 +265,29 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
         }, cancellationToken);
 
     public Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken) =>
-        connection.StepAsync(
-            "settle",
-            () => Database.Journal.RemoveAll(row => row.Key == key && row.Version <= accepted && row.ForeignSeq <= foreignSeq),
-            cancellationToken);
+        connection.StepAsync("settle", () =>
+        {
+            Database.Journal.RemoveAll(row => row.Key == key && row.Version <= accepted && row.ForeignSeq <= foreignSeq);
+
+            // What is left is newer than what was accepted, so it is due now, whoever had claimed it along with the rows that are gone.
+            foreach (var row in Database.Journal.Where(row => row.Key == key && !row.Parked && row.LeaseUntil is not null))
+            {
+                (row.LeaseUntil, row.DueUtc, row.Owner) = (null, null, "");
+            }
+        }, cancellationToken);
 
     public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
         connection.StepAsync("fail", () =>
         {
-            foreach (var row in Database.Journal.Where(row => row.Key == claim.Key && !row.Parked && row.Generation == claim.Generation))
+            // As the real store: the whole key waits or is parked, rows that came after the claim as well.
+            var rows = Database.Journal.Where(row => row.Key == claim.Key && !row.Parked).ToList();
+            if (rows.Count == 0 || rows.Max(row => row.Generation) != claim.Generation)
+            {
+                return;
+            }
+
+            Database.Witness?.ClaimGivenBack(Database, claim, claim.Generation);
+            foreach (var row in rows)
             {
                 row.LeaseUntil = null;
                 row.Attempts = claim.Attempts + 1;
@@ -268,6 +312,24 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
                 rows.Key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows.Last().LastError,
                 rows.Min(row => row.CreatedUtc))),
         ], cancellationToken);
+
+    public Task<JournalOverview> OverviewAsync(CancellationToken cancellationToken) =>
+        connection.StepAsync("overview", () => InMemoryOverview.Of(Database.Journal, Database.UtcNow), cancellationToken);
+
+    public Task<ParkedKey?> FindParkedAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("parked", () => Database.Journal.Where(row => row.Parked && row.Key == key).ToList() is { Count: > 0 } rows
+            ? new ParkedKey(
+                key, rows.Max(row => row.Version), rows.Max(row => row.Attempts), rows[^1].LastError, rows.Min(row => row.CreatedUtc))
+            : null, cancellationToken);
+
+    public Task<IReadOnlySet<long>> OwedAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlySet<long>>(
+            "owed",
+            () => Database.Journal.Where(row => row.Key.Kind == kind && ids.Contains(row.Key.Id)).Select(row => row.Key.Id).ToHashSet(),
+            cancellationToken);
+
+    public Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("drop", () => Database.Journal.RemoveAll(row => row.Parked && row.Key == key), cancellationToken);
 
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) =>
         connection.StepAsync("retry", () =>

@@ -51,6 +51,29 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
                 .OrderBy(request => request.Id).ThenBy(request => request.Sequence).Take(limit),
         ], cancellationToken);
 
+    public Task<int> PruneRequestsAsync(TimeSpan age, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync("prune", () =>
+        {
+            var bound = Database.UtcNow - age;
+            var old = Database.Requests.Keys.Where(key => Database.RequestTimes.TryGetValue(key, out var at) && at < bound)
+                .OrderBy(key => Database.RequestTimes[key]).Take(limit).ToList();
+            old.ForEach(key => Database.Requests.Remove(key));
+            return old.Count;
+        }, cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync("versions", () => Versions(kind, id => id > after, limit), cancellationToken);
+
+    public Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        connection.StepAsync("versions", () => Versions(kind, ids.Contains, int.MaxValue), cancellationToken);
+
+    private VersionPage Versions(string kind, Func<long, bool> wanted, int limit) => new(
+        Database.FenceRow,
+        [
+            .. Database.Entities.Where(pair => pair.Key.Kind == kind && wanted(pair.Key.Id)).OrderBy(pair => pair.Key.Id).Take(limit)
+                .Select(pair => new KeyVersion(pair.Key.Id, pair.Value.Version, pair.Value.ForeignSeq)),
+        ]);
+
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
         connection.StepAsync("range", () =>
         {
@@ -96,7 +119,7 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
 }
 
 /// <summary>Locks at the beginning, buffers, and writes everything at once when it commits.</summary>
-internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent) : ISideTransaction
+internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent) : ISideTransaction, ITagged, IMortal
 {
     private readonly List<Action> _checks = [];
     private readonly List<Action> _writes = [];
@@ -110,8 +133,11 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
 
     public RequestResult? Request { get; private set; }
 
+    public object? Tag { get; set; }
+
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
+        connection.Open(this);
         await connection.LockAsync(this, LockTable.FenceKind, 0, 0, exclusive: false, cancellationToken);
         if (intent.Key.Id != 0)
         {
@@ -127,25 +153,36 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         }
     }
 
-    public Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken) =>
-        connection.StepAsync("save", () =>
+    public async Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken)
+    {
+        await connection.BeforeAsync("save", cancellationToken);
+        if (key.Id == 0 && Database.Side == SideName.Legacy)
         {
-            if (key.Id == 0 && Database.Side == SideName.Legacy)
+            lock (Database.Gate)
             {
                 key = key with { Id = Database.NextId(key.Kind) };
             }
 
+            // As any row that a transaction has inserted: whoever asks for it waits for the transaction's end.
+            await connection.LockAsync(this, key.Kind, key.Id, key.Id, exclusive: true, cancellationToken);
+        }
+
+        lock (Database.Gate)
+        {
             if (was is null && now is not null && Database.RowOf(key) is not null)
             {
                 throw new DuplicateKeyException(key, new InvalidOperationException("duplicate"));
             }
 
             Write(key, now?.Clone());
-            return key.Id;
-        }, cancellationToken);
+        }
+
+        await connection.AfterAsync("save", cancellationToken);
+        return key.Id;
+    }
 
     public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
-        BufferAsync("entity", () => Database.Entities[key] = state, cancellationToken);
+        BufferAsync("entity", () => Database.SetEntity(key, state), cancellationToken);
 
     public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
     {
@@ -172,19 +209,31 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
                         Database.Side, "duplicate request key", isTransient: true, new InvalidOperationException("duplicate"));
                 }
             });
-            Buffer(() => Database.Requests.TryAdd(requestKey, (intent.Key with { Id = id }, version)));
+            Buffer(() =>
+            {
+                if (Database.Requests.TryAdd(requestKey, (intent.Key with { Id = id }, version)))
+                {
+                    Database.RequestTimes[requestKey] = Database.UtcNow;
+                }
+            });
         }, cancellationToken);
 
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
         await connection.BeforeAsync("commit", cancellationToken);
-        lock (Database.Gate)
+        var fate = connection.Fate();
+        if (fate.Late > TimeSpan.Zero)
         {
-            Commit();
+            Linger(fate);
+            throw Lost(Database.Side);
         }
 
-        _over = true;
-        Database.Locks.Release(this);
+        End(fate.Happens);
+        if (!fate.Told)
+        {
+            throw Lost(Database.Side);
+        }
+
         await connection.AfterAsync("commit", cancellationToken);
     }
 
@@ -192,11 +241,53 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     {
         if (!_over)
         {
-            _over = true;
-            Database.Locks.Release(this);
+            RollBack();
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    public void RollBack()
+    {
+        _over = true;
+        connection.Close(this);
+        Database.Locks.Release(this);
+    }
+
+    internal static CommitOutcomeUnknownException Lost(SideName side) =>
+        new(side, new InvalidOperationException("the connection was lost"));
+
+    private void End(bool commit)
+    {
+        if (commit)
+        {
+            lock (Database.Gate)
+            {
+                Commit();
+            }
+        }
+
+        RollBack();
+    }
+
+    // The client is told nothing any more, nor can its end take anything back; the server still works on it and holds the locks.
+    private void Linger(CommitFate fate)
+    {
+        _over = true;
+        connection.Close(this);
+        ITimer? timer = null;
+        timer = connection.After(fate.Late, () =>
+        {
+            timer?.Dispose();
+            try
+            {
+                End(fate.Happens);
+            }
+            catch (SideUnavailableException)
+            {
+                RollBack();
+            }
+        });
     }
 
     internal Task BufferAsync(string step, Action write, CancellationToken cancellationToken) =>
@@ -216,6 +307,10 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     {
         _checks.ForEach(check => check());
         _writes.ForEach(write => write());
+        if (Tag is not null)
+        {
+            Database.Witness?.LeadCommitted(Database, Tag, State);
+        }
     }
 
     internal void Write(EntityKey key, AggregateRow? now)

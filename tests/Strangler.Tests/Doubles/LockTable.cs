@@ -24,6 +24,11 @@ internal sealed class LockTable(TimeProvider time)
             Grant();
         }
 
+        if (entry.Granted.Task.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
         // Not Task.WaitAsync: it completes by way of the thread pool, where a simulation cannot follow.
         await using var timer = time.CreateTimer(
             _ => entry.Granted.TrySetException(new TimeoutException()), null, timeout, Timeout.InfiniteTimeSpan);
@@ -53,12 +58,14 @@ internal sealed class LockTable(TimeProvider time)
         }
     }
 
-    public void Release(object owner)
+    public void Release(object owner, string? kind = null)
     {
         lock (_gate)
         {
-            _entries.RemoveAll(entry => ReferenceEquals(entry.Owner, owner));
-            Grant();
+            if (_entries.RemoveAll(entry => ReferenceEquals(entry.Owner, owner) && (kind is null || entry.Kind == kind)) > 0)
+            {
+                Grant();
+            }
         }
     }
 
@@ -67,11 +74,24 @@ internal sealed class LockTable(TimeProvider time)
         for (var i = 0; i < _entries.Count; i++)
         {
             var entry = _entries[i];
-            if (!entry.Granted.Task.IsCompleted && !_entries.Take(i).Any(earlier => earlier.Bars(entry)))
+            if (!entry.Granted.Task.IsCompleted && !IsBarred(entry, i))
             {
                 entry.Granted.TrySetResult();
             }
         }
+    }
+
+    private bool IsBarred(Entry entry, int place)
+    {
+        for (var i = 0; i < place; i++)
+        {
+            if (_entries[i].Bars(entry))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private sealed record Entry(object Owner, string Kind, long From, long To, bool Exclusive)

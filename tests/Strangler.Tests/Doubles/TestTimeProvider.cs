@@ -20,7 +20,16 @@ internal sealed class TestTimeProvider : TimeProvider
         {
             lock (_gate)
             {
-                return _timers.Where(timer => timer.Due is not null).Min(timer => timer.Due);
+                DateTimeOffset? next = null;
+                foreach (var timer in _timers)
+                {
+                    if (timer.Due is { } due && !(next <= due))
+                    {
+                        next = due;
+                    }
+                }
+
+                return next;
             }
         }
     }

@@ -62,6 +62,7 @@ public sealed class LeadQueriesTests
             Quarantine = sides.Quarantine,
             Reconciliations = sides.Reconciliations,
             ShadowLog = sides.ShadowLog,
+            Obligations = sides.Obligations,
             Replicas = sides.Replicas,
         };
         return new LeadQueries(new ContextRuntime(

@@ -90,6 +90,71 @@ public sealed class RequestTests
         process.AssertBothSidesAgree();
     });
 
+    /// <summary>A key that is used for another entity was not meant: answering with the other entity's result would lose this write in silence.</summary>
+    [Test]
+    public void A_request_key_that_belongs_to_another_entity_is_refused_and_nothing_is_written() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        await process.AddAsync("a", 1, "r");
+        var other = await process.AddAsync("b", 1);
+        other.Amount = 2;
+        await Assert.ThatAsync(
+            () => process.Notes.StoreAsync(other, default, "r"), Throws.InstanceOf<RequestKeyException>().With.Message.Contains("Nothing was written"));
+        Assert.That((await process.FindAsync(other.Id)).Amount, Is.EqualTo(1));
+        await process.Notes.StoreAsync(other, default, "r2");
+        await process.Notes.StoreAsync(other, default, "r2");
+        Assert.That((await process.FindAsync(other.Id)).Amount, Is.EqualTo(2));
+    });
+
+    /// <summary>The key names the request, not its content: times and defaults differ between a request and its retry.</summary>
+    [Test]
+    public void The_same_key_with_other_content_is_the_first_request_again() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var first = await process.AddAsync("a", 1, "r");
+        var second = await process.AddAsync("other", 7, "r");
+        Assert.That(second.Id, Is.EqualTo(first.Id));
+        Assert.That((await process.FindAsync(first.Id)).Name, Is.EqualTo("a"));
+        process.AssertBothSidesAgree();
+    });
+
+    [Test]
+    public void Keys_past_their_retention_are_forgotten_and_younger_ones_stay([Values] Stage stage) => Run(async () =>
+    {
+        var process = TestProcess.In(stage, _time, options => options.RequestRetention = TimeSpan.FromDays(2));
+        for (var i = 0; i < 1_200; i++)
+        {
+            foreach (var database in new[] { process.Memory.LegacyDatabase, process.Memory.NewDatabase })
+            {
+                database.Requests[$"old {i}"] = (TestProcess.Key(1), default);
+                database.RequestTimes[$"old {i}"] = database.UtcNow;
+            }
+        }
+
+        await Task.Delay(TimeSpan.FromDays(2) - TimeSpan.FromHours(2), _time);
+        var note = await process.AddAsync("young", 1, "young");
+        using var stop = new CancellationTokenSource();
+        var run = process.Relay.RunAsync(stop.Token);
+        await Task.Delay(TimeSpan.FromHours(1), _time);
+        Assert.That(process.Memory.LegacyDatabase.Requests, Has.Count.GreaterThanOrEqualTo(1_200), "not old enough");
+        await Task.Delay(TimeSpan.FromHours(2), _time);
+        Simulation.Cancel(stop);
+        await run;
+
+        var (legacy, @new) = (process.Memory.LegacyDatabase.Requests.Keys, process.Memory.NewDatabase.Requests.Keys);
+        Assert.That(legacy.Count(key => key.StartsWith("old", StringComparison.Ordinal)), Is.EqualTo(stage == Stage.NewOnly ? 1_200 : 0));
+        Assert.That(@new.Count(key => key.StartsWith("old", StringComparison.Ordinal)), Is.EqualTo(stage == Stage.LegacyOnly ? 1_200 : 0));
+        Assert.That((await process.Another(2).AddAsync("again", 1, "young")).Id, Is.EqualTo(note.Id));
+    }, TimeSpan.FromDays(4));
+
+    [TestCase(23, false)]
+    [TestCase(24, true)]
+    public void A_retention_below_a_day_is_refused(int hours, bool allowed)
+    {
+        var options = new ContextOptions { RequestRetention = TimeSpan.FromHours(hours) };
+        Assert.That(options.Validate, allowed ? Throws.Nothing : Throws.ArgumentException.With.Message.Contains("RequestRetention"));
+    }
+
     private static Task<BackfillResult> BackfillAsync(TestProcess process) =>
         new BackfillJob(process.Runtime, new BackfillOptions { FirstChunk = 7, MaxChunk = 7 }).RunAsync(TestLens.Kind, null, default);
 
@@ -102,5 +167,5 @@ public sealed class RequestTests
         }
     }
 
-    private void Run(Func<Task> scenario) => Simulation.Run(1, _time, scenario);
+    private void Run(Func<Task> scenario, TimeSpan? atMost = null) => Simulation.Run(1, _time, scenario, atMost);
 }

@@ -1,0 +1,310 @@
+using System.Globalization;
+using Strangler.DualWrite;
+using Strangler.Journal;
+using Strangler.Mapping;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.Exploration;
+
+/// <summary>The schedule broke a guarantee.</summary>
+internal sealed class BrokenException(string what) : Exception(what);
+
+/// <summary>How a client's write ended, as far as the client knows.</summary>
+internal enum Told
+{
+    Nothing,
+    Done,
+    Refused,
+    Unknown,
+}
+
+/// <summary>One write that a client wants, tried once or more often.</summary>
+internal sealed class ClientWrite(string name, string kind)
+{
+    public string Name { get; } = name;
+
+    /// <summary>create, again (a deleted id is used again), update, anonymize, delete.</summary>
+    public string Kind { get; } = kind;
+
+    public EntityKey Key { get; set; }
+
+    public Told Told { get; set; }
+
+    public int Commits { get; set; }
+
+    public override string ToString() => $"{Name} ({Kind} {Key.Id})";
+}
+
+/// <summary>What a client's write puts on the transaction that carries it out.</summary>
+internal sealed record WriteTag(ClientWrite Write, EntityKey Key);
+
+/// <summary>
+/// What must hold, kept by a witness that sees every commit at its instant. For each entity it knows the one history that there may be: each write of a lead must
+/// build on exactly the state that the write before it left, on whichever side that was. So a write that is lost, doubled, reordered or made by a side that should
+/// not lead shows at once.
+/// </summary>
+internal sealed class Ledger(World world) : IWitness
+{
+    private readonly Dictionary<EntityKey, List<Record?>> _histories = [];
+    private readonly HashSet<EntityKey> _leftBehind = [];
+    private readonly HashSet<long> _decided = [];
+
+    /// <summary>The first guarantee that was broken.</summary>
+    public string? Broken { get; private set; }
+
+    public IEnumerable<EntityKey> Keys => _histories.Keys;
+
+    public void Plant(EntityKey key, Record? record) => _histories[key] = [record];
+
+    /// <summary>How many states an entity has had; a read that begins now must find the last of them, or a later one.</summary>
+    public int StatesOf(EntityKey key) => _histories.TryGetValue(key, out var history) ? history.Count : 0;
+
+    public void LeadCommitted(InMemoryDatabase database, object tag, SideState before)
+    {
+        var (write, key) = (WriteTag)tag;
+        world.Trace?.Say($"* {database.Side} committed {write}, version {database.Entities.GetValueOrDefault(key)?.Version}");
+        write.Commits++;
+        if (write.Commits > 1)
+        {
+            Break($"I1: {write} was carried out twice");
+        }
+
+        var after = RecordOf(database, key);
+        var known = _histories.TryGetValue(key, out var history);
+        if (write.Kind == "create" && known)
+        {
+            Break($"I4: {write} got the id {key.Id}, which another entity has or had");
+        }
+
+        history ??= _histories[key] = [null];
+        if (!_leftBehind.Contains(key))
+        {
+            CheckBuildsOn(write, history[^1], RecordOf(database, key, before.Row), after);
+        }
+
+        history.Add(after);
+    }
+
+    public void FenceSet(InMemoryDatabase database, FenceRow was, FenceRow now)
+    {
+        world.Trace?.Say($"# {database.Side} fence: {was.Role} {was.Stage} {was.Epoch} -> {now.Role} {now.Stage} {now.Epoch}");
+        var other = world.Of(Stages.Other(database.Side)).FenceRow;
+        if (now.AnswersReads && other.AnswersReads)
+        {
+            Break($"I6: two leads, {database.Side} {now} and {other}");
+        }
+
+        // An apply may have brought the follower up to the epoch of the flip before the flipper prepares it.
+        var keepsEpoch = (was.Role, now.Role) is (FenceRole.Prepared, FenceRole.Lead) or (FenceRole.Switching, FenceRole.Follower)
+            or (FenceRole.Follower, FenceRole.Prepared);
+        if (now.Epoch < was.Epoch || (now.Epoch == was.Epoch && !keepsEpoch))
+        {
+            Break($"I6: the epoch of {database.Side} does not rise: {was} -> {now}");
+        }
+
+        if (now.Role == FenceRole.Lead && !_decided.Add(now.Epoch))
+        {
+            Break($"I6: epoch {now.Epoch} led twice");
+        }
+
+        if (was.Role == FenceRole.Switching && now.Role == FenceRole.Follower)
+        {
+            LeaveBehind(database);
+        }
+    }
+
+    public void EntitySet(InMemoryDatabase database, EntityKey key, EntityState? was, EntityState now)
+    {
+        if (was is not null && now.Version < was.Version)
+        {
+            Break($"I3: {key} of {database.Side} goes back from version {was.Version} to {now.Version}");
+        }
+    }
+
+    public void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, long present)
+    {
+        if (present != claim.Generation)
+        {
+            Break($"a claim of generation {claim.Generation} gave back {claim.Key}, whose claim has generation {present}");
+        }
+    }
+
+    /// <summary>A client was told how its write ended.</summary>
+    public void Tell(ClientWrite write, Told told, string detail)
+    {
+        world.Trace?.Say($"> {write} was told {told}: {detail}");
+        write.Told = told;
+        if (told == Told.Done && write.Commits == 0 && write.Kind != "delete")
+        {
+            Break($"I1: {write} was acknowledged and has not happened");
+        }
+    }
+
+    /// <summary>A delete that found nothing says so truly only if there was a moment without the entity since it began.</summary>
+    public void CheckNothing(ClientWrite write, int floor)
+    {
+        var history = _histories.GetValueOrDefault(write.Key) ?? [null];
+        if (write.Commits == 0 && !_leftBehind.Contains(write.Key) && history.Skip(Math.Max(0, floor - 1)).All(state => state is not null))
+        {
+            Break($"I1: {write} was acknowledged, and the entity was there all the time");
+        }
+    }
+
+    /// <summary>Something that no guarantee allows to be thrown, or told.</summary>
+    public void Report(string what) => Break(what);
+
+    public bool IsLeftBehind(EntityKey key) => _leftBehind.Contains(key);
+
+    /// <summary>I5: one of the states since <paramref name="floor"/>, whole.</summary>
+    public void CheckRead(EntityKey key, Record? record, int floor, string who)
+    {
+        if (_leftBehind.Contains(key))
+        {
+            return;
+        }
+
+        var history = _histories.GetValueOrDefault(key) ?? [null];
+        for (var i = Math.Max(0, floor - 1); i < history.Count; i++)
+        {
+            if (Same(history[i], record))
+            {
+                return;
+            }
+        }
+
+        Break($"I5: {who} read {Show(record)} of {key}, older than {Show(history[Math.Max(0, floor - 1)])} or a mixture");
+    }
+
+    /// <summary>Everything has been left to drain.</summary>
+    public void CheckEnd(IEnumerable<ClientWrite> writes)
+    {
+        foreach (var write in writes)
+        {
+            if (write.Told == Told.Refused && write.Commits > 0)
+            {
+                Break($"I1: {write} was refused and has happened");
+            }
+        }
+
+        var (legacy, @new) = (world.Of(SideName.Legacy), world.Of(SideName.New));
+        var lead = legacy.FenceRow.AnswersReads ? legacy : @new.FenceRow.AnswersReads ? @new : null;
+        if (lead is null || lead.FenceRow.Role != FenceRole.Lead)
+        {
+            Break($"I6: nobody leads: legacy {legacy.Fence}, new {@new.Fence}");
+            return;
+        }
+
+        foreach (var key in _histories.Keys)
+        {
+            CheckEnd(key, lead);
+        }
+
+        CheckSides(lead, world.Of(Stages.Other(lead.Side)));
+        CheckPersonal(legacy, @new);
+    }
+
+    private void CheckEnd(EntityKey key, InMemoryDatabase lead)
+    {
+        var present = RecordOf(lead, key);
+        if (!_leftBehind.Contains(key) && !Same(_histories[key][^1], present))
+        {
+            Break($"I1: {key} is {Show(present)} on {lead.Side}, which leads; the last write left {Show(_histories[key][^1])}");
+        }
+    }
+
+    private void CheckSides(InMemoryDatabase lead, InMemoryDatabase follower)
+    {
+        if (!Stages.IsDual(lead.FenceRow.Stage))
+        {
+            return;
+        }
+
+        foreach (var row in lead.Journal.Where(row => !_leftBehind.Contains(row.Key)))
+        {
+            Break($"I2: the journal of {lead.Side} still has {row.Key} {row.Version}{(row.Parked ? " (parked: " + row.LastError + ")" : "")}");
+        }
+
+        foreach (var id in lead.Ids(TestLens.Kind).Union(follower.Ids(TestLens.Kind)))
+        {
+            var key = TestProcess.Key(id);
+            var (left, right) = (RecordOf(lead, key), RecordOf(follower, key));
+            var isListed = _leftBehind.Contains(key) && (lead.Journal.Any(row => row.Key == key) || follower.Journal.Any(row => row.Key == key));
+            if (!Same(left, right) && !isListed)
+            {
+                Break($"I2: {key} is {Show(left)} on {lead.Side} and {Show(right)} on {follower.Side}");
+            }
+        }
+
+        var database = world.Of(SideName.New);
+        if (database.Rows.Keys.Any(key => !database.PublicIds.ContainsKey(key)))
+        {
+            Break("I4: a new row without a map row");
+        }
+
+        if (database.NewIds.Values.Distinct().Count() != database.NewIds.Count)
+        {
+            Break("I4: two public ids for one new id");
+        }
+    }
+
+    // I10: every personal text anywhere must be the present one of a living entity.
+    private void CheckPersonal(InMemoryDatabase legacy, InMemoryDatabase @new)
+    {
+        var allowed = _histories.Values.Where(history => history[^1] is not null).Select(history => history[^1]!.Text("name")).ToHashSet();
+        foreach (var database in new[] { legacy, @new })
+        {
+            var isKept = database.FenceRow.AnswersReads || Stages.IsDual(world.Lead().FenceRow.Stage);
+            var rows = isKept ? database.Rows : [];
+            IEnumerable<string> texts =
+            [
+                .. rows.Where(row => !_leftBehind.Contains(PublicKey(database, row.Key))).Select(row => (string)row.Value.Root[0]!),
+                .. database.Journal.SelectMany(row => new[] { row.LastError, row.Actor }).Where(text => text.StartsWith(Client.Personal)),
+                .. database.Requests.Keys.Where(text => text.StartsWith(Client.Personal)),
+                .. database.Quarantine.Values.SelectMany(entry => new[] { entry.Place, entry.Reason })
+                    .Where(text => text.Contains(Client.Personal)),
+            ];
+            if (texts.FirstOrDefault(text => text.Length > 0 && !allowed.Contains(text)) is { } text)
+            {
+                Break($"I10: {database.Side} holds '{text}', which no entity has any more");
+            }
+        }
+    }
+
+    private static EntityKey PublicKey(InMemoryDatabase database, EntityKey local) =>
+        database.Side == SideName.Legacy ? local : local with { Id = database.PublicIds.GetValueOrDefault(local) };
+
+    private void CheckBuildsOn(ClientWrite write, Record? last, Record? before, Record? after)
+    {
+        if (!Same(last, before))
+        {
+            Break($"I6: {write} was built on {Show(before)}, but the write before it left {Show(last)}");
+        }
+
+        if (write.Kind is "update" or "anonymize" && after?.Integer("amount") != last?.Integer("amount") + 1)
+        {
+            Break($"I6: {write} made {Show(after)} of {Show(last)}: an update in between is lost");
+        }
+    }
+
+    // A flip by force leaves parked keys as they are; whoever forced it answers for them. They must stay listed.
+    private void LeaveBehind(InMemoryDatabase database) => _leftBehind.UnionWith(database.Journal.Where(row => row.Parked).Select(row => row.Key));
+
+    private static bool Same(Record? left, Record? right) =>
+        left is null || right is null ? left is null && right is null : left.AgreesWith(right);
+
+    private static Record? RecordOf(InMemoryDatabase database, EntityKey key) =>
+        database.LocalKey(key) is { } local && database.Rows.TryGetValue(local, out var row) ? RecordOf(database, key, row) : null;
+
+    private static Record? RecordOf(InMemoryDatabase database, EntityKey key, AggregateRow? row) =>
+        row is null ? null : (database.Side == SideName.Legacy ? TestLens.Legacy : TestLens.New).Get(row);
+
+    private static string Show(Record? record) => record is null
+        ? "nothing"
+        : string.Create(CultureInfo.InvariantCulture, $"('{record.Text("name")}' {record.Integer("amount")} {record["cancelled"]} {record["paid"]})");
+
+    private void Break(string what)
+    {
+        world.Trace?.Say($"!!! {what}");
+        Broken ??= what;
+    }
+}
