@@ -424,6 +424,7 @@ public sealed class DonationRecords : IEntityConverter<Donation>
                 }
             }
 
+            Set("follow_ups", RecordList.Empty);
             _record = mapping.WithoutPersonalExtras(_record);
         }
 

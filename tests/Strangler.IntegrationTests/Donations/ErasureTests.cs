@@ -22,7 +22,8 @@ public sealed class ErasureTests
     [
         "titel", "vorname", "nachname", "firma", "strasse", "plz", "ort", "email", "phone", "dob", "name", "eintrag", "kommentar",
         "user_agent", "iban", "bic", "konto", "blz", "bankname", "paypal_payer_id", "paypal_first_name", "paypal_last_name",
-        "paypal_address_name", "ext_payment_account", "token", "utoken", "unheard of",
+        "paypal_address_name", "ext_payment_account", "ext_payment_id", "ext_subscr_id", "paypal_subscr_id", "transaction_id",
+        "mcp_sessionid", "mcp_auth", "mcp_title", "mcp_cc_expiry_date", "token", "utoken", "unheard of",
     ];
 
     private static readonly string[] Purged =
@@ -172,7 +173,7 @@ public sealed class ErasureTests
             row.Key(key, Mark + key);
         }
 
-        row.Key("paypal_mc_gross", "10.00");
+        row.Key("paypal_mc_gross", "10.00").Key("transactionIds", Map((Text($"{Mark}follow-up"), Raw("i:4712;"))));
         if (type == "purged")
         {
             // An old program's purge: it knew these, and no others.

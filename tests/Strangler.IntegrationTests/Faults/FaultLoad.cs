@@ -47,6 +47,8 @@ internal sealed class FaultLoad
 
     public Ledger Ledger { get; } = new();
 
+    public Replica Replica => _replicas[0];
+
     public IReadOnlyCollection<Call> Calls => _calls;
 
     public long Acknowledged => Interlocked.Read(ref _acknowledged);
@@ -228,7 +230,7 @@ internal sealed class FaultLoad
         }
     }
 
-    private static Donation New(string marker)
+    public static Donation New(string marker)
     {
         var donation = new Donation(
             0,

@@ -23,8 +23,6 @@ public enum CommitCut
 /// <summary>A TCP proxy on 127.0.0.1 before a server, which does to connections what networks do. Passes everything on until told otherwise.</summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
-    private static ReadOnlySpan<byte> Commit => "COMMIT"u8;
-
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Link, byte> _links = new();
     private readonly int _target;
@@ -207,7 +205,7 @@ internal sealed class FaultProxy : IAsyncDisposable
                 return Counted();
             }
 
-            if (fromClient && plan.Cut is { } cut && bytes.Span.IndexOf(Commit) >= 0 && proxy.Cuts < plan.Most && plan.Random.NextDouble() < plan.Share)
+            if (fromClient && plan.Cut is { } cut && Commits(bytes.Span) && proxy.Cuts < plan.Most && plan.Random.NextDouble() < plan.Share)
             {
                 _swallows = cut == CommitCut.After;
                 await SendAsync(to, cut switch { CommitCut.Before => default, CommitCut.Within => bytes[..(bytes.Length / 2)], _ => bytes });
@@ -216,6 +214,21 @@ internal sealed class FaultProxy : IAsyncDisposable
 
             await SendAsync(to, bytes);
             return true;
+        }
+
+        private static bool Commits(ReadOnlySpan<byte> bytes)
+        {
+            var commit = "COMMIT"u8;
+            while (bytes.IndexOf(commit) is var at and >= 0)
+            {
+                bytes = bytes[(at + commit.Length)..];
+                if (!bytes.StartsWith("TED"u8))
+                {
+                    return true;
+                }
+            }
+
+            return false;
         }
 
         private static async Task SendAsync(Socket to, ReadOnlyMemory<byte> bytes)

@@ -24,7 +24,7 @@ namespace Strangler.IntegrationTests.Faults;
 internal sealed class FaultWorld : IAsyncDisposable
 {
     private const string Kind = DonationsContext.DonationKind;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     private readonly string _suffix = RandomNumberGenerator.GetHexString(8, lowercase: true);
     private readonly string _hashKey = Convert.ToHexString(RandomNumberGenerator.GetBytes(32));

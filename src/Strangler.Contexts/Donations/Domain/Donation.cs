@@ -251,8 +251,9 @@ public sealed class Donation
     }
 
     /// <summary>
-    /// Erases personal data for good: donor, account, names and accounts at the provider, tokens, a comment that is not public, and what
-    /// an earlier donor or an old program has left. An anonymous donor stays one. May be repeated: donations that an old program purged
+    /// Erases personal data for good: donor, account, names, accounts and transaction ids at the provider, tokens, a comment that is not
+    /// public, and what an earlier donor or an old program has left. As in the last frontends, salutation, kind of donor, a public comment
+    /// with its signature, tracking and the log stay. An anonymous donor stays one. May be repeated: donations that an old program purged
     /// still hold leftovers.
     /// </summary>
     public void Anonymize(DateTime at)

@@ -27,7 +27,10 @@ public abstract record Payment
     /// <summary>The state a new payment of this type begins in.</summary>
     public abstract PaymentState InitialState { get; }
 
-    /// <summary>The same payment without personal data.</summary>
+    /// <summary>
+    /// The same payment without personal data: accounts, names, codes, and the ids by which a provider knows who it was. What bookkeeping needs stays: amounts,
+    /// fees, states and times.
+    /// </summary>
     public virtual Payment Anonymized() => this;
 }
 
@@ -61,8 +64,10 @@ public sealed record PayPalPayment(PayPalBooking? Booking, FollowUps FollowUps) 
 
     public override PaymentState InitialState => Booking is null ? PaymentState.Incomplete : PaymentState.Booked;
 
-    public override Payment Anonymized() =>
-        this with { Booking = Booking is null ? null : Booking with { PayerId = "", FirstName = "", LastName = "", AddressName = "" } };
+    public override Payment Anonymized() => new PayPalPayment(Booking is null ? null : Booking with
+    {
+        TransactionId = "", PayerId = "", SubscriptionId = "", FirstName = "", LastName = "", AddressName = "",
+    });
 }
 
 /// <summary>What PayPal notified. Amounts in cents; the timestamp is the provider's own text.</summary>
@@ -126,7 +131,13 @@ public sealed record CreditCardPayment(CreditCardBooking? Booking, bool IsFormer
 {
     public override PaymentState InitialState => Booking is null ? PaymentState.Incomplete : PaymentState.Booked;
 
-    public override Payment Anonymized() => this with { Booking = Booking is null ? null : Booking with { CustomerId = "" } };
+    public override Payment Anonymized() => this with
+    {
+        Booking = Booking is null ? null : Booking with
+        {
+            TransactionId = "", CustomerId = "", SessionId = "", AuthId = "", Title = "", Expiry = "",
+        },
+    };
 }
 
 /// <summary>What the card provider notified. Amounts in cents; expiry is month/year as the provider writes it.</summary>
@@ -169,7 +180,10 @@ public sealed record SofortPayment(string TransferCode, bool IsRegistered, DateT
 
     public override PaymentState InitialState => ConfirmedAt is null ? PaymentState.Incomplete : PaymentState.Promised;
 
-    public override Payment Anonymized() => this with { TransferCode = "" };
+    public override Payment Anonymized() => this with
+    {
+        TransferCode = "", Booking = Booking?.ValuationDate is null ? null : Booking with { TransactionId = "" },
+    };
 }
 
 /// <summary>Booking data that later versions of the frontend keep for instant transfers.</summary>
