@@ -100,6 +100,7 @@ internal sealed class World
     private readonly InMemorySides _memory;
     private readonly List<ModelProcess> _processes = [];
     private int _born;
+    private readonly int _joint;
 
     public World(int seed, Mutation? mutation, bool trace)
     {
@@ -111,6 +112,7 @@ internal sealed class World
         _memory = new InMemorySides(Time);
         Ledger = new Ledger(this);
         Chaos = new Chaos(this, seed + 1);
+        _joint = Random.Next(3);
         Options = new ContextOptions
         {
             ForeignWritersNone = true, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 20,
@@ -177,6 +179,8 @@ internal sealed class World
         memory.Name = $"p{++_born}";
         memory.Schedule = Chaos;
         memory.LockWait = TimeSpan.FromSeconds(3);
+        // None, some or all of the processes write both sides in one transaction.
+        Options.OneTransaction = _joint == 2 || (_joint == 1 && Random.Next(2) == 0);
         var process = new ModelProcess(memory, (_seed * 31) + _born, Options, _mutation);
         _mutation?.Know(this, process);
         _processes.Add(process);
