@@ -8,21 +8,25 @@ namespace Strangler.Tests.Doubles;
 /// </summary>
 internal sealed class InMemoryJoint(InMemoryConnection legacy, InMemoryConnection @new) : IJointTransactions
 {
+    private static readonly TimeSpan LockWait = TimeSpan.FromSeconds(1);
+
     public Task<string?> ProblemAsync(CancellationToken cancellationToken) => @new.StepAsync<string?>("joint-problem", () => null, cancellationToken);
 
     public async Task<JointPart> BeginFollowerAsync(ISideTransaction lead, WriteIntent intent, CancellationToken cancellationToken)
     {
         var own = (InMemoryTransaction)lead;
         var (near, far) = own.Side == SideName.Legacy ? (legacy, @new) : (@new, legacy);
+        InMemoryTransaction? part = null;
         try
         {
             await near.BeforeAsync("joint", cancellationToken);
-            var part = await BeginAsync(far, intent, cancellationToken);
+            part = await BeginAsync(far, intent, cancellationToken);
             await near.AfterAsync("joint", cancellationToken);
             return new JointPart(new InMemoryFollowerPart(own, part), own.Saved?.Clone());
         }
         catch (Exception exception) when (exception is not FollowerPartException)
         {
+            part?.RollBack();
             own.RollBack();
             throw;
         }
@@ -30,7 +34,7 @@ internal sealed class InMemoryJoint(InMemoryConnection legacy, InMemoryConnectio
 
     private static async Task<InMemoryTransaction> BeginAsync(InMemoryConnection far, WriteIntent intent, CancellationToken cancellationToken)
     {
-        var part = new InMemoryTransaction(far, intent);
+        var part = new InMemoryTransaction(far, intent, LockWait);
         try
         {
             await far.BeforeAsync("joint-begin", cancellationToken);

@@ -119,7 +119,7 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
 }
 
 /// <summary>Locks at the beginning, buffers, and writes everything at once when it commits.</summary>
-internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent) : ISideTransaction, ITagged, IMortal
+internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent, TimeSpan? lockWait = null) : ISideTransaction, ITagged, IMortal
 {
     private readonly List<Action> _checks = [];
     private readonly List<Action> _writes = [];
@@ -148,10 +148,10 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
         connection.Open(this);
-        await connection.LockAsync(this, LockTable.FenceKind, 0, 0, exclusive: false, cancellationToken);
+        await connection.LockAsync(this, LockTable.FenceKind, 0, 0, exclusive: false, cancellationToken, lockWait);
         if (intent.Key.Id != 0)
         {
-            await connection.LockAsync(this, intent.Key.Kind, intent.Key.Id, intent.Key.Id, exclusive: true, cancellationToken);
+            await connection.LockAsync(this, intent.Key.Kind, intent.Key.Id, intent.Key.Id, exclusive: true, cancellationToken, lockWait);
         }
 
         lock (Database.Gate)
@@ -317,6 +317,11 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     {
         _over = true;
         connection.Close(this);
+        if (Joined is { Part: var part })
+        {
+            connection.Close(part);
+        }
+
         ITimer? timer = null;
         timer = connection.After(fate.Late, () =>
         {
