@@ -6,6 +6,7 @@ using Strangler.Backfill;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.LegacyData;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -17,6 +18,11 @@ namespace Strangler.IntegrationTests.Donations;
 /// <summary>The donations context on two fresh databases: legacy tables as in production, everything else as an installation has it.</summary>
 internal sealed class DonationsWorld : IAsyncDisposable
 {
+    public const string OneTransaction =
+        """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "oneTransaction": true }""";
+
+    private const string Usual = """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s" }""";
+
     private readonly TestDatabase _legacy;
     private readonly TestDatabase _new;
     private readonly List<ContextHost> _hosts = [];
@@ -28,7 +34,7 @@ internal sealed class DonationsWorld : IAsyncDisposable
         ConfigFile = Path.Combine(Directory.CreateTempSubdirectory("strangler-test-").FullName, "strangler.json");
         File.WriteAllText(
             ConfigFile,
-            $$"""{ "contexts": { "donations": { "options": {{options ?? """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s" }"""}} } } }""");
+            $$"""{ "contexts": { "donations": { "options": {{options ?? Usual}} } } }""");
         _configuration = StranglerConfiguration.Load(ConfigFile, ContextCatalog.Names, name => Environment.TryGetValue(name, out var value) ? value : null);
         Host = Open();
     }
@@ -75,9 +81,9 @@ internal sealed class DonationsWorld : IAsyncDisposable
     }
 
     /// <summary>Another replica: its own caches and connections.</summary>
-    public ContextHost Open()
+    public ContextHost Open(Hook? hook = null)
     {
-        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System);
+        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System, hook);
         _hosts.Add(host);
         return host;
     }
