@@ -308,6 +308,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
                 Check();
                 part.Write();
                 Write();
+                Database.JointCommits++;
             }
         }
     }
