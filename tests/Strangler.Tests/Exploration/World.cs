@@ -100,7 +100,8 @@ internal sealed class World
     private readonly InMemorySides _memory;
     private readonly List<ModelProcess> _processes = [];
     private int _born;
-    private readonly int _joint;
+    private readonly Random _joint;
+    private readonly int _howManyJoint;
 
     public World(int seed, Mutation? mutation, bool trace)
     {
@@ -112,7 +113,8 @@ internal sealed class World
         _memory = new InMemorySides(Time);
         Ledger = new Ledger(this);
         Chaos = new Chaos(this, seed + 1);
-        _joint = Random.Next(3);
+        _joint = new Random(seed + 3);
+        _howManyJoint = _joint.Next(3);
         Options = new ContextOptions
         {
             ForeignWritersNone = true, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 20,
@@ -183,7 +185,7 @@ internal sealed class World
         memory.Schedule = Chaos;
         memory.LockWait = TimeSpan.FromSeconds(3);
         // None, some or all of the processes write both sides in one transaction.
-        Options.OneTransaction = _joint == 2 || (_joint == 1 && Random.Next(2) == 0);
+        Options.OneTransaction = _howManyJoint == 2 || (_howManyJoint == 1 && _joint.Next(2) == 0);
         var process = new ModelProcess(this, memory, (_seed * 31) + _born, _mutation);
         _processes.Add(process);
         Trace?.Say($"process {memory.Name} starts");
