@@ -100,7 +100,7 @@ internal static class DualWriteBench
             Turns.TimeAsync(() => donations.StoreAsync(donation, cancellationToken));
     }
 
-    private static Donation Donation(int number)
+    internal static Donation Donation(int number)
     {
         var person = new PersonDonor(
             new PersonName("Frau", "", "Erika", string.Create(CultureInfo.InvariantCulture, $"Muster{number}")),

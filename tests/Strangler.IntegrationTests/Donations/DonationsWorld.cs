@@ -63,10 +63,13 @@ internal sealed class DonationsWorld : IAsyncDisposable
 
     public DonationsContext Donations => Host.Part<DonationsContext>();
 
-    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null)
+    /// <param name="migrate">Whether both sides are migrated.</param>
+    /// <param name="options">The context's options, as JSON.</param>
+    /// <param name="legacy">Legacy's database, on a server of its own; null: on the shared one.</param>
+    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null, TestDatabase? legacy = null)
     {
         var world = new DonationsWorld(
-            await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
+            legacy ?? await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
         await using (var connection = await world._legacy.OpenAsync())
         {
             await LegacySchema.CreateAsync(connection);
