@@ -4,7 +4,8 @@ using Strangler.Mapping;
 
 namespace Strangler.MySql;
 
-/// <summary>The follower's part of a joint transaction: the same statements as a transaction of its own, on the lead's connection.</summary>
+/// <summary>The follower's part of a joint transaction: the same statements as a transaction of its own, on the lead's
+/// connection.</summary>
 internal sealed class MySqlFollowerPart(MySqlOwnTransaction lead, MySqlSide side, AggregateSql sql, WriteIntent intent)
     : MySqlSideTransaction(side, sql, intent)
 {

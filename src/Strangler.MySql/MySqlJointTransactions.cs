@@ -10,7 +10,8 @@ internal sealed class MySqlJointTransactions(
     : IJointTransactions
 {
     /// <summary>
-    /// That two connection strings look alike proves nothing, nor does a server's own name for itself (clones have the same): a lock that one connection holds and
+    /// That two connection strings look alike proves nothing, nor does a server's own name for itself (clones have the same): a lock that
+    /// one connection holds and
     /// the other one sees does. Both must name the server alike as well: else one of the names may be moved elsewhere later.
     /// </summary>
     public Task<string?> ProblemAsync(CancellationToken cancellationToken) =>

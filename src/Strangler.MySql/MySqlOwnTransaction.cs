@@ -5,11 +5,13 @@ using Strangler.Mapping;
 namespace Strangler.MySql;
 
 /// <summary>
-/// A write transaction on a connection of its own. Round trips: one to begin with everything that is read under lock, one to commit with everything that was
+/// A write transaction on a connection of its own. Round trips: one to begin with everything that is read under lock, one to commit with
+/// everything that was
 /// written; one more where legacy allots the id, and one more where the follower's part is joined to it.
 /// </summary>
 /// <remarks>
-/// With a joined part the connection visits the other side's database in between. It goes back to its pool without a reset only when it is known to be back on its
+/// With a joined part the connection visits the other side's database in between. It goes back to its pool without a reset only when it is
+/// known to be back on its
 /// own one.
 /// </remarks>
 internal sealed class MySqlOwnTransaction : MySqlSideTransaction
@@ -52,7 +54,8 @@ internal sealed class MySqlOwnTransaction : MySqlSideTransaction
         }
     }
 
-    /// <summary>Everything written so far, the savepoint and the part's beginning in one round trip. Returns what the entity is here by then.</summary>
+    /// <summary>Everything written so far, the savepoint and the part's beginning in one round trip. Returns what the entity is here by
+    /// then.</summary>
     public async Task<AggregateRow?> BeginPartAsync(MySqlFollowerPart part, EntityKey key, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(IsOver, this);
@@ -82,7 +85,8 @@ internal sealed class MySqlOwnTransaction : MySqlSideTransaction
     }
 
     /// <summary>
-    /// One round trip within the part. Throws <see cref="FollowerPartException"/> when the part failed and was taken back; with anything else this transaction is
+    /// One round trip within the part. Throws <see cref="FollowerPartException"/> when the part failed and was taken back; with anything
+    /// else this transaction is
     /// over.
     /// </summary>
     public async Task<T?> RunPartAsync<T>(

@@ -3,7 +3,8 @@ using Strangler.Mapping;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// Writes a state of the lead over the one that the follower has, in a transaction of the follower: that of an apply, or its part of a joint one. Whether it may
+/// Writes a state of the lead over the one that the follower has, in a transaction of the follower: that of an apply, or its part of a
+/// joint one. Whether it may
 /// is the caller's to know.
 /// </summary>
 internal sealed class FollowerUpdate(ContextRuntime runtime, EntityKey key, SideName follower, CarriedWrite? carried)

@@ -5,18 +5,26 @@ using Strangler.Telemetry;
 namespace Strangler.DualWrite;
 
 /// <summary>
-/// The follower's part of a write in the lead's own transaction, where that is switched on (<see cref="ContextOptions.OneTransaction"/>). Only in the plain case:
-/// the follower follows in the same epoch and has exactly the state before. Everything else takes the ordinary way, by journal row and apply.
+/// The follower's part of a write in the lead's own transaction, where that is switched on (<see cref="ContextOptions.OneTransaction"/>).
+/// Only in the plain case:
+/// the follower follows in the same epoch and has exactly the state before. Everything else takes the ordinary way, by journal row and
+/// apply.
 /// </summary>
 /// <remarks>
-/// Why it breaks nothing that rests on the order of a write and its apply: the follower's fence and entity row are locked as an apply locks them, and the state
-/// written is the one that commits with it, so an apply that waits for the lock finds nothing newer. There is no moment at which the follower owes anything, so no
+/// Why it breaks nothing that rests on the order of a write and its apply: the follower's fence and entity row are locked as an apply
+/// locks them, and the state
+/// written is the one that commits with it, so an apply that waits for the lock finds nothing newer. There is no moment at which the
+/// follower owes anything, so no
 /// journal row is needed.
 /// <para>
-/// Why nobody waits in a circle: a joint write takes the lead's fence and key, then the follower's. An apply, a repair and a chunk of a backfill hold locks on the
-/// follower alone and read the lead by snapshot; settling, claims and the reserving of ids hold locks on one side and wait for none on the other; a flip takes one
-/// fence at a time, each in a transaction of its own. A joint write of the other direction would need the other side to lead, which the fences exclude while this
-/// one holds its own. What is left are unique values that move between keys, as within one database: the server finds that circle (both sides are one server),
+/// Why nobody waits in a circle: a joint write takes the lead's fence and key, then the follower's. An apply, a repair and a chunk of a
+/// backfill hold locks on the
+/// follower alone and read the lead by snapshot; settling, claims and the reserving of ids hold locks on one side and wait for none on the
+/// other; a flip takes one
+/// fence at a time, each in a transaction of its own. A joint write of the other direction would need the other side to lead, which the
+/// fences exclude while this
+/// one holds its own. What is left are unique values that move between keys, as within one database: the server finds that circle (both
+/// sides are one server),
 /// and it costs one repetition, without the joint part.
 /// </para>
 /// </remarks>
