@@ -9,7 +9,7 @@ namespace Strangler.IntegrationTests.MySql;
 /// <summary>
 /// The follower's part in the lead's own transaction: both or the lead alone, and a session that is back on its own database, whatever happened. Case 41.
 /// </summary>
-[CancelAfter(60_000)]
+[CancelAfter(120_000)]
 internal sealed class MySqlJointTransactionTests
 {
     private static readonly EntityKey Seven = new("thing", 7);
