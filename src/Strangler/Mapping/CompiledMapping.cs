@@ -63,6 +63,9 @@ public sealed class CompiledMapping
 
     public required IReadOnlyList<DeclaredDifference> DeclaredDifferences { get; init; }
 
+    /// <summary>What is added up on both sides, beside the comparison row by row.</summary>
+    public IReadOnlyList<DeclaredSum> Sums { get; init; } = [];
+
     public required IdSource IdSource { get; init; }
 
     /// <summary>Names of extras that are copies of a field which say something else.</summary>

@@ -35,6 +35,8 @@ internal sealed class DeclarationReader(Problems problems)
             ReadDifference(element, kind);
         }
 
+        kind.Sums.AddRange(Elements(at, "sum").Select(ReadSum));
+        CheckUnique(kind.Sums.Select(sum => (sum.At, sum.Name)), "sum");
         return kind;
     }
 
@@ -280,6 +282,15 @@ internal sealed class DeclarationReader(Problems problems)
             kind.Differences.Add((at, new DeclaredDifference(Get(at, "field"), Get(at, "owner"), Get(at, "reason"), until)));
         }
     }
+
+    private static SumDeclaration ReadSum(XElement at) => new(
+        at,
+        Get(at, "name"),
+        Get(at, "amount"),
+        [
+            .. Elements(at, "by").Select(by => (by, new SumDimension(
+                Get(by, "field"), Enum.TryParse<SumPeriod>(Get(by, "per"), ignoreCase: true, out var per) ? per : SumPeriod.None))),
+        ]);
 
     private DateTime? ReadTime(XElement at, string attribute)
     {
