@@ -266,7 +266,10 @@ public sealed class DualWriter
         var version = counted ? present.Next() : present;
         var written = key with { Id = id };
         var entity = new EntityState(
-            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : Signed(_runtime.Hasher.Hash(record)));
+            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : Signed(_runtime.Hasher.Hash(record)))
+        {
+            Writer = command.Actor,
+        };
         var attempt = new WriteAttempt(fence)
         {
             Key = written,

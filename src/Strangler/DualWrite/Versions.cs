@@ -37,4 +37,8 @@ public readonly record struct EntityVersion(long Epoch, long Counter) : ICompara
 /// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; empty for a tombstone. Of a state that this side wrote as lead 8 random bytes
 /// follow: they tell the write from any other that made the same.
 /// </param>
-public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool Tombstone, byte[] FieldHashes);
+public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool Tombstone, byte[] FieldHashes)
+{
+    /// <summary>Who made this version, for the timeline: set by the write that makes it, not read back; empty where a state is only accepted.</summary>
+    public string Writer { get; init; } = "";
+}

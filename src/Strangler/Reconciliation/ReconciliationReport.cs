@@ -123,6 +123,9 @@ public sealed class ReconciliationReport
     /// <summary>The report as JSON, as <c>docs/report.schema.json</c> describes it: names and meanings are stable, new ones may be added.</summary>
     public string ToJson() => ReportJson.Write(this);
 
+    /// <summary>The JSON schema of <see cref="ToJson"/>.</summary>
+    public static string JsonSchema() => ReportJson.Schema();
+
     /// <summary>A stored report. Those of older builds lack what was added since; it reads as empty.</summary>
     /// <exception cref="JsonException">It is no report.</exception>
     public static ReconciliationReport Parse(string json) => ReportJson.Read(json);

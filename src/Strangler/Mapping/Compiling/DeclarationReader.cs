@@ -20,7 +20,7 @@ internal sealed class DeclarationReader(Problems problems)
 
     private KindDeclaration ReadKind(XElement at)
     {
-        var kind = new KindDeclaration { At = at, Name = Get(at, "name") };
+        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value };
         ReadTables(at, "legacy", kind.Legacy, isLegacy: true);
         ReadTables(at, "new", kind.New, isLegacy: false);
         kind.Codes.AddRange(Elements(at, "codes").Select(ReadCodes));

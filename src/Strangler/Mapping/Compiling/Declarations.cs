@@ -13,6 +13,8 @@ internal sealed class KindDeclaration
 
     public required string Name { get; init; }
 
+    public string? ErasedBy { get; init; }
+
     public IdSource? Ids { get; set; }
 
     public List<TableDeclaration> Legacy { get; } = [];

@@ -27,6 +27,10 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         CheckNothingForgotten();
         CheckDifferences();
         kind.Sums.ForEach(CheckSum);
+        if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
+        {
+            problems.Add(kind.At.Attribute("erased-by")!, erasure, "erased-by names no boolean field");
+        }
     }
 
     private void CheckTables(List<TableDeclaration> tables, string side)

@@ -43,6 +43,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             ForeignWriters = mapping.ForeignWriters,
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
+            ErasedBy = kind.ErasedBy,
             IdSource = kind.Ids!,
         };
     }

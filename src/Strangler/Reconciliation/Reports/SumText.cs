@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Strangler.Reconciliation;
 
 /// <summary>Amounts and groups of business sums in words.</summary>
-internal static class SumText
+public static class SumText
 {
     public static string Amount(decimal amount, bool isMoney) =>
         (isMoney ? amount / 100m : amount).ToString(isMoney ? "N2" : "N0", CultureInfo.InvariantCulture);
