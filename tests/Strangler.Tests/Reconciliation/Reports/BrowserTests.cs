@@ -7,7 +7,7 @@ using Strangler.Reconciliation;
 
 namespace Strangler.Tests.Reconciliation.Reports;
 
-/// <summary>The page as a browser shows it, without network and without script. Runs where there is a Chromium.</summary>
+/// <summary>The page as a browser shows it, without network. Runs where there is a Chromium.</summary>
 [TestFixture]
 [Category("RequiresChromium")]
 public sealed class BrowserTests
@@ -21,14 +21,14 @@ public sealed class BrowserTests
     public void DropFolder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
-    public void The_page_shows_its_charts_and_text_without_network_and_script()
+    public void The_page_shows_its_charts_and_text_without_network()
     {
         var world = Harm.OfEveryKind();
         world.Reconcile();
         var page = Write(ReportHtml.Render(world.Reconcile(), world.Run(() => world.Runtime.Sides.Reconciliations.SummariesAsync(9, default))));
         var picture = Path.Combine(_folder, "page.png");
 
-        Run("--blink-settings=scriptEnabled=false", "--window-size=1200,3600", $"--screenshot={picture}", page);
+        Run("--window-size=1200,3600", $"--screenshot={picture}", page);
 
         var colours = Png.Colours(File.ReadAllBytes(picture));
         Assert.Multiple(() =>
