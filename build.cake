@@ -197,10 +197,30 @@ Task("bench").IsDependentOn("driver").Does(() =>
     Environment.Exit(Run("dotnet", ["tests/Strangler.Benchmarks/bin/Release/net10.0/Strangler.Benchmarks.dll", .. passedOn], quiet: false));
 });
 
+Task("soak").IsDependentOn("driver").Does(() =>
+{
+    var minutes = passedOn switch { [] => "1", ["--minutes", var given] => given, _ => null };
+    if (!double.TryParse(minutes, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out var length)
+        || length is not (> 0 and <= 10_000))
+    {
+        Console.Error.WriteLine($"./build.sh soak [--minutes N], N above 0 and at most 10000; given: '{string.Join(' ', passedOn)}'");
+        Environment.Exit(2);
+    }
+    MustRun("Building (Release)", "dotnet",
+        DotNet("build", "tests/Strangler.IntegrationTests/Strangler.IntegrationTests.csproj", "-c", "Release", "-v", "quiet"));
+    Environment.SetEnvironmentVariable("STRANGLER_SOAK_MINUTES", minutes);
+    Environment.Exit(Run("dotnet",
+    [
+        "test", "tests/Strangler.IntegrationTests/Strangler.IntegrationTests.csproj", "-c", "Release", "--no-build", "--nologo",
+        $"-p:MySqlDriver={driver}", "--filter", "TestCategory=Soak", "--logger", "console;verbosity=normal",
+    ], quiet: false));
+});
+
 Task("help").Does(() => Console.WriteLine("""
     ./build.sh demo [--rows N]   the whole migration of a generated legacy database, on private servers
     ./build.sh test              unit tests, then integration tests on private servers; CI=true allows no skipped test
     ./build.sh bench [arguments] the benchmarks
+    ./build.sh soak --minutes N  load, flips, crashes, faults and reconciliation at once, for as long as asked
     ./build.sh publish           a self-contained folder, artifacts/publish/strangler
     ./build.sh build             everything in Release
 

@@ -12,7 +12,7 @@ namespace Strangler.Cutover;
 /// </summary>
 internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 {
-    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1));
+    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(500));
 
     private readonly Relay _relay = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Flip>();
@@ -68,9 +68,20 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         var deadline = await fence.UtcNowAsync(cancellationToken) + runtime.Options.FlipDeadline;
         var switching = lead with { Role = FenceRole.Switching, Epoch = lead.Epoch + 1, Deadline = deadline };
         await runtime.ReachAsync(HookPoint.FlipBeforeDeny, from);
-        if (!await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken))
+        try
         {
-            throw CutoverException.LostRace(runtime.Context);
+            if (!await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken))
+            {
+                throw CutoverException.LostRace(runtime.Context);
+            }
+        }
+        catch (SideUnavailableException exception) when (exception.IsTransient)
+        {
+            // The reply may be all that was lost; then writers wait already, and would until the deadline.
+            if (await fence.ReadAsync(cancellationToken) != switching)
+            {
+                throw;
+            }
         }
 
         await runtime.ReachAsync(HookPoint.FlipDenied, from);

@@ -266,7 +266,8 @@ public sealed class DualWriter
         var version = counted ? present.Next() : present;
         var written = key with { Id = id };
         var entity = new EntityState(
-            version, state.Entity?.ForeignSeq ?? 0, record is null, record is null ? [] : Signed(_runtime.Hasher.Hash(record)))
+            version, state.Entity?.ForeignSeq ?? 0, record is null,
+            EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random))
         {
             Writer = command.Actor,
         };
@@ -302,15 +303,6 @@ public sealed class DualWriter
         }
 
         return attempt;
-    }
-
-    // Two writers can make the same version of an entity with the same content; the one whose COMMIT was lost must not take the other's for its own.
-    private byte[] Signed(byte[] hashes)
-    {
-        var signed = new byte[hashes.Length + sizeof(long)];
-        hashes.CopyTo(signed, 0);
-        BitConverter.TryWriteBytes(signed.AsSpan(hashes.Length), _runtime.Random.NextInt64());
-        return signed;
     }
 
     // Rolled back with the transaction: a write refused is on neither side.

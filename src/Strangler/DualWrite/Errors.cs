@@ -85,12 +85,16 @@ public sealed class QuarantinedException(EntityKey key, string reason) : Excepti
 }
 
 /// <summary>
-/// The follower has accepted a newer version than the lead has: the lead was restored from a backup, failed over to a node that lacked its
+/// The follower has accepted a newer version than the lead has, or wrote the same version itself: the lead was restored from a backup, failed over to a node that lacked its
 /// last seconds, or was made lead by force while keys were parked. Never resolved by itself: either state may be the right one.
 /// </summary>
 public sealed class RegressionException(EntityKey key, EntityVersion lead, EntityVersion accepted)
     : Exception(
-        $"{key} has version {lead} on the leading side, but the other side has accepted {accepted}; one of the two was restored from a backup? Repair refuses it: decide which side is right, then bring the key to it by hand.")
+        lead == accepted
+            ? $"{key} has version {lead} on both sides, but each side wrote it itself; was one made lead while the other still had news? "
+                + "Decide which side is right; strangler repair brings over the lead's, anything else is to be done by hand."
+            : $"{key} has version {lead} on the leading side, but the other side has accepted {accepted}; one of the two was restored from a backup? "
+                + "Repair refuses it: decide which side is right, then bring the key to it by hand.")
 {
     public EntityKey Key { get; } = key;
 }

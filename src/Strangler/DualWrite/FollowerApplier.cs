@@ -179,7 +179,7 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         var version = lead.Version(lead.Fence.DualEpoch);
         var foreignSeq = lead.Entity?.ForeignSeq ?? 0;
         RefuseForeignChange(was.Entity, foreignSeq);
-        if (was.Entity is { } accepted && IsAccepted(accepted, version, foreignSeq) && seen is null)
+        if (was.Entity is { } accepted && IsAccepted(accepted, lead.Entity, version, foreignSeq) && seen is null)
         {
             Accepted = accepted;
             MayBeQuarantined = _leadSide == SideName.Legacy;
@@ -199,10 +199,11 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
     }
 
     // The lead was read under the follower's lock, as was everything accepted before: in a sound system the mark cannot be ahead of the
-    // lead.
-    private bool IsAccepted(EntityState accepted, EntityVersion version, long foreignSeq)
+    // lead, nor can both sides have written one version themselves.
+    private bool IsAccepted(EntityState accepted, EntityState? lead, EntityVersion version, long foreignSeq)
     {
-        if (accepted.Version > version)
+        var wereTwo = accepted.Version == version && accepted.IsSigned && lead is { IsSigned: true } && lead.Version == version;
+        if (accepted.Version > version || (wereTwo && seen is null))
         {
             throw new RegressionException(key, version, accepted.Version);
         }

@@ -34,11 +34,28 @@ public readonly record struct EntityVersion(long Epoch, long Counter) : ICompara
 /// <param name="ForeignSeq">Raised by other programs' writes (triggers); 0 without capture.</param>
 /// <param name="Tombstone">Whether the entity was deleted.</param>
 /// <param name="FieldHashes">
-/// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; empty for a tombstone. Of a state that this side wrote as lead 8 random bytes
-/// follow: they tell the write from any other that made the same.
+/// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; none for a tombstone. Of a state that this side itself wrote as lead 7 random
+/// bytes follow, its signature: what was brought over has none.
 /// </param>
 public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool Tombstone, byte[] FieldHashes)
 {
+    private const int Signature = 7;
+
     /// <summary>Who made this version, for the timeline: set by the write that makes it, not read back; empty where a state is only accepted.</summary>
     public string Writer { get; init; } = "";
+
+    /// <summary>Whether this side wrote the state itself, as lead.</summary>
+    public bool IsSigned => FieldHashes.Length % FieldHasher.Size == Signature;
+
+    /// <summary>
+    /// Two writers can make the same version of an entity, even with the same content: one whose COMMIT was lost and one who came after it, or two leads of which
+    /// one was made lead by force. The signature tells their writes apart.
+    /// </summary>
+    internal static byte[] Sign(byte[] hashes, Random random)
+    {
+        var signed = new byte[hashes.Length + Signature];
+        hashes.CopyTo(signed, 0);
+        random.NextBytes(signed.AsSpan(hashes.Length));
+        return signed;
+    }
 }

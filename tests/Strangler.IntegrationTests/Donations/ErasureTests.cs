@@ -86,6 +86,116 @@ public sealed class ErasureTests
         await AssertNothingIsLeftAsync(world);
     }
 
+    /// <summary>An apply that has read the old state sleeps before its commit, and wakes after the erasure was acknowledged.</summary>
+    [Test]
+    public async Task An_apply_that_holds_an_older_state_wakes_after_the_erasure_and_brings_nothing_back()
+    {
+        await using var world = await FilledAsync(
+            "person", Stage.ShadowRead, """{ "inlineApplyTimeout": "10ms", "shadowReadSample": 0, "fenceLockTimeout": "5s" }""");
+        await using var holder = await HandWrittenRow.OpenAsync(world.NewDatabase);
+        await RunAsync(
+            holder,
+            "CREATE TRIGGER sleeper BEFORE UPDATE ON donation_donor FOR EACH ROW SET @slept = GET_LOCK('sleeper', 30) + RELEASE_LOCK('sleeper')");
+        Assert.That(await holder.ExecuteScalarAsync<int>("SELECT GET_LOCK('sleeper', 5)"), Is.EqualTo(1));
+        await EraseAsync(world, donation => donation.ChangeDonor(Somebody("late"), true, true));
+        var late = world.Host.Relay.DrainAsync(CancellationToken.None);
+        while (await holder.ExecuteScalarAsync<int>(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = DATABASE()") == 0)
+        {
+            Assert.That(late.IsCompleted, Is.False, "the apply was to sleep");
+            await Task.Delay(10, CancellationToken.None);
+        }
+
+        await EraseAsync(world, donation => donation.Anonymize(Now));
+        Assert.That(late.IsCompleted, Is.False, "the old state was to be in flight still");
+        await RunAsync(holder, "DO RELEASE_LOCK('sleeper')");
+        Assert.That((await late).Applied, Is.Positive, "the old state has been written");
+        await DrainedAsync(world, SideName.Legacy);
+        await AssertNothingIsLeftAsync(world);
+    }
+
+    /// <summary>The follower refuses the state for good and quotes its values; the key is parked, then erased, then tried again.</summary>
+    [Test]
+    public async Task Parked_by_an_error_that_quotes_values_then_erased_and_tried_again(
+        [Values(Stage.ShadowRead, Stage.NewLeads)] Stage stage, [Values] bool unique)
+    {
+        await using var world = await FilledAsync(
+            "person", stage, """{ "maxAttempts": 1, "shadowReadSample": 1, "shadowReadMinimum": 0, "fenceLockTimeout": "5s" }""");
+        var (lead, database, table) = stage == Stage.ShadowRead
+            ? (SideName.Legacy, world.NewDatabase, "donation_donor")
+            : (SideName.New, world.LegacyDatabase, "spenden");
+        await using var connection = await HandWrittenRow.OpenAsync(database);
+
+        // What is refused ends up in the server's message: Duplicate entry '…', or what a trigger says.
+        await RunAsync(connection, $"CREATE TABLE taken (email VARCHAR(250) NOT NULL PRIMARY KEY) SELECT '{Mark}@example.org' AS email");
+        await RunAsync(connection, unique
+            ? $"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW INSERT INTO taken VALUES (NEW.email)"
+            : $"""
+            CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW
+            BEGIN
+                DECLARE said VARCHAR(128) DEFAULT CONCAT('Value: ''', NEW.email, ''' is refused');
+                IF NEW.email LIKE '{Mark}%' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = said; END IF;
+            END
+            """);
+        await EraseAsync(world, donation => donation.ChangeDonor(Somebody("d"), true, true), "request-1");
+        await DrainedAsync(world, lead);
+        var journal = world.Host.Sides.Of(lead).Journal;
+        var parked = (await journal.ParkedAsync(10, CancellationToken.None)).Single();
+        Assert.That(parked.LastError, Is.Not.Empty.And.Not.Contain(Mark));
+
+        await journal.RetryAsync(null, CancellationToken.None);
+        await DrainedAsync(world, lead);
+        Assert.That(await journal.ParkedAsync(10, CancellationToken.None), Has.Count.EqualTo(1), "parked again");
+        await EraseAsync(world, donation => donation.Anonymize(Now), "request-2");
+        await RunAsync(connection, "DROP TRIGGER refuse");
+        await RunAsync(connection, "DROP TABLE taken");
+        await journal.RetryAsync(null, CancellationToken.None);
+        await DrainedAsync(world, lead);
+        Assert.That((await journal.DepthAsync(CancellationToken.None)).Parked, Is.Zero);
+        await AssertNothingIsLeftAsync(world);
+    }
+
+    /// <summary>Shadow reads compare the donation while it is erased; what the command line writes about it, files included, holds none of it.</summary>
+    [Test]
+    public async Task Erased_while_shadow_reads_run_no_table_log_or_report_file_holds_anything()
+    {
+        await using var world = await FilledAsync("person", Stage.NewLeads);
+        await using (var connection = await HandWrittenRow.OpenAsync(world.NewDatabase))
+        {
+            await RunAsync(connection, $"UPDATE donation_donor SET full_name = '{Mark}drift', city = '{Mark}drift'");
+        }
+
+        using var stop = new CancellationTokenSource();
+        var relay = world.Host.Relay.RunAsync(stop.Token);
+        while (await CountAsync(world, "SELECT COUNT(*) FROM strangler_shadow_mismatch") == 0)
+        {
+            await world.Donations.Donations.FindAsync(1, CancellationToken.None);
+        }
+
+        var cli = new Cli.CommandLine(world);
+        var folder = Path.Combine(Path.GetDirectoryName(world.ConfigFile)!, "reports");
+        Directory.CreateDirectory(folder);
+        await WriteReportsAsync(cli, folder, "before");
+        await EraseAsync(world, donation => donation.Anonymize(Now), "request-1");
+        await WriteReportsAsync(cli, folder, "after");
+        foreach (var verb in new[]
+            {
+                "relay status donations --check", "relay status donations --json", "quarantine list donations", "cutover history donations",
+                "repair donations --keys 1", "status", "cutover status donations",
+            })
+        {
+            await cli.RunAsync(verb);
+        }
+
+        await stop.CancelAsync();
+        await relay;
+        await AssertNothingIsLeftAsync(world);
+        Assert.That(cli.EverythingSaid, Does.Not.Contain(Mark));
+        var files = Directory.GetFiles(folder);
+        Assert.That(files, Has.Length.EqualTo(2));
+        Assert.That(files.Where(file => IsPersonal(File.ReadAllBytes(file))), Is.Empty);
+    }
+
     [Test]
     public async Task Deleted_nothing_personal_is_left_anywhere([Values(Stage.DualWrite, Stage.NewLeads)] Stage stage)
     {
@@ -137,9 +247,9 @@ public sealed class ErasureTests
         Assert.That(listed, Is.Empty, "what is gone is not listed any more");
     }
 
-    private static async Task<DonationsWorld> FilledAsync(string type, Stage stage)
+    private static async Task<DonationsWorld> FilledAsync(string type, Stage stage, string? options = null)
     {
-        var world = await DonationsWorld.CreateAsync();
+        var world = await DonationsWorld.CreateAsync(options: options);
         await InsertAsync(world, Row(type));
         await world.MoveToAsync(stage);
         await using (var connection = await HandWrittenRow.OpenAsync(world.NewDatabase))
@@ -197,11 +307,33 @@ public sealed class ErasureTests
         await row.InsertAsync(connection, id);
     }
 
-    private static async Task EraseAsync(DonationsWorld world, Action<Donation> act)
+    private static async Task EraseAsync(DonationsWorld world, Action<Donation> act, string? requestKey = null)
     {
         var donation = await world.Donations.Donations.FindAsync(1, CancellationToken.None);
         act(donation!);
-        await world.Donations.Donations.StoreAsync(donation!, CancellationToken.None);
+        await world.Donations.Donations.StoreAsync(donation!, CancellationToken.None, requestKey);
+    }
+
+    // Back-off included: until nothing is open, whatever is parked.
+    private static async Task DrainedAsync(DonationsWorld world, SideName lead)
+    {
+        while (await world.Host.Sides.Of(lead).Journal.DepthAsync(CancellationToken.None) is { Open: > 0 })
+        {
+            await world.Host.Relay.DrainAsync(CancellationToken.None);
+            await Task.Delay(10, CancellationToken.None);
+        }
+    }
+
+    private static async Task<long> CountAsync(DonationsWorld world, string sql)
+    {
+        await using var connection = await world.NewDatabase.OpenAsync();
+        return await connection.ExecuteScalarAsync<long>(sql);
+    }
+
+    private static async Task WriteReportsAsync(Cli.CommandLine cli, string folder, string name)
+    {
+        await cli.RunAsync("reconcile donations");
+        await cli.RunAsync($"reconcile donations --json --output {Path.Combine(folder, $"{name}.json")}");
     }
 
     private static async Task AssertNothingIsLeftAsync(DonationsWorld world)

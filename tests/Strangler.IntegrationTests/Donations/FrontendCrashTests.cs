@@ -4,6 +4,7 @@ using Dapper;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.IntegrationTests.Soak;
 using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Donations;
@@ -16,7 +17,7 @@ namespace Strangler.IntegrationTests.Donations;
 [CancelAfter(3_600_000)]
 public sealed class FrontendCrashTests
 {
-    private const int Rows = 200;
+    internal const int Rows = 200;
 
     private static readonly int Rounds =
         int.TryParse(Environment.GetEnvironmentVariable("STRANGLER_CRASHES"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 2;
@@ -59,7 +60,7 @@ public sealed class FrontendCrashTests
         var relay = world.Host.Relay.RunAsync(relayStop.Token);
         try
         {
-            await UntilAsync(world, () => Acknowledged(memory) >= 20 || frontend.HasExited, cancellationToken);
+            await UntilAsync(world, () => FrontendMemory.Acknowledged(memory) >= 20 || frontend.HasExited, cancellationToken);
             Assert.That(frontend.HasExited, Is.False, "the frontend has ended by itself");
             await FlipAndKillAsync(world, frontend, random, cancellationToken);
         }
@@ -107,7 +108,7 @@ public sealed class FrontendCrashTests
         await flipper.WaitForExitAsync(cancellationToken);
     }
 
-    private static async Task FinishAsync(DonationsWorld world, CancellationToken cancellationToken)
+    internal static async Task FinishAsync(DonationsWorld world, CancellationToken cancellationToken)
     {
         try
         {
@@ -126,7 +127,7 @@ public sealed class FrontendCrashTests
             world, async () => await world.Host.Sides.Of(lead).Journal.DepthAsync(cancellationToken) is { Open: 0 }, cancellationToken);
     }
 
-    private static async Task CheckAsync(DonationsWorld world, List<string> memories, string round)
+    internal static async Task CheckAsync(DonationsWorld world, List<string> memories, string round)
     {
         var lead = (await world.Host.Cutover.StatusAsync(CancellationToken.None)).Lead;
         var depth = await world.Host.Sides.Of(lead).Journal.DepthAsync(CancellationToken.None);
@@ -136,10 +137,10 @@ public sealed class FrontendCrashTests
         var (creates, unknown) = (0, 0);
         foreach (var memory in memories)
         {
-            var log = Read(memory);
+            var log = FrontendMemory.Read(memory);
             creates += log.Creates;
-            unknown += log.UnknownCreates;
-            foreach (var (id, amount, cancelled, lines) in log.Last.Values)
+            unknown += log.OpenCreates;
+            foreach (var (id, (amount, cancelled, lines)) in log.Last)
             {
                 var donation = await world.Donations.Donations.FindAsync(id, CancellationToken.None);
                 Assert.That(donation, Is.Not.Null, $"{round}: {id} was acknowledged and is absent");
@@ -156,45 +157,6 @@ public sealed class FrontendCrashTests
         Assert.That(rows, Is.InRange(Rows + creates, Rows + creates + unknown), $"{round}: creates");
     }
 
-    private static (Dictionary<long, (long Id, long Amount, bool Cancelled, int Lines)> Last, int Creates, int UnknownCreates) Read(
-        string memory)
-    {
-        var last = new Dictionary<long, (long, long, bool, int)>();
-        var open = new HashSet<string>(StringComparer.Ordinal);
-        var creates = 0;
-        foreach (var parts in File.ReadLines(memory).Select(line => line.Split(' ')))
-        {
-            if (parts[0] == "try")
-            {
-                open.Add(parts[1]);
-                continue;
-            }
-
-            if (parts[0] == "ack" && parts.Length == 6)
-            {
-                var id = long.Parse(parts[2], CultureInfo.InvariantCulture);
-                last[id] = (id, long.Parse(parts[3], CultureInfo.InvariantCulture), parts[4] == "1",
-                    int.Parse(parts[5], CultureInfo.InvariantCulture));
-                creates += parts[1].StartsWith("create", StringComparison.Ordinal) ? 1 : 0;
-            }
-
-            open.Remove(parts[1]);
-        }
-
-        return (last, creates, open.Count(operation => operation.StartsWith("create", StringComparison.Ordinal)));
-    }
-
-    private static int Acknowledged(string memory)
-    {
-        if (!File.Exists(memory))
-        {
-            return 0;
-        }
-
-        using var reader = new StreamReader(new FileStream(memory, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        return reader.ReadToEnd().Split('\n').Count(line => line.StartsWith("ack", StringComparison.Ordinal));
-    }
-
     private static Task UntilAsync(DonationsWorld world, Func<bool> condition, CancellationToken cancellationToken) =>
         UntilAsync(world, () => Task.FromResult(condition()), cancellationToken);
 
@@ -206,7 +168,7 @@ public sealed class FrontendCrashTests
         }
     }
 
-    private static Process Start(DonationsWorld world, params string[] arguments)
+    internal static Process Start(DonationsWorld world, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true };
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "strangler.dll"), .. arguments])

@@ -14,7 +14,7 @@ internal interface IWitness
     void EntitySet(InMemoryDatabase database, EntityKey key, EntityState? was, EntityState now);
 
     /// <summary>A claim is given back; <paramref name="present"/> is the newest generation among the rows that this changed.</summary>
-    void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, long present);
+    void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, string error, long present);
 }
 
 /// <summary>Decides what happens at each step of a process: when it goes on, whether it fails, and whether the process survives it.</summary>

@@ -286,7 +286,7 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
                 return;
             }
 
-            Database.Witness?.ClaimGivenBack(Database, claim, claim.Generation);
+            Database.Witness?.ClaimGivenBack(Database, claim, error, claim.Generation);
             foreach (var row in rows)
             {
                 row.LeaseUntil = null;

@@ -11,6 +11,9 @@ internal sealed class Chaos : ISchedule
 {
     private const int Whole = 10_000;
 
+    /// <summary>A hundred times what a schedule takes: whoever needs more runs in circles.</summary>
+    private const int MaxSteps = 50_000;
+
     private readonly World _world;
     private readonly Random _random;
     private readonly int _stalls;
@@ -55,7 +58,12 @@ internal sealed class Chaos : ISchedule
             await Task.Yield();
         }
 
-        Steps++;
+        if (++Steps > MaxSteps)
+        {
+            _world.Ledger.Report("the schedule comes to no end: processes run in circles");
+            await new TaskCompletionSource().Task;
+        }
+
         _world.Trace?.Add(process, side, step, before);
         if (!Over)
         {

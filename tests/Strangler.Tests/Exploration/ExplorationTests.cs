@@ -27,6 +27,15 @@ public sealed class ExplorationTests
         }
     }
 
+    /// <summary>Else a failure could not be looked at.</summary>
+    [Test]
+    public void The_same_seed_gives_the_same_schedule([Range(1, 20)] int seed)
+    {
+        var first = Scenario.Run(seed, trace: true);
+        Assert.That(first.Steps, Is.GreaterThan(50));
+        Assert.That(Scenario.Run(seed, trace: true), Is.EqualTo(first));
+    }
+
     internal static int Number(string variable, int otherwise) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text
             ? int.Parse(text, System.Globalization.CultureInfo.InvariantCulture)

@@ -47,6 +47,7 @@ internal sealed class Ledger(World world) : IWitness
 {
     private readonly Dictionary<EntityKey, List<Record?>> _histories = [];
     private readonly HashSet<EntityKey> _leftBehind = [];
+    private readonly HashSet<EntityKey> _disputed = [];
     private readonly HashSet<long> _decided = [];
 
     /// <summary>The first guarantee that was broken.</summary>
@@ -77,7 +78,7 @@ internal sealed class Ledger(World world) : IWitness
         }
 
         history ??= _histories[key] = [null];
-        if (!_leftBehind.Contains(key))
+        if (!_leftBehind.Remove(key))
         {
             CheckBuildsOn(write, history[^1], RecordOf(database, key, before.Row), after);
         }
@@ -121,8 +122,13 @@ internal sealed class Ledger(World world) : IWitness
         }
     }
 
-    public void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, long present)
+    public void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, string error, long present)
     {
+        if (error.StartsWith(nameof(RegressionException), StringComparison.Ordinal) && !_disputed.Contains(claim.Key))
+        {
+            Break($"I3: the relay found the follower ahead of the lead: {error}");
+        }
+
         if (present != claim.Generation)
         {
             Break($"a claim of generation {claim.Generation} gave back {claim.Key}, whose claim has generation {present}");
@@ -219,7 +225,7 @@ internal sealed class Ledger(World world) : IWitness
             return;
         }
 
-        foreach (var row in lead.Journal.Where(row => !_leftBehind.Contains(row.Key)))
+        foreach (var row in lead.Journal.Where(row => !_disputed.Contains(row.Key)))
         {
             Break($"I2: the journal of {lead.Side} still has {row.Key} {row.Version}{(row.Parked ? " (parked: " + row.LastError + ")" : "")}");
         }
@@ -228,7 +234,8 @@ internal sealed class Ledger(World world) : IWitness
         {
             var key = TestProcess.Key(id);
             var (left, right) = (RecordOf(lead, key), RecordOf(follower, key));
-            var isListed = _leftBehind.Contains(key) && (lead.Journal.Any(row => row.Key == key) || follower.Journal.Any(row => row.Key == key));
+            var isListed = _disputed.Contains(key)
+                && (lead.Journal.Any(row => row.Key == key) || (_leftBehind.Contains(key) && follower.Journal.Any(row => row.Key == key)));
             if (!Same(left, right) && !isListed)
             {
                 Break($"I2: {key} is {Show(left)} on {lead.Side} and {Show(right)} on {follower.Side}");
@@ -257,7 +264,7 @@ internal sealed class Ledger(World world) : IWitness
             var rows = isKept ? database.Rows : [];
             IEnumerable<string> texts =
             [
-                .. rows.Where(row => !_leftBehind.Contains(PublicKey(database, row.Key))).Select(row => (string)row.Value.Root[0]!),
+                .. rows.Where(row => !_disputed.Contains(PublicKey(database, row.Key))).Select(row => (string)row.Value.Root[0]!),
                 .. database.Journal.SelectMany(row => new[] { row.LastError, row.Actor }).Where(text => text.StartsWith(Client.Personal)),
                 .. database.Requests.Keys.Where(text => text.StartsWith(Client.Personal)),
                 .. database.Quarantine.Values.SelectMany(entry => new[] { entry.Place, entry.Reason })
@@ -286,8 +293,16 @@ internal sealed class Ledger(World world) : IWitness
         }
     }
 
-    // A flip by force leaves parked keys as they are; whoever forced it answers for them. They must stay listed.
-    private void LeaveBehind(InMemoryDatabase database) => _leftBehind.UnionWith(database.Journal.Where(row => row.Parked).Select(row => row.Key));
+    // A flip by force leaves parked keys as they are: whoever forced it answers for what the new lead lacks. From the next write on the new lead's state counts as
+    // any other, and where the sides differ the key has to stay listed.
+    private void LeaveBehind(InMemoryDatabase database)
+    {
+        foreach (var row in database.Journal.Where(row => row.Parked))
+        {
+            _leftBehind.Add(row.Key);
+            _disputed.Add(row.Key);
+        }
+    }
 
     private static bool Same(Record? left, Record? right) =>
         left is null || right is null ? left is null && right is null : left.AgreesWith(right);

@@ -44,7 +44,8 @@ internal sealed class Operator(World world, int number)
     {
         var request = new CutoverRequest
         {
-            Actor = $"o{number}", Reason = "model", Force = act is 0 or 9, TypedConfirmation = _random.Next(6) == 0 ? "notes" : null,
+            Actor = $"o{number}", Reason = "model", Force = act is 0 or 9 || (world.Lead().Journal.Exists(row => row.Parked) && _random.Next(2) == 0),
+            TypedConfirmation = _random.Next(6) == 0 ? "notes" : null,
         };
         switch (act)
         {

@@ -15,16 +15,16 @@ internal sealed class ModelProcess
 
     private readonly List<TaskCompletionSource> _awaited = [];
 
-    public ModelProcess(InMemorySides memory, int seed, ContextOptions options, Mutation? mutation)
+    public ModelProcess(World world, InMemorySides memory, int seed, Mutation? mutation)
     {
         Memory = memory;
-        var sides = mutation?.Apply(memory, this) ?? memory.Sides;
+        var sides = mutation?.Apply(world, memory, this) ?? memory.Sides;
         Legacy = new LegacyNotes(sides.Legacy.Store);
         New = new NewNotes(sides.New.Store);
         Runtime = new ContextRuntime(
-            sides, [new EntityKind(TestLens.Kind, Legacy, New)], options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
+            sides, [new EntityKind(TestLens.Kind, Legacy, New)], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
         {
-            Random = new Random(seed),
+            Random = world.HasOneSignature ? new OneSignature(seed) : new Random(seed),
         };
         Writer = new DualWriter(Runtime);
         Relay = new Relay(Runtime);
@@ -133,6 +133,9 @@ internal sealed class World
 
     public ContextOptions Options { get; }
 
+    /// <summary>Whether all writes are signed alike (a deliberate fault).</summary>
+    public bool HasOneSignature { get; set; }
+
     /// <summary>State that a faulty part shares among all processes.</summary>
     public Dictionary<string, long> Shared { get; } = [];
 
@@ -177,8 +180,7 @@ internal sealed class World
         memory.Name = $"p{++_born}";
         memory.Schedule = Chaos;
         memory.LockWait = TimeSpan.FromSeconds(3);
-        var process = new ModelProcess(memory, (_seed * 31) + _born, Options, _mutation);
-        _mutation?.Know(this, process);
+        var process = new ModelProcess(this, memory, (_seed * 31) + _born, _mutation);
         _processes.Add(process);
         Trace?.Say($"process {memory.Name} starts");
         return process;
