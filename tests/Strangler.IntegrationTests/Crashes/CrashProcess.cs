@@ -11,6 +11,7 @@ namespace Strangler.IntegrationTests.Crashes;
 internal sealed class CrashProcess : IAsyncDisposable
 {
     private readonly Process _process;
+    private bool _isDisposed;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _errors = new();
     private readonly Dictionary<string, string> _answers = [];
@@ -94,8 +95,15 @@ internal sealed class CrashProcess : IAsyncDisposable
         Assert.That(_process.ExitCode, Is.EqualTo(128 + 9), () => $"it ended otherwise than by SIGKILL: {_errors}");
     }
 
+    // Its borrower may do it, and the pool does it in the end.
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         if (!_process.HasExited)
         {
             _process.Kill();

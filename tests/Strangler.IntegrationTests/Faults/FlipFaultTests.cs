@@ -37,7 +37,7 @@ public sealed class FlipFaultTests
         Assert.That((await flip).Stage, Is.EqualTo(Stage.NewLeads));
         await load.UntilAcknowledgedAsync(50);
         await world.AssertNothingLostAsync(load);
-        Assert.That(load.Calls.Max(call => call.Took), Is.LessThan(replica.Runtime.Options.FenceLockTimeout + TimeSpan.FromMilliseconds(900)));
+        Assert.That(load.Calls.Max(call => call.Took), Is.LessThan(replica.Runtime.Options.FenceLockTimeout + TimeSpan.FromMilliseconds(1500)));
         Assert.That(load.Calls.Where(call => call.Error is not (null or ConflictException)), Is.Empty, "refused");
     }
 

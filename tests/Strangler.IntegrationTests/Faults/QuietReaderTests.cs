@@ -8,7 +8,7 @@ namespace Strangler.IntegrationTests.Faults;
 [CancelAfter(120_000)]
 public sealed class QuietReaderTests
 {
-    private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(1);
 
     /// <summary>The new side answers late, not at all, or with errors: answers are the same and as quick, and the relay counts failures.</summary>
     [Test]
@@ -43,7 +43,9 @@ public sealed class QuietReaderTests
     public async Task Callers_write_while_background_work_has_used_up_its_connections()
     {
         await using var world = await FaultWorld.CreateAsync(Stage.DualWrite);
-        var replica = world.Open(changeSide: side => (side.ForegroundConnections, side.BackgroundConnections) = (4, 2));
+        var replica = world.Open(
+            change: options => options.InlineApplyTimeout = TimeSpan.FromSeconds(5),
+            changeSide: side => (side.ForegroundConnections, side.BackgroundConnections) = (4, 2));
         List<ISideTransaction> background = [];
         using (Lane.EnterBackground())
         {
@@ -75,7 +77,7 @@ public sealed class QuietReaderTests
         switch (fault)
         {
             case "slow":
-                proxy.SlowDown(TimeSpan.FromMilliseconds(300));
+                proxy.SlowDown(TimeSpan.FromMilliseconds(700));
                 break;
             case "silent":
                 proxy.FallSilent();
