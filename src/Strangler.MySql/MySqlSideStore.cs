@@ -244,7 +244,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         side.UseAsync(
             background: true,
             async (connection, token) =>
-                await side.ScalarAsync(connection, new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Root}"), true, token).ConfigureAwait(false) ?? 0,
+                await side.ScalarAsync(connection, new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Root}"), true,
+                    token).ConfigureAwait(false) ?? 0,
             cancellationToken);
 
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken)

@@ -14,7 +14,10 @@ internal static class ReconcileCommand
         var range = new Option<string?>("--range") { Description = "Only these public ids: FROM..TO, either may be left out" };
         var keys = new Option<FileInfo?>("--keys-from") { Description = "Only the ids in this file, one a line" };
         var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
-        var samples = new Option<int>("--samples") { Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20 };
+        var samples = new Option<int>("--samples")
+        {
+            Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20,
+        };
         var command = new Verb(
             "reconcile",
             """
@@ -39,7 +42,8 @@ internal static class ReconcileCommand
             var limit = run.Parsed.GetValue(samples);
             if (limit is < 0 or > 10_000)
             {
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--samples is {limit}; it must lie between 0 and 10,000."));
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                    $"--samples is {limit}; it must lie between 0 and 10,000."));
             }
 
             if (ids is not null && (from ?? to) is not null)
