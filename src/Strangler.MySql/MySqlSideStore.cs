@@ -57,7 +57,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     }
 
     public async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken) =>
-        await MySqlSideTransaction.BeginAsync(side, Kind(intent.Key.Kind), intent, cancellationToken).ConfigureAwait(false);
+        await MySqlOwnTransaction.BeginAsync(side, Kind(intent.Key.Kind), intent, cancellationToken).ConfigureAwait(false);
 
     public Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken)
     {
