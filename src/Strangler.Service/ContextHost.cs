@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Strangler.Capture;
 using Strangler.Contexts;
@@ -93,10 +92,27 @@ public sealed class ContextHost : IAsyncDisposable
         }
 
         var options = configuration.Contexts[context].Options;
+        if (options.OneTransaction && MySqlSides.JointProblemOf(legacy!, @new!) is { } problem)
+        {
+            throw NotInOneTransaction(context, problem);
+        }
+
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
         return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook));
+    }
+
+    /// <summary>
+    /// Asks both servers whether the settings are possible that only they can tell of (one transaction over both sides). Throws
+    /// <see cref="ConfigurationException"/> naming the setting; both sides must be migrated.
+    /// </summary>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        if (Runtime.Options.OneTransaction && Sides.Joint is { } joint && await joint.ProblemAsync(cancellationToken).ConfigureAwait(false) is { } problem)
+        {
+            throw NotInOneTransaction(Name, problem);
+        }
     }
 
     /// <summary>The context's own object (its wrapper, its read models).</summary>
@@ -116,19 +132,19 @@ public sealed class ContextHost : IAsyncDisposable
         new(Runtime, options ?? ReconciliationOptions);
 
     /// <summary>The defaults with the mapping's declared differences.</summary>
-    public ReconciliationOptions ReconciliationOptions => new() { Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)] };
+    public ReconciliationOptions ReconciliationOptions => new()
+    {
+        Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)],
+        Sums = [.. Mappings.Values.SelectMany(mapping => mapping.Sums)],
+    };
 
-    /// <summary>The ids that a stored reconciliation found to differ. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
-    public async Task<IReadOnlyList<long>> DifferingIdsAsync(long runId, CancellationToken cancellationToken)
+    /// <summary>The report of a stored reconciliation. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
+    public async Task<ReconciliationReport> ReportAsync(long runId, CancellationToken cancellationToken)
     {
         var run = await Sides.Reconciliations.FindAsync(runId, cancellationToken).ConfigureAwait(false);
-        if (run is null or { EndedUtc: null })
-        {
-            throw new ArgumentException($"{Name} has no finished reconciliation {runId}; its reports name their number.");
-        }
-
-        using var report = JsonDocument.Parse(run.Report);
-        return [.. report.RootElement.GetProperty("differing_ids").EnumerateArray().Select(id => id.GetInt64())];
+        return run is null or { EndedUtc: null }
+            ? throw new ArgumentException($"{Name} has no finished reconciliation {runId}; strangler report list {Name} shows those there are.")
+            : ReconciliationReport.Parse(run.Report);
     }
 
     /// <summary>Migrates this context's two databases.</summary>
@@ -171,6 +187,8 @@ public sealed class ContextHost : IAsyncDisposable
             return options;
         }
     }
+
+    private static ConfigurationException NotInOneTransaction(string context, string problem) => new([$"contexts.{context}.options.oneTransaction is true, but {problem}"]);
 
     private static T? Collect<T>(List<string> errors, Func<T> read)
         where T : class

@@ -4,6 +4,7 @@ using Strangler.Cutover;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Reconciliation;
+using Strangler.Timeline;
 
 namespace Strangler.DualWrite;
 
@@ -36,6 +37,9 @@ public sealed class ContextSides
     /// <summary>Of other programs' writes to legacy; null where legacy's store has none.</summary>
     public ICapture? Capture { get; init; }
 
+    /// <summary>One transaction over both sides; null where the two are never on one server.</summary>
+    public IJointTransactions? Joint { get; init; }
+
     public SideSeams Of(SideName side) => side == SideName.Legacy ? Legacy : New;
 }
 
@@ -44,6 +48,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 {
     /// <summary>The side's database for a context's own read models; null where the side is not an SQL store.</summary>
     public ISqlQueries? Queries { get; init; }
+
+    /// <summary>What the side's tables tell of one entity; null where a store keeps no such record.</summary>
+    public IEntityTraces? Traces { get; init; }
 }
 
 /// <summary>One kind of entity with its repositories on both sides.</summary>
