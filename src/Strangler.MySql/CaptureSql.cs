@@ -141,8 +141,8 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     // Ids below 1 cannot be keys of ours, and would not fit.
     private string Touch(string kind, string key, string indent) => string.Join('\n', $"""
         IF {key} > 0 THEN
-          INSERT INTO strangler_entity (context, kind, `key`, foreign_seq) VALUES ({_context}, {Literal(kind)}, {key}, 1)
-            ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1;
+          INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({_context}, {Literal(kind)}, {key}, 1, LEFT(USER(), 190))
+            ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = LEFT(USER(), 190);
           INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
             SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), LEFT(USER(), 190)
             FROM strangler_entity e WHERE e.context = {_context} AND e.kind = {Literal(kind)} AND e.`key` = {key};

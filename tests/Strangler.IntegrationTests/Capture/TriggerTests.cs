@@ -104,6 +104,9 @@ public sealed class TriggerTests
             "SELECT CAST(epoch AS SIGNED), CAST(counter AS SIGNED), CAST(foreign_seq AS SIGNED), state, SUBSTRING_INDEX(actor, '@', 1) FROM strangler_journal ORDER BY id");
         var user = await connection.ExecuteScalarAsync<string>("SELECT SUBSTRING_INDEX(USER(), '@', 1)");
         Assert.That(rows, Is.EqualTo(new[] { (2L, 7L, 5L, "open", user), (2L, 7L, 6L, "open", user) }));
+        Assert.That(
+            await connection.ExecuteScalarAsync<string>("SELECT SUBSTRING_INDEX(writer, '@', 1) FROM strangler_entity WHERE `key` = 1"), Is.EqualTo(user),
+            "the time of the row's change is theirs, so its writer must be, too");
     }
 
     [Test]

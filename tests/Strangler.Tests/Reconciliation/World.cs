@@ -35,7 +35,7 @@ internal sealed class World
                 TestLens.Kind,
                 new Repository(sides.Sides.Legacy.Store, TestLens.Legacy),
                 new Repository(sides.Sides.New.Store, TestLens.New))],
-            new ContextOptions(),
+            new ContextOptions { ForeignWritersNone = true },
             new FieldHasher(new byte[32], 1),
             time,
             NullLoggerFactory.Instance)
