@@ -40,6 +40,7 @@ public sealed class EchoTests
             var sofort = CaptureSamples.Sofort();
             await donations.StoreAsync(sofort, CancellationToken.None);
             await donations.DeleteAsync(sofort.Id, CancellationToken.None);
+            Assert.That(await Foreign.CapturedAsync(_world), Is.Empty, $"{stage}");
         }
 
         await _world.Host.Relay.DrainAsync(CancellationToken.None);
