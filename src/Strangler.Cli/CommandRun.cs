@@ -105,6 +105,9 @@ internal sealed class CommandRun : IDisposable
                 }
 
                 return ExitCodes.Refused;
+            case RefusedException:
+                await error.WriteLineAsync($"error: {OneLine(exception)}").ConfigureAwait(false);
+                return ExitCodes.Refused;
             default:
                 await error.WriteLineAsync($"error: {OneLine(exception)}").ConfigureAwait(false);
                 return ExitCodes.CouldNotRun;

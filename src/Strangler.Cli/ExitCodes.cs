@@ -15,7 +15,7 @@ internal static class ExitCodes
     /// <summary>A check came to no verdict: keys were still in flight.</summary>
     public const int Inconclusive = 3;
 
-    /// <summary>A gate refused the step.</summary>
+    /// <summary>A gate refused the step, or the user has no right to it.</summary>
     public const int Refused = 4;
 
     /// <summary>Ended by Ctrl-C; can be resumed.</summary>

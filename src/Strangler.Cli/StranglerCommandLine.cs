@@ -53,6 +53,8 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(BackfillCommand.Create(standard));
         root.Subcommands.Add(QuarantineCommand.Create(standard));
         root.Subcommands.Add(ReconcileCommand.Create(standard));
+        root.Subcommands.Add(ReportCommand.Create(standard));
+        root.Subcommands.Add(TimelineCommand.Create(standard));
         root.Subcommands.Add(RepairCommand.Create(standard));
         root.Subcommands.Add(RelayCommand.Create(standard));
         root.Subcommands.Add(CutoverCommand.Create(standard));

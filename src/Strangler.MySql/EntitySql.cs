@@ -26,10 +26,11 @@ internal static class EntitySql
 
     public static void Upsert(Batch batch, string context, EntityKey key, EntityState state) =>
         batch.Add($"""
-            INSERT INTO strangler_entity (context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes)
+            INSERT INTO strangler_entity (context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes, writer)
             VALUES ({context}, {key.Kind}, {key.Id}, {state.Version.Epoch}, {state.Version.Counter}, {state.ForeignSeq},
-            {(state.Tombstone ? 1 : 0)}, {state.FieldHashes})
+            {(state.Tombstone ? 1 : 0)}, {state.FieldHashes},
+            {Texts.Cut(state.Writer, 190)})
             ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), counter = VALUES(counter), foreign_seq = VALUES(foreign_seq),
-                tombstone = VALUES(tombstone), field_hashes = VALUES(field_hashes)
+                tombstone = VALUES(tombstone), field_hashes = VALUES(field_hashes), writer = VALUES(writer)
             """);
 }

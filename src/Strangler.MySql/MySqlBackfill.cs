@@ -289,7 +289,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         var added = new MultiInsert(head);
         var changed = new MultiInsert(head, """
              ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), counter = VALUES(counter), foreign_seq = VALUES(foreign_seq),
-             tombstone = VALUES(tombstone), field_hashes = VALUES(field_hashes)
+             tombstone = VALUES(tombstone), field_hashes = VALUES(field_hashes), writer = ''
             """);
         foreach (var write in writes)
         {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Reconciliation;
@@ -42,6 +43,27 @@ internal sealed class MySqlReconciliationHistory(MySqlSide side) : IReconciliati
         await side.ListAsync(
             new Batch().Add(
                 $"SELECT {Columns} FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}"),
+            Read,
+            cancellationToken).ConfigureAwait(false);
+
+    // Only what a list shows leaves the server: a report with many samples has megabytes.
+    public async Task<IReadOnlyList<RunSummary>> SummariesAsync(int limit, CancellationToken cancellationToken) =>
+        await side.ListAsync(
+            new Batch().Add($"""
+                SELECT id, began_at, ended_at, is_full, outcome, scope, CAST(JSON_EXTRACT(NULLIF(report, ''), '$.counts') AS CHAR)
+                FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}
+                """),
+            reader => new RunSummary(
+                reader.GetInt64(0), FenceSql.Utc(reader, 1), reader.IsDBNull(2) ? null : FenceSql.Utc(reader, 2), reader.GetInt64(3) != 0,
+                reader.GetString(4), reader.GetString(5), RunSummary.CountsOf(reader.IsDBNull(6) ? null : reader.GetString(6))),
+            cancellationToken).ConfigureAwait(false);
+
+    public async Task<IReadOnlyList<ReconciliationRun>> MentioningAsync(long id, int limit, CancellationToken cancellationToken) =>
+        await side.ListAsync(
+            new Batch().Add($"""
+                SELECT {Columns} FROM (SELECT {Columns} FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit})
+                AS latest WHERE ended_at IS NOT NULL AND INSTR(report, {id.ToString(CultureInfo.InvariantCulture)}) > 0 ORDER BY id DESC
+                """),
             Read,
             cancellationToken).ConfigureAwait(false);
 

@@ -240,6 +240,13 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             cancellationToken);
     }
 
+    public Task<long> CountAsync(string kind, CancellationToken cancellationToken) =>
+        side.UseAsync(
+            background: true,
+            async (connection, token) =>
+                await side.ScalarAsync(connection, new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Root}"), true, token).ConfigureAwait(false) ?? 0,
+            cancellationToken);
+
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken)
     {
         if (Side == SideName.Legacy)

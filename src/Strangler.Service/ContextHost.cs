@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Strangler.Contexts;
 using Strangler.Cutover;
@@ -112,19 +111,19 @@ public sealed class ContextHost : IAsyncDisposable
         new(Runtime, options ?? ReconciliationOptions);
 
     /// <summary>The defaults with the mapping's declared differences.</summary>
-    public ReconciliationOptions ReconciliationOptions => new() { Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)] };
+    public ReconciliationOptions ReconciliationOptions => new()
+    {
+        Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)],
+        Sums = [.. Mappings.Values.SelectMany(mapping => mapping.Sums)],
+    };
 
-    /// <summary>The ids that a stored reconciliation found to differ. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
-    public async Task<IReadOnlyList<long>> DifferingIdsAsync(long runId, CancellationToken cancellationToken)
+    /// <summary>The report of a stored reconciliation. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
+    public async Task<ReconciliationReport> ReportAsync(long runId, CancellationToken cancellationToken)
     {
         var run = await Sides.Reconciliations.FindAsync(runId, cancellationToken).ConfigureAwait(false);
-        if (run is null or { EndedUtc: null })
-        {
-            throw new ArgumentException($"{Name} has no finished reconciliation {runId}; its reports name their number.");
-        }
-
-        using var report = JsonDocument.Parse(run.Report);
-        return [.. report.RootElement.GetProperty("differing_ids").EnumerateArray().Select(id => id.GetInt64())];
+        return run is null or { EndedUtc: null }
+            ? throw new ArgumentException($"{Name} has no finished reconciliation {runId}; strangler report list {Name} shows those there are.")
+            : ReconciliationReport.Parse(run.Report);
     }
 
     /// <summary>Migrates this context's two databases.</summary>

@@ -13,7 +13,8 @@ internal static class ReconcileCommand
         var context = StandardOptions.Context();
         var range = new Option<string?>("--range") { Description = "Only these public ids: FROM..TO, either may be left out" };
         var keys = new Option<FileInfo?>("--keys-from") { Description = "Only the ids in this file, one a line" };
-        var output = new Option<FileInfo?>("--output", "-o") { Description = "Also write the report as JSON to this file" };
+        var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
+        var samples = new Option<int>("--samples") { Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20 };
         var command = new Verb(
             "reconcile",
             """
@@ -26,16 +27,19 @@ internal static class ReconcileCommand
               strangler reconcile donations
               strangler reconcile donations --range 1000000..1999999
               strangler reconcile donations --json > report.json
+              strangler reconcile donations --report html=report.html --report csv=differences.csv --samples 1000
 
             Exit codes: 0 clean · 1 drift · 2 could not run · 3 inconclusive (keys stayed in flight)
-            """) { context, range, keys, output };
+            """) { context, range, keys, report, overwrite, samples };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var (from, to) = ParseRange(run.Parsed.GetValue(range));
             var ids = ReadIds(run.Parsed.GetValue(keys));
-            if (run.Parsed.GetValue(output) is { Directory.Exists: false } nowhere)
+            var files = ReportFiles.Parse(run.Parsed.GetValue(report), run.Parsed.GetValue(overwrite));
+            var limit = run.Parsed.GetValue(samples);
+            if (limit is < 0 or > 10_000)
             {
-                throw new ArgumentException($"--output is '{nowhere}'; there is no folder '{nowhere.DirectoryName}'.");
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--samples is {limit}; it must lie between 0 and 10,000."));
             }
 
             if (ids is not null && (from ?? to) is not null)
@@ -48,19 +52,17 @@ internal static class ReconcileCommand
             foreach (var kind in host.Runtime.Kinds.Keys)
             {
                 var scope = new ReconciliationScope { Kind = kind, From = from, To = to, Keys = ids };
-                ReconciliationReport report;
+                var options = host.ReconciliationOptions;
+                options.SamplesPerVerdict = limit;
+                ReconciliationReport found;
                 using (var progress = new ProgressLine(run.Output, run.Time))
                 {
-                    report = await host.Reconciler().RunAsync(scope, new Adapter(kind, progress), token).ConfigureAwait(false);
+                    found = await host.Reconciler(options).RunAsync(scope, new Adapter(kind, progress), token).ConfigureAwait(false);
                 }
 
-                if (run.Parsed.GetValue(output) is { } file)
-                {
-                    await File.WriteAllTextAsync(file.FullName, report.ToJson(), token).ConfigureAwait(false);
-                }
-
-                await run.Output.Standard.WriteLineAsync(run.Output.IsJson ? report.ToJson() : string.Join(Environment.NewLine, ReportText.Render(report))).ConfigureAwait(false);
-                worst = Math.Max(worst, OutcomeRules.ExitCode(report.Outcome));
+                ReportTable.Show(run.Output, found);
+                await files.WriteAsync(run, host, found, token).ConfigureAwait(false);
+                worst = Math.Max(worst, OutcomeRules.ExitCode(found.Outcome));
             }
 
             return worst;

@@ -1,18 +1,28 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Strangler.Cli.Terminal;
 using Strangler.Reconciliation;
+using Strangler.Service;
 
 namespace Strangler.Cli.Commands;
 
 /// <summary><c>strangler repair</c>: bring the follower to the lead's state where a report found them apart.</summary>
 internal static class RepairCommand
 {
+    private const string LeadToFollower = "lead-to-follower";
+    private const string FollowerToLead = "follower-to-lead";
+
     public static Command Create(StandardOptions standard)
     {
         var context = StandardOptions.Context();
         var report = new Option<long?>("--from-report") { Description = "The findings of this stored run (its id stands in the report)" };
-        var keys = new Option<long[]>("--keys") { Description = "These public ids", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var keys = new Option<long[]>("--keys") { Description = "These public ids; with --from-report, of its findings only these", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var classes = new Option<string[]>("--class") { Description = "Of the report's findings only these verdicts, e.g. drift, missing_in_new", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var fields = new Option<string[]>("--field") { Description = "Of the report's findings only those that differ in one of these fields", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var direction = new Option<string>("--direction") { Description = "lead-to-follower, or follower-to-lead: the follower's state becomes a new write on the lead", DefaultValueFactory = _ => LeadToFollower };
+        direction.AcceptOnlyFromAmong(LeadToFollower, FollowerToLead);
+        var confirm = new Option<string?>("--confirm") { Description = "For follower-to-lead with --apply: the context's name, typed" };
         var apply = new Option<bool>("--apply") { Description = "Repair; without it only the differences are shown" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Show the differences and change nothing; the default" };
         var reason = new Option<string>("--reason") { Description = "Why; goes into the audit trail", DefaultValueFactory = _ => "" };
@@ -22,24 +32,93 @@ internal static class RepairCommand
             Bring the follower in line where a report found it apart
 
             Copies the lead's state, key by key, through the path that every write takes; never over a newer write. Shows what it would do unless --apply
-            is given. A full clean reconciliation must follow before any stage changes.
+            is given. Repaired keys are looked at again at once; a full clean reconciliation must follow before any stage changes.
+
+            follower-to-lead is for a lead that lost something (a restored backup, an edit by hand): the follower's state becomes a new write on the
+            lead, with a version above both. It never deletes, never undoes a write that the follower has yet to accept, and never brings back what the
+            lead has deleted or erased.
 
             Examples:
               strangler repair donations --from-report 12
+              strangler repair donations --from-report 12 --class drift --field amount donor.city
               strangler repair donations --from-report 12 --apply --reason "manual edit on 19 Nov"
-              strangler repair donations --keys 4711 4712 --apply
-            """) { context, report, keys, apply, dryRun, reason };
+              strangler repair donations --keys 4711 4712 --apply --reason "ticket 7"
+              strangler repair donations --from-report 12 --direction follower-to-lead --apply --confirm donations --reason "legacy restored from backup"
+            """) { context, report, keys, classes, fields, direction, confirm, apply, dryRun, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
-            var (runId, ids, apply_) = (run.Parsed.GetValue(report), run.Parsed.GetValue(keys) ?? [], run.Parsed.GetValue(apply));
-            if (runId is null == (ids.Length == 0))
+            var request = Request.Of(run.Parsed, report, keys, classes, fields);
+            var (apply_, name) = (run.Parsed.GetValue(apply), run.Parsed.GetRequiredValue(context));
+            var why = ReasonOf(run, apply_, run.Parsed.GetValue(dryRun), reason);
+            var way = run.Parsed.GetValue(direction) == FollowerToLead ? RepairDirection.FollowerToLead : RepairDirection.LeadToFollower;
+            if (apply_ && way == RepairDirection.FollowerToLead && run.Parsed.GetValue(confirm) != name)
+            {
+                throw new RefusedException($"This writes on the side that leads. Type the context's name: --confirm {name}. Nothing was changed.");
+            }
+
+            await using var host = run.Open(name);
+            var (kind, targets, note) = await request.TargetsAsync(host, token).ConfigureAwait(false);
+            if (targets.Count == 0)
+            {
+                run.Output.Result(new { context = host.Name, kind, report = request.Report, steps = Array.Empty<object>() }, note);
+                return ExitCodes.Ok;
+            }
+
+            var steps = run.Output.IsJson ? null : new Steps(run);
+            var job = new RepairJob(host.Runtime, host.ReconciliationOptions) { Direction = way, ErasedBy = host.Mappings[kind].ErasedBy };
+            var result = await job.RunAsync(kind, targets, dryRun: !apply_, CommandRun.Actor, why, steps, token).ConfigureAwait(false);
+            Show(run, host.Name, result, note);
+            return result.Counts[RepairOutcome.Failed] + result.Counts[RepairOutcome.Refused] > 0 ? ExitCodes.Found : ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static string ReasonOf(CommandRun run, bool apply, bool dryRun, Option<string> reason)
+    {
+        if (apply && dryRun)
+        {
+            throw new ArgumentException("--apply and --dry-run exclude each other.");
+        }
+
+        return !string.IsNullOrWhiteSpace(run.Parsed.GetValue(reason)) ? run.Parsed.GetValue(reason)!
+            : apply ? throw new ArgumentException("--apply needs --reason: it goes into the audit trail.")
+            : "dry run";
+    }
+
+    private static void Show(CommandRun run, string context, RepairResult result, string note)
+    {
+        if (run.Output.IsJson)
+        {
+            run.Output.Json(result);
+            return;
+        }
+
+        run.Output.Line(RepairText.Summary(result));
+        if (note.Length > 0)
+        {
+            run.Output.Line(note);
+        }
+
+        run.Output.Line(result.DryRun
+            ? "Nothing was changed; add --apply to repair."
+            : $"A repair is no verification: gates ask for a full clean pass. Next: strangler reconcile {context}");
+    }
+
+    /// <summary>Which keys were asked for.</summary>
+    private sealed record Request(long? Report, IReadOnlyList<long> Keys, IReadOnlyList<Verdict> Classes, IReadOnlyList<string> Fields)
+    {
+        public static Request Of(ParseResult parsed, Option<long?> report, Option<long[]> keys, Option<string[]> classes, Option<string[]> fields)
+        {
+            var (run, ids, names) = (parsed.GetValue(report), parsed.GetValue(keys) ?? [], parsed.GetValue(fields) ?? []);
+            var verdicts = (parsed.GetValue(classes) ?? []).Select(VerdictOf).ToList();
+            if (run is null && ids.Length == 0)
             {
                 throw new ArgumentException("Give --from-report or --keys.");
             }
 
-            if (apply_ && run.Parsed.GetValue(dryRun))
+            if (run is null && verdicts.Count + names.Length > 0)
             {
-                throw new ArgumentException("--apply and --dry-run exclude each other.");
+                throw new ArgumentException("--class and --field choose among a report's findings; give --from-report, too.");
             }
 
             if (ids.Where(id => id <= 0).Take(1).ToList() is [var bad])
@@ -47,34 +126,44 @@ internal static class RepairCommand
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--keys holds {bad}; ids begin at 1."));
             }
 
-            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var kind = host.KindOf(null);
-            var targets = runId is null ? ids : await host.DifferingIdsAsync(runId.Value, token).ConfigureAwait(false);
-            if (targets.Count == 0)
+            return new Request(run, ids, verdicts, names);
+        }
+
+        /// <summary>The keys, and what there is to say about them.</summary>
+        public async Task<(string Kind, IReadOnlyList<long> Ids, string Note)> TargetsAsync(ContextHost host, CancellationToken cancellationToken)
+        {
+            if (Report is not { } run)
             {
-                run.Output.Result(new { context = host.Name, kind, report = runId, steps = Array.Empty<object>() }, $"Report {runId} holds nothing to repair.");
-                return ExitCodes.Ok;
+                return (host.KindOf(null), Keys, "");
             }
 
-            var why = run.Parsed.GetValue(reason) is { Length: > 0 } given ? given
-                : apply_ ? throw new ArgumentException("--apply needs --reason: it goes into the audit trail.")
-                : "dry run";
-            var steps = run.Output.IsJson ? null : new Steps(run);
-            var result = await new RepairJob(host.Runtime, host.ReconciliationOptions).RunAsync(
-                kind, targets, dryRun: !apply_, CommandRun.Actor, why, steps, token).ConfigureAwait(false);
-            if (run.Output.IsJson)
+            var report = await host.ReportAsync(run, cancellationToken).ConfigureAwait(false);
+            if (Fields.FirstOrDefault(field => !host.Runtime.Kind(report.Kind).Legacy.Lens.Schema.Has(field)) is { } unknown)
             {
-                run.Output.Json(result);
-            }
-            else
-            {
-                run.Output.Line(RepairText.Summary(result));
-                run.Output.Line(apply_ ? $"Next: strangler reconcile {host.Name}" : "Nothing was changed; add --apply to repair.");
+                throw new ArgumentException($"--field holds '{unknown}'; {report.Kind} has no such field.");
             }
 
-            return result.Counts[RepairOutcome.Failed] + result.Counts[RepairOutcome.Refused] > 0 ? ExitCodes.Found : ExitCodes.Ok;
-        });
-        return command;
+            var chosen = report.Differing
+                .Where(entity => Keys.Count == 0 || Keys.Contains(entity.Id))
+                .Where(entity => Classes.Count == 0 || Classes.Contains(entity.Verdict))
+                .Where(entity => Fields.Count == 0 || entity.Fields.Any(Fields.Contains))
+                .Select(entity => entity.Id).ToList();
+            return (report.Kind, chosen, Note(report, chosen.Count));
+        }
+
+        private static string Note(ReconciliationReport report, int chosen) =>
+            report.Truncated
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Report {report.RunId} lists only {report.Differing.Count:N0} of the entities that differ; reconcile and repair again for the rest.")
+            : chosen == 0 ? $"Report {report.RunId} holds nothing to repair{(report.Differing.Count > 0 ? " of what was chosen" : "")}."
+            : "";
+
+        private static Verdict VerdictOf(string name) =>
+            Enum.TryParse<Verdict>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict) && OutcomeRules.IsDrift(verdict)
+                ? verdict
+                : throw new ArgumentException(
+                    $"--class is '{name}'; there are: {string.Join(", ", Enum.GetValues<Verdict>().Where(OutcomeRules.IsDrift).Select(each => JsonNamingPolicy.SnakeCaseLower.ConvertName(each.ToString())))}.");
     }
 
     private sealed class Steps(CommandRun run) : IProgress<RepairStep>

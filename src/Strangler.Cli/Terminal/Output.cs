@@ -23,6 +23,7 @@ internal sealed class Output
         {
             Out = new AnsiConsoleOutput(standard),
             Ansi = IsInteractive ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = Colours(Environment.GetEnvironmentVariable),
             Interactive = IsInteractive ? InteractionSupport.Yes : InteractionSupport.No,
         });
         if (!IsInteractive)
@@ -30,6 +31,10 @@ internal sealed class Output
             Console.Profile.Width = 160;
         }
     }
+
+    /// <summary>No colours where <c>NO_COLOR</c> is set to anything (no-color.org); else what the terminal can.</summary>
+    internal static ColorSystemSupport Colours(Func<string, string?> environment) =>
+        string.IsNullOrEmpty(environment("NO_COLOR")) ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors;
 
     public bool IsJson { get; }
 

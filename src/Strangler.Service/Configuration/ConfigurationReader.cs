@@ -10,6 +10,9 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
 {
     private readonly List<string> _errors = [];
 
+    /// <summary>The setting <c>reveal</c>.</summary>
+    public IReadOnlyList<string> Reveal { get; private set; } = [];
+
     public (string? Mappings, string? Migrations, string? HashKey, IReadOnlyDictionary<string, ContextConfiguration> Contexts) Read(
         JsonElement? root, Func<string, string?> environment)
     {
@@ -32,13 +35,16 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                     case "hashKey":
                         hashKey = Text("hashKey", property.Value);
                         break;
+                    case "reveal":
+                        Reveal = Names("reveal", property.Value);
+                        break;
                     case "contexts" when Object("contexts", property.Value):
                         ReadContexts(property.Value, contexts);
                         break;
                     case "contexts":
                         break;
                     default:
-                        Unknown(property.Name, "mappings, migrations, hashKey, contexts");
+                        Unknown(property.Name, "mappings, migrations, hashKey, reveal, contexts");
                         break;
                 }
             }
@@ -182,6 +188,17 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         }
 
         return folder is null ? null : Path.GetFullPath(folder);
+    }
+
+    private List<string> Names(string path, JsonElement value)
+    {
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            _errors.Add($"{path} is no list of names.");
+            return [];
+        }
+
+        return [.. value.EnumerateArray().Select((name, at) => Text($"{path}[{at}]", name)).OfType<string>()];
     }
 
     private string? Text(string path, JsonElement value)

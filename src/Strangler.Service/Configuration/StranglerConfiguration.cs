@@ -26,6 +26,9 @@ public sealed class StranglerConfiguration
     /// <summary>By context name. A context of the catalogue that is not configured is known, but cannot be opened.</summary>
     public required IReadOnlyDictionary<string, ContextConfiguration> Contexts { get; init; }
 
+    /// <summary>Who may see clear values of personal fields in reports: <c>user</c> or <c>user@machine</c>. Nobody, unless named.</summary>
+    public IReadOnlyList<string> Reveal { get; init; } = [];
+
     /// <summary>Source of the key of all keyed hashes: at least 16 bytes in hexadecimal.</summary>
     public required string HashKeySource { get; init; }
 
@@ -48,10 +51,14 @@ public sealed class StranglerConfiguration
             Mappings = Folder(mappings, "legacy-mappings"),
             Migrations = Folder(migrations, "migrations"),
             Contexts = contexts,
+            Reveal = reader.Reveal,
             HashKeySource = hashKey ?? $"env:{HashKeyVariable}",
             Environment = variables,
         };
     }
+
+    /// <summary>Whether someone, named <c>user@machine</c>, may see clear values.</summary>
+    public bool MayReveal(string actor) => Reveal.Contains(actor) || Reveal.Contains(actor.Split('@')[0]);
 
     /// <summary>Where a side's connection string comes from, for messages: the setting, or the variable that is asked in its place.</summary>
     public string PlaceOf(string context, SideName side) => SourceOf(context, side) is { } source

@@ -3,6 +3,7 @@ using Strangler.Cutover;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Reconciliation;
+using Strangler.Timeline;
 
 namespace Strangler.DualWrite;
 
@@ -40,6 +41,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 {
     /// <summary>The side's database for a context's own read models; null where the side is not an SQL store.</summary>
     public ISqlQueries? Queries { get; init; }
+
+    /// <summary>What the side's tables tell of one entity; null where a store keeps no such record.</summary>
+    public IEntityTraces? Traces { get; init; }
 }
 
 /// <summary>One kind of entity with its repositories on both sides.</summary>

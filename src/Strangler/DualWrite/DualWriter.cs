@@ -267,7 +267,10 @@ public sealed class DualWriter
         var written = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
-            EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random));
+            EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random))
+        {
+            Writer = command.Actor,
+        };
         var attempt = new WriteAttempt(fence)
         {
             Key = written,

@@ -7,5 +7,8 @@ namespace Strangler.Mapping;
 /// <param name="Until">Its last day (UTC), inclusive.</param>
 public sealed record DeclaredDifference(string Field, string Owner, string Reason, DateOnly Until)
 {
+    /// <summary>The kind of entity that it was declared for; null: any that has the field.</summary>
+    public string? Kind { get; init; }
+
     public bool CoversOn(DateOnly day) => day <= Until;
 }

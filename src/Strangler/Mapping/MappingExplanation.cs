@@ -28,7 +28,8 @@ public sealed record MappingExplanation(
     IReadOnlyList<ExplainedField> Fields,
     IReadOnlyList<ExplainedConverter> Converters,
     IReadOnlyList<string> Preserved,
-    IReadOnlyList<DeclaredDifference> Differences)
+    IReadOnlyList<DeclaredDifference> Differences,
+    IReadOnlyList<DeclaredSum> Sums)
 {
     /// <summary>As plain text in columns.</summary>
     public string ToText()
@@ -64,6 +65,7 @@ public sealed record MappingExplanation(
 
         Append(text, "Preserved as they are:", Preserved);
         Append(text, "Declared differences:", [.. Differences.Select(d => $"{d.Field} until {d.Until:yyyy-MM-dd}, {d.Owner}: {d.Reason}")]);
+        Append(text, "Sums:", [.. Sums.Select(sum => $"{sum.Name}: {sum.Amount} by {string.Join(", ", sum.By)}")]);
         return text.ToString();
     }
 

@@ -42,9 +42,11 @@ public sealed class Reconciler
         var run = await history.BeginAsync(scope.IsFull, scope.ToString(), cancellationToken);
         _log.RunBegan(_runtime.Context, run, scope.ToString());
         var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, progress);
+        var before = await CountTablesAsync(scope, cancellationToken);
         await pass.RunAsync(cancellationToken);
+        var tables = Counted(before, await CountTablesAsync(scope, cancellationToken));
         var ended = await history.UtcNowAsync(cancellationToken);
-        var report = Report(scope, run, began, ended, pass, kind);
+        var report = Report(scope, run, began, ended, pass, kind, tables);
         await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
         Alarm(report);
         return report;
@@ -79,13 +81,34 @@ public sealed class Reconciler
         return new Classifier(
             kind.Legacy.Lens,
             runtime.Hasher.Hash,
-            [.. options.Declared.Where(declared => declared.CoversOn(today)).Select(declared => schema.OrdinalOf(declared.Field))],
+            [.. DeclaredOf(options, kind).Where(declared => declared.CoversOn(today)).Select(declared => schema.OrdinalOf(declared.Field))],
             runtime.Options.LagLimit,
             checkpoint is { Phase: BackfillPhase.Done } done && done.DualEpoch == fence.DualEpoch);
     }
 
+    private static IEnumerable<DeclaredDifference> DeclaredOf(ReconciliationOptions options, EntityKind kind) =>
+        options.Declared.Where(declared => declared.Kind is null || declared.Kind == kind.Name);
+
+    // Counted by the database itself, apart from the walk: what a walk leaves out, its own counts cannot tell.
+    private async Task<(long Legacy, long New)?> CountTablesAsync(ReconciliationScope scope, CancellationToken cancellationToken)
+    {
+        if (!scope.IsFull)
+        {
+            return null;
+        }
+
+        var legacy = _runtime.Sides.Legacy.Store.CountAsync(scope.Kind, cancellationToken);
+        var @new = _runtime.Sides.New.Store.CountAsync(scope.Kind, cancellationToken);
+        await Task.WhenAll(legacy, @new);
+        return (await legacy, await @new);
+    }
+
+    private static TableCounts? Counted((long Legacy, long New)? before, (long Legacy, long New)? after) =>
+        before is { } first && after is { } last ? new TableCounts(first.Legacy, last.Legacy, first.New, last.New) : null;
+
     private ReconciliationReport Report(
-        ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind)
+        ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind,
+        TableCounts? tables)
     {
         var (tally, schema) = (pass.Tally, kind.Legacy.Lens.Schema);
         var today = DateOnly.FromDateTime(began);
@@ -100,20 +123,22 @@ public sealed class Reconciler
             EndedUtc = ended,
             Stage = pass.Fence.Stage,
             Lead = pass.Lead,
-            LegacyRows = tally.LegacyRows,
-            NewRows = tally.NewRows,
+            LegacyCounts = tally.LegacyCounts,
+            NewCounts = tally.NewCounts,
+            Tables = tables,
             Deleted = tally.Deleted,
             Counts = tally.Counts,
             FieldCounts = schema.Fields.Where(field => tally.FieldCount(field.Ordinal) > 0)
                 .ToDictionary(field => field.Name, field => tally.FieldCount(field.Ordinal)),
-            Declared = [.. _options.Declared.Select(declared => Hits(declared, tally, schema.OrdinalOf(declared.Field), today))],
+            Declared = [.. DeclaredOf(_options, kind).Select(declared => Hits(declared, tally, schema.OrdinalOf(declared.Field), today))],
             SignedOff = tally.SignedOff,
             RicherInNew = tally.Richer,
             Rechecks = pass.Rechecks,
             HotKeys = pass.HotKeys,
             DeferredChunks = pass.DeferredChunks,
             Samples = tally.Samples,
-            DifferingIds = [.. tally.Differing],
+            Differing = [.. tally.Differing],
+            Sums = tally.Sums,
             Truncated = tally.Truncated,
         };
     }

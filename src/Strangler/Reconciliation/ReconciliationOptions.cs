@@ -49,6 +49,9 @@ public sealed class ReconciliationOptions
     /// <summary>The mapping's declared differences; expired ones explain nothing, but are listed with their hits.</summary>
     public IReadOnlyList<DeclaredDifference> Declared { get; set; } = [];
 
+    /// <summary>The mapping's declared sums.</summary>
+    public IReadOnlyList<DeclaredSum> Sums { get; set; } = [];
+
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
     {

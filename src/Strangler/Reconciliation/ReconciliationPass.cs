@@ -180,7 +180,7 @@ internal sealed class ReconciliationPass
             }
             else if (ReferenceEquals(finding, Finding.Matched))
             {
-                tally.AddMatched();
+                tally.AddMatched(pair);
             }
             else
             {
@@ -343,7 +343,8 @@ internal sealed class ReconciliationPass
     private void Add(Tally tally, PairView pair, Finding finding, bool signedOff) =>
         tally.Add(pair, finding, signedOff, () => Findings.Describe(pair, finding, _kind.Legacy.Lens.Schema, _mask));
 
-    private Tally NewTally() => new(_kind.Legacy.Lens.Schema.Fields.Count, _options.SamplesPerVerdict, _options.MaxDifferingIds);
+    private Tally NewTally() => new(
+        _kind.Legacy.Lens.Schema, _options.Sums.Where(sum => sum.Kind == _kind.Name), _options.SamplesPerVerdict, _options.MaxDifferingIds);
 
     private void See(PairView pair)
     {

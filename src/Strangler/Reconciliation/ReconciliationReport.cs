@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -22,6 +20,15 @@ public sealed record EntityFinding(long Id, Verdict Verdict, IReadOnlyList<Field
 /// <param name="Hits">Entities that differ in its field.</param>
 /// <param name="Expired">Past its last day: those entities counted as drift.</param>
 public sealed record DeclaredHits(DeclaredDifference Difference, long Hits, bool Expired);
+
+/// <summary>An entity that counts as drift.</summary>
+/// <param name="Id">Public id.</param>
+/// <param name="Verdict">Its one verdict.</param>
+/// <param name="Fields">Names of the fields that differ, those with a declared difference left out.</param>
+public sealed record DifferingEntity(long Id, Verdict Verdict, IReadOnlyList<string> Fields);
+
+/// <summary>The rows of both root tables as the databases count them, before and after a run. Writers may move them meanwhile.</summary>
+public sealed record TableCounts(long LegacyBefore, long LegacyAfter, long NewBefore, long NewAfter);
 
 /// <summary>What a run found. Holds no personal values.</summary>
 public sealed class ReconciliationReport
@@ -49,11 +56,20 @@ public sealed class ReconciliationReport
     /// <summary>Who led at the end.</summary>
     public required SideName Lead { get; init; }
 
-    /// <summary>Entities that legacy has, as seen in the observations that the verdicts rest on.</summary>
-    public required long LegacyRows { get; init; }
+    /// <summary>Entities that legacy has, as seen in the observations that the verdicts rest on: the sum of <see cref="LegacyCounts"/>.</summary>
+    public long LegacyRows => LegacyCounts.Values.Sum();
 
-    /// <summary>Entities that the new side has, unmapped ones included.</summary>
-    public required long NewRows { get; init; }
+    /// <summary>Entities that the new side has, unmapped ones included: the sum of <see cref="NewCounts"/>.</summary>
+    public long NewRows => NewCounts.Values.Sum();
+
+    /// <summary>Of each verdict's entities, how many legacy has.</summary>
+    public required IReadOnlyDictionary<Verdict, long> LegacyCounts { get; init; }
+
+    /// <summary>Of each verdict's entities, how many the new side has.</summary>
+    public required IReadOnlyDictionary<Verdict, long> NewCounts { get; init; }
+
+    /// <summary>Both tables' rows, counted apart from the walk; null for a run that was not full.</summary>
+    public required TableCounts? Tables { get; init; }
 
     /// <summary>Entities seen: the sum of <see cref="Counts"/>.</summary>
     public long Entities => Counts.Values.Sum();
@@ -88,8 +104,14 @@ public sealed class ReconciliationReport
     /// <summary>Capped per verdict: the lowest ids.</summary>
     public required IReadOnlyList<EntityFinding> Samples { get; init; }
 
-    /// <summary>Public ids of entities that count as drift, ascending: what a repair would look at.</summary>
-    public required IReadOnlyList<long> DifferingIds { get; init; }
+    /// <summary>Entities that count as drift, by id: what a repair would look at.</summary>
+    public required IReadOnlyList<DifferingEntity> Differing { get; init; }
+
+    /// <summary>Their public ids.</summary>
+    public IReadOnlyList<long> DifferingIds => [.. Differing.Select(entity => entity.Id)];
+
+    /// <summary>The mapping's business sums.</summary>
+    public required IReadOnlyList<BusinessSum> Sums { get; init; }
 
     /// <summary>Whether there are more than <see cref="DifferingIds"/> lists, or more unmapped rows than were counted.</summary>
     public required bool Truncated { get; init; }
@@ -98,127 +120,16 @@ public sealed class ReconciliationReport
 
     public TimeSpan Duration => EndedUtc - BeganUtc;
 
-    /// <summary>
-    /// The report as JSON; names and meanings are stable, new ones may be added. <c>run_id, context, kind, scope, full, outcome, exit_code,
-    /// began_utc,
-    /// ended_utc, stage, lead, legacy_rows, new_rows, entities, deleted, counts {verdict: n}, fields {field: n}, declared [{field, owner,
-    /// reason, until, hits,
-    /// expired}], signed_off, richer_in_new, rechecks, hot_keys, deferred_chunks, samples [{id, new_id, verdict, note, fields [{field,
-    /// legacy, new}]}],
-    /// differing_ids, truncated</c>. Times are ISO 8601 in UTC; verdicts and stages are lower snake case.
-    /// </summary>
-    public string ToJson()
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
-        {
-            json.WriteStartObject();
-            WriteHead(json);
-            WriteCounts(json);
-            WriteSamples(json);
-            json.WriteEndObject();
-        }
+    /// <summary>The report as JSON, as <c>docs/report.schema.json</c> describes it: names and meanings are stable, new ones may be added.</summary>
+    public string ToJson() => ReportJson.Write(this);
 
-        return Encoding.UTF8.GetString(stream.ToArray());
-    }
+    /// <summary>The JSON schema of <see cref="ToJson"/>.</summary>
+    public static string JsonSchema() => ReportJson.Schema();
+
+    /// <summary>A stored report. Those of older builds lack what was added since; it reads as empty.</summary>
+    /// <exception cref="JsonException">It is no report.</exception>
+    public static ReconciliationReport Parse(string json) => ReportJson.Read(json);
 
     internal static string Snake<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
-
-    private void WriteHead(Utf8JsonWriter json)
-    {
-        json.WriteNumber("run_id", RunId);
-        json.WriteString("context", Context);
-        json.WriteString("kind", Kind);
-        json.WriteString("scope", Scope);
-        json.WriteBoolean("full", Full);
-        json.WriteString("outcome", OutcomeRules.Name(Outcome));
-        json.WriteNumber("exit_code", OutcomeRules.ExitCode(Outcome));
-        json.WriteString("began_utc", Iso(BeganUtc));
-        json.WriteString("ended_utc", Iso(EndedUtc));
-        json.WriteString("stage", Snake(Stage));
-        json.WriteString("lead", Snake(Lead));
-        json.WriteNumber("legacy_rows", LegacyRows);
-        json.WriteNumber("new_rows", NewRows);
-        json.WriteNumber("entities", Entities);
-        json.WriteNumber("deleted", Deleted);
-    }
-
-    private void WriteCounts(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("counts");
-        foreach (var verdict in Enum.GetValues<Verdict>())
-        {
-            json.WriteNumber(Snake(verdict), Counts.GetValueOrDefault(verdict));
-        }
-
-        json.WriteEndObject();
-        json.WriteStartObject("fields");
-        foreach (var (field, count) in FieldCounts.OrderBy(field => field.Key, StringComparer.Ordinal))
-        {
-            json.WriteNumber(field, count);
-        }
-
-        json.WriteEndObject();
-        json.WriteStartArray("declared");
-        foreach (var (difference, hits, expired) in Declared)
-        {
-            json.WriteStartObject();
-            json.WriteString("field", difference.Field);
-            json.WriteString("owner", difference.Owner);
-            json.WriteString("reason", difference.Reason);
-            json.WriteString("until", difference.Until.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
-            json.WriteNumber("hits", hits);
-            json.WriteBoolean("expired", expired);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteNumber("signed_off", SignedOff);
-        json.WriteNumber("richer_in_new", RicherInNew);
-        json.WriteNumber("rechecks", Rechecks);
-        json.WriteNumber("hot_keys", HotKeys);
-        json.WriteNumber("deferred_chunks", DeferredChunks);
-    }
-
-    private void WriteSamples(Utf8JsonWriter json)
-    {
-        json.WriteStartArray("samples");
-        foreach (var sample in Samples)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id", sample.Id);
-            if (sample.NewId is { } newId)
-            {
-                json.WriteNumber("new_id", newId);
-            }
-
-            json.WriteString("verdict", Snake(sample.Verdict));
-            json.WriteString("note", sample.Note);
-            json.WriteStartArray("fields");
-            foreach (var field in sample.Fields)
-            {
-                json.WriteStartObject();
-                json.WriteString("field", field.Field);
-                json.WriteString("legacy", field.Legacy);
-                json.WriteString("new", field.New);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteStartArray("differing_ids");
-        foreach (var id in DifferingIds)
-        {
-            json.WriteNumberValue(id);
-        }
-
-        json.WriteEndArray();
-        json.WriteBoolean("truncated", Truncated);
-    }
-
-    private static string Iso(DateTime utc) => utc.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }

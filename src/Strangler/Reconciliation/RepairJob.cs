@@ -5,13 +5,23 @@ using Strangler.DualWrite;
 
 namespace Strangler.Reconciliation;
 
+/// <summary>Whose state a repair copies.</summary>
+public enum RepairDirection
+{
+    /// <summary>The follower is brought to the lead's state: the usual way.</summary>
+    LeadToFollower,
+
+    /// <summary>The follower's state becomes a new write on the lead: when it is the lead that lost something.</summary>
+    FollowerToLead,
+}
+
 /// <summary>What came of one key in a repair.</summary>
 public enum RepairOutcome
 {
     /// <summary>There is nothing to repair, or the relay is about to.</summary>
     Nothing,
 
-    /// <summary>Dry run: the follower would get the lead's rows.</summary>
+    /// <summary>Dry run: the other side would get the rows of the side that is copied.</summary>
     WouldWrite,
 
     /// <summary>Dry run: the follower would lose its rows.</summary>
@@ -59,6 +69,7 @@ public sealed class RepairJob
     private readonly ContextRuntime _runtime;
     private readonly ReconciliationOptions _options;
     private readonly FollowerApplier _applier;
+    private readonly ReverseRepair _reverse;
     private readonly ValueMask _mask;
     private readonly TransientRetry _retry;
     private readonly ILogger _log;
@@ -71,10 +82,20 @@ public sealed class RepairJob
         _options = options ?? new ReconciliationOptions();
         _options.Validate();
         _applier = new FollowerApplier(runtime);
+        _reverse = new ReverseRepair(runtime);
         _mask = new ValueMask(runtime.Hasher);
         _log = runtime.Loggers.CreateLogger<RepairJob>();
         _retry = new TransientRetry(runtime.Time, 5, TimeSpan.FromMilliseconds(200));
     }
+
+    /// <summary>Whose state is copied.</summary>
+    public RepairDirection Direction { get; init; }
+
+    /// <summary>
+    /// The boolean field that says that personal data was erased; null: there is none. From follower to lead, what the lead has erased is
+    /// never brought back.
+    /// </summary>
+    public string? ErasedBy { get; init; }
 
     /// <summary>
     /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and <see cref="ArgumentException"/>
@@ -131,7 +152,9 @@ public sealed class RepairJob
         CancellationToken cancellationToken)
     {
         var finding = pair.Lead is null ? Finding.Gone : classifier.Classify(pair);
-        var (plan, why) = RepairRules.Decide(pair, finding);
+        var (plan, why) = Direction == RepairDirection.LeadToFollower
+            ? RepairRules.Decide(pair, finding)
+            : RepairRules.DecideReverse(pair, finding, ErasedBy);
         var fields = finding.Verdict is null ? [] : Findings.Describe(pair, finding, kind.Legacy.Lens.Schema, _mask).Fields;
         var step = new RepairStep(pair.Id, finding.Verdict, RepairOutcome.Nothing, fields, why.Length > 0 ? why : finding.Note);
         return plan switch
@@ -154,7 +177,11 @@ public sealed class RepairJob
         try
         {
             var result = await _retry.RunAsync(
-                () => _applier.RepairAsync(key, follower, seen, cancellationToken), _ => { }, cancellationToken);
+                () => Direction == RepairDirection.LeadToFollower
+                    ? _applier.RepairAsync(key, follower, seen, cancellationToken)
+                    : WriteOnLeadAsync(key, lead, seen, by.Actor, cancellationToken),
+                _ => { },
+                cancellationToken);
             return result switch
             {
                 ApplyResult.Applied => step with { Outcome = plan == RepairPlan.Write ? RepairOutcome.Written : RepairOutcome.Removed },
@@ -170,12 +197,26 @@ public sealed class RepairJob
         }
     }
 
+    // The write has happened with the lead's commit; what the follower misses of it is the relay's, should it fail now.
+    private async Task<ApplyResult> WriteOnLeadAsync(
+        EntityKey key, SideName lead, SeenStates seen, string actor, CancellationToken cancellationToken)
+    {
+        var result = await _reverse.RunAsync(key, lead, seen, actor, cancellationToken);
+        if (result == ApplyResult.Applied)
+        {
+            await _runtime.InlineApply.RunAsync(key, Stages.Other(lead), new CarriedWrite(default, null), cancellationToken);
+        }
+
+        return result;
+    }
+
     private Task AuditAsync(
         PairView pair, RepairStep step, EntityKey key, (string Actor, string Reason) by, CancellationToken cancellationToken)
     {
         var fields = string.Join(", ", step.Fields.Select(field => field.Field));
         var stage = pair.Fence.Stage.ToString();
-        var detail = $"{key}: {step.Verdict}{(fields.Length > 0 ? $" in {fields}" : "")}";
+        var way = Direction == RepairDirection.LeadToFollower ? "" : "follower to lead, ";
+        var detail = $"{key}: {way}{step.Verdict}{(fields.Length > 0 ? $" in {fields}" : "")}";
         return _runtime.Sides.Of(pair.Lead!.Value).Audit.AppendAsync(
             new AuditEntry(default, by.Actor, "repair", stage, stage, pair.Fence.Epoch, false, by.Reason, detail), cancellationToken);
     }

@@ -40,6 +40,37 @@ internal static class RepairRules
         };
     }
 
+    /// <summary>
+    /// The other way: the follower's state onto the lead. Only where the follower has rows, where the lead is not merely ahead of it, and
+    /// where nothing comes back that the lead has deleted or erased.
+    /// </summary>
+    public static (RepairPlan Plan, string Why) DecideReverse(PairView pair, Finding finding, string? erasedBy)
+    {
+        if (pair.Lead is not { } lead)
+        {
+            return (RepairPlan.Refuse, "a flip is on; try again");
+        }
+
+        return finding.Verdict switch
+        {
+            null or Verdict.Matched or Verdict.Explained or Verdict.NotComparable => (RepairPlan.Nothing, ""),
+            Verdict.InFlight or Verdict.Lagging or Verdict.LostObligation =>
+                (RepairPlan.Refuse, $"{finding.Note}: the lead is ahead, and a write of it would be undone"),
+            Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
+            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is"),
+            _ => ReverseRefusal(pair.Of(lead), pair.Of(Stages.Other(lead)), erasedBy) is { } why
+                ? (RepairPlan.Refuse, why)
+                : (RepairPlan.Write, ""),
+        };
+    }
+
+    private static string? ReverseRefusal(SideView lead, SideView follower, string? erasedBy) =>
+        !follower.Present ? "the follower has no rows; delete the entity through the application instead"
+        : lead.Tombstone ? "the lead has deleted it, and it would come back"
+        : erasedBy is not null && lead.Record?.Visible(erasedBy) is true && follower.Record?.Visible(erasedBy) is not true
+            ? "the lead has erased its personal data, and it would come back"
+        : null;
+
     private static string? Refusal(PairView pair, Finding finding, SideName lead)
     {
         if (lead == SideName.Legacy)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Strangler.DualWrite;
 
 namespace Strangler.Reconciliation;
 
@@ -13,8 +14,10 @@ public static class ReportText
             lines.Add(Text($"  {verdict,-16} {report.Counts[verdict],12:N0}") + Remark(report, verdict));
         }
 
+        lines.AddRange(new[] { SideName.Legacy, SideName.New }.Select(side => $"  {Accounting.Of(report, side)}"));
         Add(lines, "Differences by field", Fields(report));
         Add(lines, "Declared differences", report.Declared.Select(Declared));
+        Add(lines, "Sums", report.Sums.SelectMany(SumText.Lines));
         Add(lines, "Samples", report.Samples.SelectMany(Sample));
         if (report.Truncated)
         {

@@ -1,3 +1,5 @@
+using Strangler.Mapping;
+
 namespace Strangler.Reconciliation;
 
 /// <summary>What a chunk, and in the end the run, has counted. Mergeable, so that units of work can be added up in any order; not safe for
@@ -10,21 +12,35 @@ internal sealed class Tally
 
     private readonly long[] _fields;
     private readonly long[] _declaredHits;
-    private readonly SortedSet<long> _differing = [];
+    private readonly long[] _legacyRows = new long[Enum.GetValues<Verdict>().Length];
+    private readonly long[] _newRows = new long[Enum.GetValues<Verdict>().Length];
+    private readonly SortedSet<DifferingEntity> _differing = new(Comparer<DifferingEntity>.Create((left, right) => left.Id.CompareTo(right.Id)));
+    private readonly RecordSchema _schema;
+    private readonly SumTable[] _sums;
     private readonly int _sampleLimit;
     private readonly int _idLimit;
 
-    public Tally(int fields, int sampleLimit, int idLimit)
+    /// <param name="schema">The fields that are counted.</param>
+    /// <param name="sums">The kind's declared sums.</param>
+    /// <param name="sampleLimit">Samples kept per verdict.</param>
+    /// <param name="idLimit">Differing entities kept.</param>
+    public Tally(RecordSchema schema, IEnumerable<DeclaredSum> sums, int sampleLimit, int idLimit)
     {
-        _fields = new long[fields];
-        _declaredHits = new long[fields];
+        _schema = schema;
+        _sums = [.. sums.Select(sum => new SumTable(sum, schema))];
+        _fields = new long[schema.Fields.Count];
+        _declaredHits = new long[schema.Fields.Count];
         _sampleLimit = sampleLimit;
         _idLimit = idLimit;
     }
 
-    public long LegacyRows { get; private set; }
+    public long LegacyRows => _legacyRows.Sum();
 
-    public long NewRows { get; private set; }
+    public long NewRows => _newRows.Sum();
+
+    public IReadOnlyDictionary<Verdict, long> LegacyCounts => ByVerdict(_legacyRows);
+
+    public IReadOnlyDictionary<Verdict, long> NewCounts => ByVerdict(_newRows);
 
     public long Deleted { get; private set; }
 
@@ -36,10 +52,12 @@ internal sealed class Tally
 
     public long Entities => _counts.Sum();
 
-    public IReadOnlyCollection<long> Differing => _differing;
+    /// <summary>By id, ascending.</summary>
+    public IReadOnlyCollection<DifferingEntity> Differing => _differing;
 
-    public IReadOnlyDictionary<Verdict, long> Counts =>
-        Enum.GetValues<Verdict>().ToDictionary(verdict => verdict, verdict => _counts[(int)verdict]);
+    public IReadOnlyDictionary<Verdict, long> Counts => ByVerdict(_counts);
+
+    public IReadOnlyList<BusinessSum> Sums => [.. _sums.Select(sum => sum.ToSum())];
 
     public IReadOnlyList<EntityFinding> Samples => [.. _samples.SelectMany(samples => samples.Values)];
 
@@ -48,11 +66,15 @@ internal sealed class Tally
     public long DeclaredHitsOf(int ordinal) => _declaredHits[ordinal];
 
     /// <summary>The common case: there on both sides and the same.</summary>
-    public void AddMatched()
+    public void AddMatched(PairView pair)
     {
         _counts[(int)Verdict.Matched]++;
-        LegacyRows++;
-        NewRows++;
+        _legacyRows[(int)Verdict.Matched]++;
+        _newRows[(int)Verdict.Matched]++;
+        foreach (var sum in _sums)
+        {
+            sum.Add(pair, Verdict.Matched);
+        }
     }
 
     /// <param name="pair">The observation that the finding rests on.</param>
@@ -68,8 +90,13 @@ internal sealed class Tally
         }
 
         _counts[(int)verdict]++;
-        LegacyRows += pair.Legacy.Present ? 1 : 0;
-        NewRows += pair.New.Present ? 1 : 0;
+        _legacyRows[(int)verdict] += pair.Legacy.Present ? 1 : 0;
+        _newRows[(int)verdict] += pair.New.Present ? 1 : 0;
+        foreach (var sum in _sums)
+        {
+            sum.Add(pair, verdict);
+        }
+
         Richer += finding.Richer ? 1 : 0;
         SignedOff += signedOff ? 1 : 0;
         foreach (var field in finding.Fields)
@@ -84,7 +111,7 @@ internal sealed class Tally
 
         if (OutcomeRules.IsDrift(verdict) && !signedOff)
         {
-            AddDiffering(pair.Id);
+            AddDiffering(new DifferingEntity(pair.Id, verdict, [.. finding.Fields.Select(field => _schema.Fields[field].Name)]));
         }
 
         if (verdict != Verdict.Matched)
@@ -97,7 +124,11 @@ internal sealed class Tally
     public void AddUnmapped(EntityFinding finding)
     {
         _counts[(int)Verdict.Unmapped]++;
-        NewRows++;
+        _newRows[(int)Verdict.Unmapped]++;
+        foreach (var sum in _sums)
+        {
+            sum.AddUnmapped();
+        }
 
         // Below all public ids, and among themselves in order.
         AddSample(Verdict.Unmapped, long.MinValue + finding.NewId!.Value, () => finding);
@@ -110,6 +141,8 @@ internal sealed class Tally
         for (var i = 0; i < _counts.Length; i++)
         {
             _counts[i] += other._counts[i];
+            _legacyRows[i] += other._legacyRows[i];
+            _newRows[i] += other._newRows[i];
             foreach (var (id, finding) in other._samples[i])
             {
                 AddSample((Verdict)i, id, () => finding);
@@ -122,25 +155,32 @@ internal sealed class Tally
             _declaredHits[i] += other._declaredHits[i];
         }
 
-        foreach (var id in other._differing)
+        for (var i = 0; i < _sums.Length; i++)
         {
-            AddDiffering(id);
+            _sums[i].Merge(other._sums[i]);
         }
 
-        LegacyRows += other.LegacyRows;
-        NewRows += other.NewRows;
+        foreach (var entity in other._differing)
+        {
+            AddDiffering(entity);
+        }
+
         Deleted += other.Deleted;
         SignedOff += other.SignedOff;
         Richer += other.Richer;
         Truncated |= other.Truncated;
     }
 
-    private void AddDiffering(long id)
+    private static Dictionary<Verdict, long> ByVerdict(long[] counts) =>
+        Enum.GetValues<Verdict>().ToDictionary(verdict => verdict, verdict => counts[(int)verdict]);
+
+    // The lowest ids are kept, whichever range was quicker.
+    private void AddDiffering(DifferingEntity entity)
     {
-        _differing.Add(id);
+        _differing.Add(entity);
         if (_differing.Count > _idLimit)
         {
-            _differing.Remove(_differing.Max);
+            _differing.Remove(_differing.Max!);
             Truncated = true;
         }
     }

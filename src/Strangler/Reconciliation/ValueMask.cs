@@ -20,13 +20,29 @@ internal sealed class ValueMask(FieldHasher hasher)
         Hidden => "(not expressible)",
         RecordList list => $"{Hash(value)} ({list.Count} rows)",
         _ when IsPersonal(field) => $"{Hash(value)} ({Shape(value)})",
+        _ => Plain(field, value) ?? Hash(value),
+    };
+
+    /// <summary>The value itself, whoever it belongs to: for eyes that may see it, never for a report, a log or a file.</summary>
+    internal static string Clear(RecordField field, object? value) => value switch
+    {
+        null => "null",
+        Hidden => "(not expressible)",
+        RecordList list => $"[{string.Join("; ", list.Rows.Select(row => string.Join(", ", field.Items.Select((item, at) => Clear(item, row[at])))))}]",
+        string text => Quote(text, int.MaxValue),
+        byte[] bytes => Convert.ToHexStringLower(bytes),
+        _ => Plain(field, value) ?? value.ToString() ?? "",
+    };
+
+    private static string? Plain(RecordField field, object value) => value switch
+    {
         bool flag => flag ? "true" : "false",
         long cents when field.Type == FieldType.Money => string.Create(CultureInfo.InvariantCulture, $"{cents / 100m:0.00}"),
         long number => number.ToString(CultureInfo.InvariantCulture),
         DateTime moment => moment.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
         DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        string text => Quote(text),
-        _ => Hash(value),
+        string text => Quote(text, MaxLength),
+        _ => null,
     };
 
     private static bool IsPersonal(RecordField field) => field.Personal || field.Items.Any(IsPersonal);
@@ -57,15 +73,15 @@ internal sealed class ValueMask(FieldHasher hasher)
         return classes.Where(each => text.Any(each.Has)).Select(each => each.Name);
     }
 
-    private static string Quote(string text)
+    private static string Quote(string text, int most)
     {
         var shown = new StringBuilder("'");
-        foreach (var c in text.AsSpan(0, Math.Min(text.Length, MaxLength)))
+        foreach (var c in text.AsSpan(0, Math.Min(text.Length, most)))
         {
             // Control characters would command the terminal, lone surrogates break the JSON.
             shown.Append(char.IsControl(c) || char.IsSurrogate(c) ? $"\\u{(int)c:x4}" : c.ToString());
         }
 
-        return shown.Append(text.Length > MaxLength ? $"…' ({text.Length} characters)" : "'").ToString();
+        return shown.Append(text.Length > most ? $"…' ({text.Length} characters)" : "'").ToString();
     }
 }

@@ -488,6 +488,27 @@ internal sealed class InMemoryHistory(InMemoryConnection connection) : IReconcil
         connection.StepAsync<IReadOnlyList<ReconciliationRun>>(
             "run-list", () => [.. Database.Runs.AsEnumerable().Reverse().Take(limit).Select(run => run.Run)], cancellationToken);
 
+    public Task<IReadOnlyList<RunSummary>> SummariesAsync(int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<RunSummary>>(
+            "run-summaries",
+            () =>
+            [
+                .. Database.Runs.AsEnumerable().Reverse().Take(limit).Select(entry => new RunSummary(
+                    entry.Run.Id, entry.Run.BeganUtc, entry.Run.EndedUtc, entry.Run.Full, entry.Run.Outcome, entry.Scope,
+                    entry.Run.Report.Length == 0 ? RunSummary.CountsOf(null) : ReconciliationReport.Parse(entry.Run.Report).Counts)),
+            ],
+            cancellationToken);
+
+    public Task<IReadOnlyList<ReconciliationRun>> MentioningAsync(long id, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<ReconciliationRun>>(
+            "run-mentioning",
+            () =>
+            [
+                .. Database.Runs.AsEnumerable().Reverse().Take(limit).Select(entry => entry.Run)
+                    .Where(run => run.EndedUtc is not null && run.Report.Contains($"{id}", StringComparison.Ordinal)),
+            ],
+            cancellationToken);
+
     public Task<DateTime?> LastDisturbanceUtcAsync(CancellationToken cancellationToken) =>
         connection.StepAsync("disturbance", () => Database.LastDisturbance, cancellationToken);
 

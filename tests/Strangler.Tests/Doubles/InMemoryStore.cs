@@ -106,6 +106,9 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
                 : new KeyBounds(ids.Min, ids.Max, Database.Rows.Keys.Count(key => key.Kind == kind));
         }, cancellationToken);
 
+    public Task<long> CountAsync(string kind, CancellationToken cancellationToken) =>
+        connection.StepAsync<long>("count", () => Database.Rows.Keys.Count(key => key.Kind == kind), cancellationToken);
+
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<long>>("unmapped", () =>
             Side == SideName.Legacy

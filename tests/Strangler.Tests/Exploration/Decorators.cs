@@ -42,6 +42,8 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
 
     public Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken) => inner.BoundsAsync(kind, cancellationToken);
 
+    public Task<long> CountAsync(string kind, CancellationToken cancellationToken) => inner.CountAsync(kind, cancellationToken);
+
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
         inner.UnmappedAsync(kind, limit, cancellationToken);
 }

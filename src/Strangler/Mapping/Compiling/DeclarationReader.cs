@@ -20,7 +20,7 @@ internal sealed class DeclarationReader(Problems problems)
 
     private KindDeclaration ReadKind(XElement at)
     {
-        var kind = new KindDeclaration { At = at, Name = Get(at, "name") };
+        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value };
         ReadTables(at, "legacy", kind.Legacy, isLegacy: true);
         ReadTables(at, "new", kind.New, isLegacy: false);
         kind.Codes.AddRange(Elements(at, "codes").Select(ReadCodes));
@@ -35,6 +35,8 @@ internal sealed class DeclarationReader(Problems problems)
             ReadDifference(element, kind);
         }
 
+        kind.Sums.AddRange(Elements(at, "sum").Select(ReadSum));
+        CheckUnique(kind.Sums.Select(sum => (sum.At, sum.Name)), "sum");
         return kind;
     }
 
@@ -280,6 +282,15 @@ internal sealed class DeclarationReader(Problems problems)
             kind.Differences.Add((at, new DeclaredDifference(Get(at, "field"), Get(at, "owner"), Get(at, "reason"), until)));
         }
     }
+
+    private static SumDeclaration ReadSum(XElement at) => new(
+        at,
+        Get(at, "name"),
+        Get(at, "amount"),
+        [
+            .. Elements(at, "by").Select(by => (by, new SumDimension(
+                Get(by, "field"), Enum.TryParse<SumPeriod>(Get(by, "per"), ignoreCase: true, out var per) ? per : SumPeriod.None))),
+        ]);
 
     private DateTime? ReadTime(XElement at, string attribute)
     {

@@ -13,6 +13,8 @@ internal sealed class KindDeclaration
 
     public required string Name { get; init; }
 
+    public string? ErasedBy { get; init; }
+
     public IdSource? Ids { get; set; }
 
     public List<TableDeclaration> Legacy { get; } = [];
@@ -29,6 +31,8 @@ internal sealed class KindDeclaration
     public ExtrasDeclaration? Extras { get; set; }
 
     public List<(XElement At, DeclaredDifference Difference)> Differences { get; } = [];
+
+    public List<SumDeclaration> Sums { get; } = [];
 }
 
 internal sealed class TableDeclaration
@@ -117,6 +121,11 @@ internal sealed class ConverterDeclaration
     public Dictionary<string, string> Parameters { get; } = new(StringComparer.Ordinal);
 
     public List<FieldDeclaration> Fields { get; } = [];
+}
+
+internal sealed record SumDeclaration(XElement At, string Name, string Amount, IReadOnlyList<(XElement At, SumDimension Dimension)> By)
+{
+    public DeclaredSum Declared(string kind) => new(kind, Name, Amount, [.. By.Select(entry => entry.Dimension)]);
 }
 
 internal sealed record ExtrasDeclaration(FieldDeclaration Field, IReadOnlyList<(XElement At, string Place, bool Personal)> Preserved);

@@ -19,7 +19,8 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
                 converted[at].Converter.Description)),
         ],
         [.. (kind.Extras?.Preserved ?? []).Select(place => place.Place + (place.Personal ? " *" : ""))],
-        [.. kind.Differences.Select(entry => entry.Difference)]);
+        [.. kind.Differences.Select(entry => entry.Difference)],
+        [.. kind.Sums.Select(sum => sum.Declared(kind.Name))]);
 
     private IEnumerable<ExplainedField> Explain(FieldDeclaration field)
     {

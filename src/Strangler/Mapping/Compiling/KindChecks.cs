@@ -26,6 +26,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         CheckExtras();
         CheckNothingForgotten();
         CheckDifferences();
+        kind.Sums.ForEach(CheckSum);
+        if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
+        {
+            problems.Add(kind.At.Attribute("erased-by")!, erasure, "erased-by names no boolean field");
+        }
     }
 
     private void CheckTables(List<TableDeclaration> tables, string side)
@@ -445,6 +450,44 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             problems.Add(at, difference.Field, "the difference is declared for a field that is not there");
         }
     }
+
+    // A sum is shown to everyone who may see a report: nothing personal, and no more groups than finance would look at.
+    private void CheckSum(SumDeclaration sum)
+    {
+        var amount = kind.Fields.Find(field => field.Name == sum.Amount);
+        if (amount is not { Type: FieldType.Money or FieldType.Integer, Personal: false })
+        {
+            problems.Add(
+                sum.At, sum.Amount,
+                amount is null ? "the sum is declared for a field that is not there"
+                : amount.Personal ? "a sum must not be made of personal values"
+                : "a sum needs an amount: a field of type money or integer");
+        }
+
+        foreach (var (at, (name, per)) in sum.By)
+        {
+            if (ProblemOf(name, per) is { } problem)
+            {
+                problems.Add(at, name, problem);
+            }
+        }
+
+        foreach (var (at, dimension) in sum.By.GroupBy(by => by.Dimension.Field).SelectMany(same => same.Skip(1)))
+        {
+            problems.Add(at, dimension.Field, "the sum is split by this field twice");
+        }
+    }
+
+    private string? ProblemOf(string dimension, SumPeriod per) => (kind.Fields.Find(field => field.Name == dimension), per) switch
+    {
+        (null, _) => "the sum is split by a field that is not there",
+        ({ Personal: true }, _) => "a sum must not be split by personal values",
+        ({ Type: FieldType.Timestamp or FieldType.Date }, SumPeriod.None) => "a sum is split by a time per day, month or year",
+        ({ Type: FieldType.Timestamp or FieldType.Date }, _) => null,
+        (_, not SumPeriod.None) => "only a time has a day, month or year",
+        ({ Type: FieldType.Boolean or FieldType.Code or FieldType.Integer }, _) => null,
+        _ => "a sum can be split by a boolean, a code, an integer or a time",
+    };
 
     private bool HasField(string name) => kind.Fields.Exists(field => field.Name == name);
 

@@ -41,7 +41,9 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
                 _targets.Where(target => target.Value.CopyOf is not null).Select(target => target.Key).ToHashSet(StringComparer.Ordinal),
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
-            DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference)],
+            DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
+            Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
+            ErasedBy = kind.ErasedBy,
             IdSource = kind.Ids!,
         };
     }

@@ -1,0 +1,131 @@
+using System.Data.Common;
+using System.Globalization;
+using Strangler.DualWrite;
+using Strangler.Timeline;
+
+namespace Strangler.MySql;
+
+/// <summary>One round trip: every side table that is addressed by the key.</summary>
+internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
+{
+    public Task<IReadOnlyList<Trace>> ReadAsync(EntityKey key, CancellationToken cancellationToken) =>
+        side.QueryAsync(Query(key), (reader, token) => ReadAllAsync(reader, token), cancellationToken, background: true);
+
+    private Batch Query(EntityKey key)
+    {
+        var batch = new Batch()
+            .Add($"""
+                SELECT e.epoch, e.counter, e.tombstone, e.writer, CAST(UNIX_TIMESTAMP(e.changed_at) AS DECIMAL(20, 6)),
+                    f.role IN ('lead', 'switching')
+                FROM strangler_entity e JOIN strangler_fence f ON f.context = e.context
+                WHERE e.context = {side.Context} AND e.kind = {key.Kind} AND e.`key` = {key.Id} AND e.epoch > 0
+                """)
+            .Add($"""
+                SELECT created_at, actor, origin, epoch, counter, state, attempts, last_error FROM strangler_journal
+                WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} ORDER BY id LIMIT 1000
+                """)
+            .Add($"""
+                SELECT created_at, epoch, counter FROM strangler_request
+                WHERE context = {side.Context} AND kind = {key.Kind} AND public_id = {key.Id} ORDER BY id DESC LIMIT 1000
+                """)
+            .Add($"""
+                SELECT at, actor, action, reason, detail FROM strangler_audit
+                WHERE context = {side.Context} AND (detail LIKE {$"{key}:%"} OR detail = {$"id {key.Id}"}) ORDER BY id DESC LIMIT 1000
+                """);
+        if (side.Name == SideName.New)
+        {
+            batch
+                .Add($"""
+                    SELECT found_at FROM strangler_lost_obligation
+                    WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}
+                    """)
+                .Add($"""
+                    SELECT last_at, hits, fields FROM strangler_shadow_mismatch
+                    WHERE context = {side.Context} AND `key` = {key.Id} ORDER BY epoch DESC LIMIT 100
+                    """);
+        }
+
+        return batch;
+    }
+
+    private async Task<IReadOnlyList<Trace>> ReadAllAsync(DbDataReader reader, CancellationToken token)
+    {
+        List<Trace> traces = [];
+        Func<DbDataReader, Trace>[] results = [Entity, Journal, Request, Audit, Lost, Shadow];
+        foreach (var (at, read) in results.Take(side.Name == SideName.New ? 6 : 4).Index())
+        {
+            if (at > 0)
+            {
+                await reader.NextResultAsync(token).ConfigureAwait(false);
+            }
+
+            while (await reader.ReadAsync(token).ConfigureAwait(false))
+            {
+                traces.Add(read(reader));
+            }
+        }
+
+        return traces;
+    }
+
+    private Trace Entity(DbDataReader reader)
+    {
+        var version = Version(reader, 0);
+        var (deleted, writer) = (reader.GetInt64(2) != 0, reader.GetString(3));
+        var (wrote, leads) = (writer.Length > 0, reader.GetInt64(5) != 0);
+        return new Trace(
+            reader.IsDBNull(4) ? null : DateTime.UnixEpoch.AddTicks((long)(reader.GetDecimal(4) * TimeSpan.TicksPerSecond)),
+            side.Name,
+            deleted ? TraceKind.Delete : wrote ? TraceKind.Write : TraceKind.Apply,
+            version,
+            writer,
+            wrote ? (deleted ? "deleted: the last write of this side" : "the last write of this side")
+            : version.Counter == 0 ? "brought over by the backfill"
+            : leads ? "its writer was not stored"
+            : deleted ? "accepted the delete of the other side" : "accepted the state of the other side");
+    }
+
+    private Trace Journal(DbDataReader reader)
+    {
+        var (foreign, parked) = (reader.GetString(2) != "own", reader.GetString(5) == "parked");
+        var attempts = reader.GetInt64(6);
+        var failed = attempts > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {attempts} attempts, last: {reader.GetString(7)}") : "";
+        return new Trace(
+            FenceSql.Utc(reader, 0),
+            side.Name,
+            parked ? TraceKind.Parked : foreign ? TraceKind.Foreign : TraceKind.Waiting,
+            foreign ? null : Version(reader, 3),
+            reader.GetString(1),
+            (foreign ? "a write of another program; the other side lacks it" : "a write that the other side lacks") + failed);
+    }
+
+    private Trace Request(DbDataReader reader) => new(
+        FenceSql.Utc(reader, 0), side.Name, TraceKind.Write, Version(reader, 1), "", "a write under a request key (kept for 7 days)");
+
+    private Trace Audit(DbDataReader reader)
+    {
+        var action = reader.GetString(2);
+        return new Trace(
+            FenceSql.Utc(reader, 0),
+            side.Name,
+            action switch
+            {
+                "repair" => TraceKind.Repair,
+                "sign-off" => TraceKind.SignOff,
+                "reveal" => TraceKind.Reveal,
+                _ => TraceKind.Audit,
+            },
+            null,
+            reader.GetString(1),
+            $"{action}: {reader.GetString(4)}; {reader.GetString(3)}");
+    }
+
+    private Trace Lost(DbDataReader reader) => new(
+        FenceSql.Utc(reader, 0), side.Name, TraceKind.LostObligation, null, "", "the follower is behind, and no journal row says so");
+
+    private Trace Shadow(DbDataReader reader) => new(
+        FenceSql.Utc(reader, 0), side.Name, TraceKind.ShadowRead, null, "",
+        string.Create(CultureInfo.InvariantCulture, $"shadow reads differed {reader.GetInt64(1)} times, this was the last: {reader.GetString(2)}"));
+
+    private static EntityVersion Version(DbDataReader reader, int ordinal) => new(reader.GetInt64(ordinal), reader.GetInt64(ordinal + 1));
+}

@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Xml.Linq;
+
+namespace Strangler.Reconciliation;
+
+/// <summary>Charts as inline SVG: no script, no other file; each number stands beside its bar, so that nothing has to be guessed from lengths.</summary>
+internal static class HtmlCharts
+{
+    private const int Width = 760;
+    private const int RowHeight = 24;
+    private const int LabelWidth = 250;
+    private const int NumberWidth = 110;
+
+    /// <summary>One horizontal bar a row.</summary>
+    public static XElement Bars(string title, IReadOnlyList<(string Label, long Value, string Class)> rows)
+    {
+        var most = Math.Max(1, rows.Max(row => row.Value));
+        var svg = Svg(title, (rows.Count * RowHeight) + 4);
+        foreach (var (at, (label, value, kind)) in rows.Index())
+        {
+            var y = (at * RowHeight) + 4;
+            var length = value == 0 ? 0 : Math.Max(2, (double)value / most * (Width - LabelWidth - NumberWidth));
+            svg.Add(
+                Text(LabelWidth - 10, y + 14, label, "end"),
+                new XElement("rect", new XAttribute("x", LabelWidth), Number("y", y), Number("width", length), Number("height", 18), new XAttribute("class", kind)),
+                Text(LabelWidth + length + 6, y + 14, value.ToString("N0", CultureInfo.InvariantCulture), "start"));
+        }
+
+        return svg;
+    }
+
+    /// <summary>One column a run, oldest first, with the number above and the run's id below.</summary>
+    public static XElement Columns(string title, IReadOnlyList<(string Label, long Value, string Class, string Hint)> columns)
+    {
+        const int height = 200, top = 24, bottom = 26;
+        var most = Math.Max(1, columns.Max(column => column.Value));
+        var step = (double)Width / Math.Max(columns.Count, 12);
+        var svg = Svg(title, height);
+        svg.Add(new XElement("line", Number("x1", 0), Number("x2", Width), Number("y1", height - bottom), Number("y2", height - bottom), new XAttribute("class", "axis")));
+        foreach (var (at, (label, value, kind, hint)) in columns.Index())
+        {
+            var length = value == 0 ? 2 : Math.Max(3, (double)value / most * (height - top - bottom));
+            var middle = (at + 0.5) * step;
+            svg.Add(
+                new XElement("rect", Number("x", (at * step) + (step * 0.15)), Number("y", height - bottom - length), Number("width", step * 0.7), Number("height", length),
+                    new XAttribute("class", kind), new XElement("title", hint)),
+                Text(middle, height - bottom - length - 6, value.ToString("N0", CultureInfo.InvariantCulture), "middle"),
+                Text(middle, height - 8, label, "middle"));
+        }
+
+        return svg;
+    }
+
+    private static XElement Svg(string title, int height) => new(
+        "svg",
+        new XAttribute("role", "img"),
+        new XAttribute("viewBox", string.Create(CultureInfo.InvariantCulture, $"0 0 {Width} {height}")),
+        new XElement("title", title));
+
+    private static XElement Text(double x, double y, string text, string anchor) =>
+        new("text", Number("x", x), Number("y", y), new XAttribute("text-anchor", anchor), text);
+
+    private static XAttribute Number(string name, double value) => new(name, value.ToString("0.##", CultureInfo.InvariantCulture));
+}
