@@ -59,7 +59,15 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public Dictionary<string, BackfillCheckpoint> Checkpoints { get; } = [];
 
+    /// <summary>When an entity row changed last; as in the real store, not known of all.</summary>
+    public Dictionary<EntityKey, DateTime> ChangedUtc { get; } = [];
+
     public List<(ReconciliationRun Run, string Scope)> Runs { get; } = [];
+
+    public Dictionary<long, RunCheckpoint> RunCheckpoints { get; } = [];
+
+    /// <summary>Who reconciles at the moment, or did when it was last heard of.</summary>
+    public LeaseHolder? Reconciler { get; set; }
 
     public DateTime? LastDisturbance { get; set; }
 
@@ -82,6 +90,7 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     {
         Witness?.EntitySet(this, key, Entities.GetValueOrDefault(key), state);
         Entities[key] = state;
+        ChangedUtc[key] = UtcNow;
     }
 
     public EntityKey? LocalKey(EntityKey key) =>

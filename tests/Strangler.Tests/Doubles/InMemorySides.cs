@@ -42,6 +42,7 @@ internal sealed class InMemorySides
             BackfillTarget = new InMemoryBackfillTarget(toNew),
             Quarantine = new InMemoryQuarantine(toNew),
             Reconciliations = new InMemoryHistory(toNew),
+            ReconciliationLease = new InMemoryReconciliationLease(toNew),
             ShadowLog = new InMemoryShadowLog(toNew),
             Obligations = new InMemoryObligationLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
@@ -123,6 +124,7 @@ internal sealed class InMemorySides
                     ?? new EntityState(new EntityVersion(LegacyDatabase.FenceRow.DualEpoch, 0), 0, false, []);
                 entity = entity with { ForeignSeq = entity.ForeignSeq + 1 };
                 LegacyDatabase.Entities[key] = entity;
+                LegacyDatabase.ChangedUtc[key] = LegacyDatabase.UtcNow;
                 LegacyDatabase.Journal.Add(new JournalRow
                 {
                     Seq = ++LegacyDatabase.JournalIncrement,
