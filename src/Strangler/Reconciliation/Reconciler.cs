@@ -37,14 +37,17 @@ public sealed class Reconciler
     public async Task<ReconciliationReport> RunAsync(
         ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
-        _runtime.Kind(scope.Kind);
+        await RequireDualAsync(scope.Kind, cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, scope.ToString(), cancellationToken);
         return await KeptAsync(keeper, token => RunAsync(keeper, scope, progress, token), cancellationToken);
     }
 
     /// <summary>The newest run of a kind that was interrupted and could be resumed; null when there is none.</summary>
-    public Task<RunCheckpoint?> InterruptedAsync(string kind, CancellationToken cancellationToken) =>
-        _runtime.Sides.ReconciliationLease.LatestAsync(kind, cancellationToken);
+    public async Task<RunCheckpoint?> InterruptedAsync(string kind, CancellationToken cancellationToken)
+    {
+        await RequireDualAsync(kind, cancellationToken);
+        return await _runtime.Sides.ReconciliationLease.LatestAsync(kind, cancellationToken);
+    }
 
     /// <summary>
     /// Goes on with the newest interrupted run of a kind: nothing that it had counted is compared again, nothing is left out, and what was
@@ -56,10 +59,14 @@ public sealed class Reconciler
     public async Task<ReconciliationReport> ResumeAsync(
         string kind, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
-        _runtime.Kind(kind);
+        await RequireDualAsync(kind, cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, $"{kind}: an interrupted run, resumed", cancellationToken);
         return await KeptAsync(keeper, token => ResumeAsync(keeper, kind, progress, token), cancellationToken);
     }
+
+    // Before anything on the new side is asked for: in LegacyOnly it may not even be there.
+    private Task RequireDualAsync(string kind, CancellationToken cancellationToken) =>
+        new PairReader(_runtime, _runtime.Kind(kind)).RequireDualAsync("Reconciliation", cancellationToken);
 
     // A claim that is lost ends the run, and is the reason that is told.
     private async Task<ReconciliationReport> KeptAsync(
@@ -94,7 +101,7 @@ public sealed class Reconciler
     {
         var reader = new PairReader(_runtime, _runtime.Kind(kind));
         var start = await reader.RequireDualAsync("Reconciliation", cancellationToken);
-        var checkpoint = await InterruptedAsync(kind, cancellationToken)
+        var checkpoint = await _runtime.Sides.ReconciliationLease.LatestAsync(kind, cancellationToken)
             ?? throw new CannotResumeException($"No run of {_runtime.Context}, {kind}, was interrupted after its first checkpoint; begin one without --resume.");
         var state = RunState.Parse(checkpoint);
         Check(checkpoint, state, start);

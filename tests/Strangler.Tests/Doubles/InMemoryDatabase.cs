@@ -69,6 +69,9 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     /// <summary>Who reconciles at the moment, or did when it was last heard of.</summary>
     public LeaseHolder? Reconciler { get; set; }
 
+    /// <summary>The most that ever ran at one time by runs begun and ended, the claim apart.</summary>
+    public int MostReconcilers { get; set; }
+
     public DateTime? LastDisturbance { get; set; }
 
     public Dictionary<long, (long Reads, List<ShadowMismatch> Mismatches)> Shadow { get; } = [];

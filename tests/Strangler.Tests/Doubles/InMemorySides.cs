@@ -472,6 +472,7 @@ internal sealed class InMemoryHistory(InMemoryConnection connection) : IReconcil
         connection.StepAsync<long>("run-begin", () =>
         {
             Database.Runs.Add((new ReconciliationRun(Database.Runs.Count + 1, Database.UtcNow, null, full, "", ""), scope));
+            Database.MostReconcilers = Math.Max(Database.MostReconcilers, Database.Runs.Count(run => run.Run.EndedUtc is null));
             return Database.Runs.Count;
         }, cancellationToken);
 
