@@ -80,7 +80,7 @@ internal static class DualWriteBench
         ];
     }
 
-    private static Donation Donation(int number)
+    internal static Donation Donation(int number)
     {
         var person = new PersonDonor(
             new PersonName("Frau", "", "Erika", string.Create(CultureInfo.InvariantCulture, $"Muster{number}")),

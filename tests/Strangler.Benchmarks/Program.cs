@@ -7,7 +7,7 @@ using Strangler.MySql;
 var options = BenchOptions.Parse(args);
 if (options is null)
 {
-    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|mapping, --rows N (1,000 to 1,000,000), --json");
+    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|mapping|availability|flip, --rows N (1,000 to 1,000,000), --json");
     return 2;
 }
 
@@ -25,6 +25,8 @@ var lines = new List<BenchLine>();
     ("backfill", BackfillBench.RunAsync),
     ("reconcile", ReconcileBench.RunAsync),
     ("mapping", MappingBench.RunAsync),
+    ("availability", AvailabilityBench.RunAsync),
+    ("flip", FlipBench.RunAsync),
 ];
 try
 {

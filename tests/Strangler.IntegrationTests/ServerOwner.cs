@@ -1,14 +1,18 @@
+using Strangler.IntegrationTests.Crashes;
 using Strangler.LocalServers;
 
 namespace Strangler.IntegrationTests;
 
-/// <summary>What runs when the test assembly is started as a program: a process that owns a server until it is killed.</summary>
+/// <summary>What runs when the test assembly is started as a program: a process that owns a server until it is killed, or a replica that
+/// dies at a hook.</summary>
 internal static class ServerOwner
 {
     public const string Verb = "own-a-server";
 
     public static async Task<int> Main(string[] args)
     {
+        if (args is [CrashChild.Verb, var configFile])
+            return await CrashChild.RunAsync(configFile);
         if (args is not [Verb, var root])
             return 64;
         var options = new LocalServerOptions { RootFolder = root, InstallPackages = false };

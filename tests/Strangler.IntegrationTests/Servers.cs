@@ -73,13 +73,25 @@ public sealed class TestServers
 /// <summary>A database for one test or fixture.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
-    private readonly MySqlServer _server;
+    private readonly string _admin;
 
     internal TestDatabase(MySqlServer server, string name)
+        : this(server.ConnectionString(), server.ConnectionString(name), name)
     {
-        (_server, Name) = (server, name);
-        ConnectionString = server.ConnectionString(name);
+    }
+
+    private TestDatabase(string admin, string connectionString, string name)
+    {
+        (_admin, ConnectionString, Name) = (admin, connectionString, name);
         Source = MySqlDriver.CreateDataSource(ConnectionString, new());
+    }
+
+    /// <summary>A database on a server of the test's own; dropped with the server.</summary>
+    public static async Task<TestDatabase> CreateOnAsync(LocalMariaDb server, string name)
+    {
+        var database = new TestDatabase(server.ConnectionString(), server.ConnectionString(name), name);
+        await database.CreateAsync();
+        return database;
     }
 
     public string Name { get; }
@@ -101,7 +113,7 @@ public sealed class TestDatabase : IAsyncDisposable
 
     private async Task RunAsync(string text)
     {
-        await using var admin = MySqlDriver.CreateDataSource(_server.ConnectionString(), new());
+        await using var admin = MySqlDriver.CreateDataSource(_admin, new());
         await using var connection = await admin.OpenAsync(CancellationToken.None);
         await using var command = connection.CreateCommand();
         command.CommandText = text;

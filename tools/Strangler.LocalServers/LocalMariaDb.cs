@@ -16,6 +16,9 @@ public sealed class LocalMariaDb : IAsyncDisposable
 {
     private const string User = "strangler";
 
+    // The supervisor adds what stands there to the server's command.
+    private const string OnceArguments = "once";
+
     private readonly LocalServerOptions _options;
     private readonly Supervisor _supervisor;
     private readonly string _password;
@@ -107,6 +110,19 @@ public sealed class LocalMariaDb : IAsyncDisposable
     {
         await StopAsync(cancellationToken).ConfigureAwait(false);
         await RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Kills it and starts it again with more arguments, which win over those it had; for this one start.</summary>
+    /// <param name="arguments">Without blanks in them.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="LocalServerException">It did not come up.</exception>
+    public async Task RestartAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        await KillAsync(cancellationToken).ConfigureAwait(false);
+        var once = Path.Combine(Folder, OnceArguments);
+        await File.WriteAllTextAsync(once, string.Join(' ', arguments), cancellationToken).ConfigureAwait(false);
+        await RunAsync(cancellationToken).ConfigureAwait(false);
+        File.Delete(once);
     }
 
     /// <summary>Keeps a copy of all data as it is now, to come back to with <see cref="RestoreAsync"/>. The server is stopped gracefully
@@ -243,7 +259,7 @@ public sealed class LocalMariaDb : IAsyncDisposable
             """);
         if (user is not null)
             Posix.Own(script, user);
-        var once = Path.Combine(folder, "once");
+        var once = Path.Combine(folder, OnceArguments);
         File.WriteAllText(once, $"--init-file={script}");
         return (script, once);
     }

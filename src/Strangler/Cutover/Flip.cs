@@ -12,7 +12,7 @@ namespace Strangler.Cutover;
 /// </summary>
 internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 {
-    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1));
+    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(500));
 
     private readonly Relay _relay = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Flip>();

@@ -3,7 +3,7 @@ namespace Strangler.DualWrite;
 /// <summary>How long one call waits for a flip to end, and how long after its begin a failed try is repeated: until the pause budget is spent.</summary>
 internal sealed class Patience(ContextRuntime runtime)
 {
-    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(200));
+    private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(32));
 
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
 

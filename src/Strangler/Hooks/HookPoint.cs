@@ -1,9 +1,9 @@
 namespace Strangler.Hooks;
 
 /// <summary>
-/// Where a process can be stopped: every step of a write, an apply, the relay, a flip, the reserving of ids and a backfill, in that order. Each
-/// point stands exactly where it says, and what the databases show there is what it says. A <see cref="Hook"/> sees them together with the
-/// side that the step is about.
+/// Where a process can be stopped: every step of a write, an apply, the relay, the reserving of ids, a flip and a backfill, in that order.
+/// Each point stands exactly where it says, and what the databases show there is what it says. A <see cref="Hook"/> sees them together with
+/// the side that the step is about.
 /// </summary>
 public enum HookPoint
 {
@@ -29,7 +29,9 @@ public enum HookPoint
     /// <summary>Apply, follower: the lead's state has been read, nothing has been written.</summary>
     ApplyLeadRead,
 
-    /// <summary>Apply, follower: all is written or buffered (rows, id map, accepted mark, request keys), COMMIT has not been sent.</summary>
+    /// <summary>
+    /// Apply, follower: all is written or buffered (rows, id map, accepted mark, request keys), COMMIT has not been sent.
+    /// </summary>
     ApplyBeforeCommit,
 
     /// <summary>Apply, follower: COMMIT is acknowledged; the lead's journal rows still stand.</summary>

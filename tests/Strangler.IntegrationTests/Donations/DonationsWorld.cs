@@ -6,6 +6,7 @@ using Strangler.Backfill;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.LegacyData;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -57,10 +58,13 @@ internal sealed class DonationsWorld : IAsyncDisposable
 
     public DonationsContext Donations => Host.Part<DonationsContext>();
 
-    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null)
+    /// <param name="migrate">Whether both sides are migrated.</param>
+    /// <param name="options">The context's options, as JSON.</param>
+    /// <param name="legacy">Legacy's database, on a server of its own; null: on the shared one.</param>
+    public static async Task<DonationsWorld> CreateAsync(bool migrate = true, string? options = null, TestDatabase? legacy = null)
     {
         var world = new DonationsWorld(
-            await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
+            legacy ?? await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
         await using (var connection = await world._legacy.OpenAsync())
         {
             await LegacySchema.CreateAsync(connection);
@@ -75,9 +79,9 @@ internal sealed class DonationsWorld : IAsyncDisposable
     }
 
     /// <summary>Another replica: its own caches and connections.</summary>
-    public ContextHost Open()
+    public ContextHost Open(Hook? hook = null)
     {
-        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System);
+        var host = ContextHost.Open(_configuration, DonationsContext.Name, Logs, TimeProvider.System, hook);
         _hosts.Add(host);
         return host;
     }

@@ -17,7 +17,7 @@ namespace Strangler.IntegrationTests.Donations;
 [CancelAfter(3_600_000)]
 public sealed class FrontendCrashTests
 {
-    private const int Rows = 200;
+    internal const int Rows = 200;
 
     private static readonly int Rounds =
         int.TryParse(Environment.GetEnvironmentVariable("STRANGLER_CRASHES"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 2;
@@ -108,7 +108,7 @@ public sealed class FrontendCrashTests
         await flipper.WaitForExitAsync(cancellationToken);
     }
 
-    private static async Task FinishAsync(DonationsWorld world, CancellationToken cancellationToken)
+    internal static async Task FinishAsync(DonationsWorld world, CancellationToken cancellationToken)
     {
         try
         {
@@ -127,7 +127,7 @@ public sealed class FrontendCrashTests
             world, async () => await world.Host.Sides.Of(lead).Journal.DepthAsync(cancellationToken) is { Open: 0 }, cancellationToken);
     }
 
-    private static async Task CheckAsync(DonationsWorld world, List<string> memories, string round)
+    internal static async Task CheckAsync(DonationsWorld world, List<string> memories, string round)
     {
         var lead = (await world.Host.Cutover.StatusAsync(CancellationToken.None)).Lead;
         var depth = await world.Host.Sides.Of(lead).Journal.DepthAsync(CancellationToken.None);
@@ -168,7 +168,7 @@ public sealed class FrontendCrashTests
         }
     }
 
-    private static Process Start(DonationsWorld world, params string[] arguments)
+    internal static Process Start(DonationsWorld world, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true };
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "strangler.dll"), .. arguments])

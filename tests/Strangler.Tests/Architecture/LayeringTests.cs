@@ -1,7 +1,8 @@
-using NUnit.Framework;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using NUnit.Framework;
+using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Architecture;
 
@@ -20,7 +21,7 @@ public sealed partial class LayeringTests
     [TestCaseSource(nameof(Projects))]
     public void A_project_refers_only_to_what_lies_below_it(string project)
     {
-        var file = XDocument.Load(Path.Combine(Root, "src", project, $"{project}.csproj"));
+        var file = XDocument.Load(SourceTree.PathOf("src", project, $"{project}.csproj"));
         var references = file.Descendants("ProjectReference")
             .Select(reference => Path.GetFileNameWithoutExtension((string)reference.Attribute("Include")!));
         Assert.That(references, Is.SubsetOf(AllowedReferences[project]));
@@ -28,7 +29,7 @@ public sealed partial class LayeringTests
 
     [Test]
     public void Every_project_under_src_is_covered() =>
-        Assert.That(Directory.GetDirectories(Path.Combine(Root, "src")).Select(Path.GetFileName), Is.EquivalentTo(AllowedReferences.Keys));
+        Assert.That(Directory.GetDirectories(SourceTree.PathOf("src")).Select(Path.GetFileName), Is.EquivalentTo(AllowedReferences.Keys));
 
     [Test]
     public void The_engine_and_the_contexts_know_no_driver()
@@ -49,14 +50,14 @@ public sealed partial class LayeringTests
     [Test]
     public void A_context_never_names_another()
     {
-        var contexts = Directory.GetDirectories(Path.Combine(Root, "src", "Strangler.Contexts"))
+        var contexts = Directory.GetDirectories(SourceTree.PathOf("src", "Strangler.Contexts"))
             .Select(folder => Path.GetFileName(folder)!)
             .Where(name => name is not ("bin" or "obj"))
             .ToList();
         foreach (var context in contexts)
         {
             var others = contexts.Where(other => other != context).Select(other => $"Strangler.Contexts.{other}").ToList();
-            var offenders = Directory.EnumerateFiles(Path.Combine(Root, "src", "Strangler.Contexts", context), "*.cs", SearchOption.AllDirectories)
+            var offenders = Directory.EnumerateFiles(SourceTree.PathOf("src", "Strangler.Contexts", context), "*.cs", SearchOption.AllDirectories)
                 .Where(file => others.Exists(File.ReadAllText(file).Contains));
             Assert.That(offenders, Is.Empty);
         }
@@ -65,7 +66,7 @@ public sealed partial class LayeringTests
     [Test]
     public void The_domain_has_no_database_word_and_no_attribute()
     {
-        var folders = Directory.GetDirectories(Path.Combine(Root, "src", "Strangler.Contexts"), "Domain", SearchOption.AllDirectories);
+        var folders = Directory.GetDirectories(SourceTree.PathOf("src", "Strangler.Contexts"), "Domain", SearchOption.AllDirectories);
         Assert.That(folders, Is.Not.Empty);
         foreach (var file in folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*.cs")))
         {
@@ -86,21 +87,8 @@ public sealed partial class LayeringTests
     private static IEnumerable<string> Projects() => AllowedReferences.Keys;
 
     private static IEnumerable<string> Sources(string project) => Directory
-        .EnumerateFiles(Path.Combine(Root, "src", project), "*.cs", SearchOption.AllDirectories)
+        .EnumerateFiles(SourceTree.PathOf("src", project), "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
-
-    private static string Root { get; } = FindRoot();
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Strangler.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? throw new InvalidOperationException("The tests run outside the source tree.");
-    }
 
     [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector")]
     private static partial Regex DriverName();

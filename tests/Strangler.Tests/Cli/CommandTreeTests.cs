@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Strangler.Cli;
+using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Cli;
 
@@ -30,7 +31,7 @@ public sealed partial class CommandTreeTests
     [Test]
     public void Every_command_in_the_readme_can_be_typed()
     {
-        var lines = File.ReadAllLines(Path.Combine(Root(), "README.md"));
+        var lines = File.ReadAllLines(SourceTree.PathOf("README.md"));
         var inTables = lines.SelectMany(line => Code().Matches(line).Select(match => match.Groups[1].Value));
         AssertTypable(lines.Where(line => !line.Contains('`', StringComparison.Ordinal)).Concat(inTables));
     }
@@ -99,7 +100,7 @@ public sealed partial class CommandTreeTests
         var folder = Directory.CreateTempSubdirectory("strangler-test-").FullName;
         try
         {
-            var text = await File.ReadAllTextAsync(Path.Combine(Root(), "legacy-mappings", "donations.xml"));
+            var text = await File.ReadAllTextAsync(SourceTree.PathOf("legacy-mappings", "donations.xml"));
             await File.WriteAllTextAsync(
                 Path.Combine(folder, "donations.xml"),
                 text.Replace("legacy=\"spenden.betrag\"", "legacy=\"spenden.betraege\"", StringComparison.Ordinal)
@@ -136,17 +137,6 @@ public sealed partial class CommandTreeTests
     }
 
     private static IEnumerable<Command> Commands(Command command) => command.Subcommands.SelectMany(Commands).Prepend(command);
-
-    private static string Root()
-    {
-        var folder = TestContext.CurrentContext.TestDirectory;
-        while (!File.Exists(Path.Combine(folder, "Strangler.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new AssertionException("Strangler.sln is nowhere above.");
-        }
-
-        return folder;
-    }
 
     [GeneratedRegex("^strangler [a-z].*")]
     private static partial Regex Typed();

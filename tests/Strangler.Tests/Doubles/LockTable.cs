@@ -54,7 +54,8 @@ internal sealed class LockTable(TimeProvider time)
     {
         lock (_gate)
         {
-            return _entries.Any(entry => entry.Granted.Task.IsCompletedSuccessfully && entry.Kind == kind && entry.From <= id && id <= entry.To);
+            return _entries.Any(entry =>
+                entry.Granted.Task.IsCompletedSuccessfully && entry.Kind == kind && entry.From <= id && id <= entry.To);
         }
     }
 

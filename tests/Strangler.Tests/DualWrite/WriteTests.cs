@@ -382,6 +382,34 @@ public sealed class WriteTests
         }
     });
 
+    [Test]
+    [Category("Case10")]
+    public void A_create_that_finds_no_ids_where_it_believes_the_lead_asks_who_leads() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        await process.AddAsync("a", 1);
+        await process.BackfillOnPaperAsync();
+        var stale = process.Another(2);
+        await stale.FindAsync(500);
+        await process.BackAsync();
+        process.Memory.NewDatabase.IdBlocks.Clear();
+        Assert.That((await stale.AddAsync("b")).Id, Is.EqualTo(501));
+        process.AssertBothSidesAgree();
+    });
+
+    [Test]
+    [Category("Case6")]
+    public void A_create_whose_id_cannot_be_taken_for_a_moment_tries_again() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        var failures = 2;
+        process.Memory.Fault = step => step == "new.take.before" && failures-- > 0
+            ? throw new SideUnavailableException(SideName.New, "a deadlock", isTransient: true, new IOException("deadlock"))
+            : Task.CompletedTask;
+        await process.AddAsync("a", 1);
+        process.AssertBothSidesAgree();
+    });
+
     internal static Func<string, Task> Down(string prefix) => step => step.StartsWith(prefix, StringComparison.Ordinal)
         ? throw new SideUnavailableException(
             prefix == "new." ? SideName.New : SideName.Legacy, "down", isTransient: true, new InvalidOperationException("down"))

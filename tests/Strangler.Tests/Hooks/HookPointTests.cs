@@ -9,8 +9,8 @@ using Strangler.Tests.Doubles;
 namespace Strangler.Tests.Hooks;
 
 /// <summary>
-/// Each point stands where its comment says: pinned between the two operations around it, and by what another connection sees at that moment.
-/// A point that is moved over an operation, or over another point, turns its test red.
+/// Each point stands where its comment says: pinned between the two operations around it, and by what another connection sees at that
+/// moment. A point that is moved over an operation, or over another point, turns its test red.
 /// </summary>
 public sealed class HookPointTests
 {
@@ -54,8 +54,8 @@ public sealed class HookPointTests
         [Move] = [HookPoint.MoveBeforeSet, HookPoint.MoveSet],
         [Backfill] =
         [
-            .. Enumerable.Repeat<HookPoint[]>([HookPoint.BackfillBegun, HookPoint.BackfillBeforeCommit, HookPoint.BackfillCommitted], 2 + 2 + 1 + 1)
-                .SelectMany(points => points),
+            .. Enumerable.Range(0, 2 + 2 + 1 + 1).SelectMany(_ => (HookPoint[])
+                [HookPoint.BackfillBegun, HookPoint.BackfillBeforeCommit, HookPoint.BackfillCommitted]),
         ],
     };
 
@@ -99,7 +99,9 @@ public sealed class HookPointTests
     public void A_key_that_is_about_to_be_parked_is_not_parked_before_it_is_recorded() => EitherLead(async lead =>
     {
         var process = await WithSomethingToRelayAsync(lead, options => options.MaxAttempts = 1);
-        process.Memory.Fault = step => step.EndsWith("save.before", StringComparison.Ordinal) ? throw new InvalidOperationException("odd") : Task.CompletedTask;
+        process.Memory.Fault = step => step.EndsWith("save.before", StringComparison.Ordinal)
+            ? throw new InvalidOperationException("odd")
+            : Task.CompletedTask;
         var row = process.Memory.Of(lead).Journal.Single();
         var seen = new List<(HookPoint, bool)>();
         process.Hook = (point, _) =>
@@ -169,7 +171,8 @@ public sealed class HookPointTests
     public void Points_of_a_flip(HookPoint point, string last, string next, string seen) => EitherLead(async lead =>
     {
         var process = await ReadyToFlipAsync(lead);
-        await AssertStandsAsync(process, point, Named(last, lead), Named(next, lead), seen, () => RolesOf(process, lead), () => FlipAsync(process, lead));
+        await AssertStandsAsync(
+            process, point, Named(last, lead), Named(next, lead), seen, () => RolesOf(process, lead), () => FlipAsync(process, lead));
     });
 
     [TestCase(HookPoint.FlipBeforeAbort, "follower.fence.before", "lead.fence-cas.before", "Switching Follower 0")]
@@ -262,7 +265,7 @@ public sealed class HookPointTests
         ThrowOnceAt(process, point, side => new CommitOutcomeUnknownException(side, new IOException("lost")));
         var note = await process.AddAsync("a", 1, "request");
         Assert.That(process.Memory.Of(lead).Rows, Has.Count.EqualTo(1));
-        Assert.That(process.Memory.Steps.Count(step => step.EndsWith(".commit.before", StringComparison.Ordinal) && step.StartsWith(Named("lead", lead)!)), Is.EqualTo(1));
+        Assert.That(process.Memory.Steps.Count(step => step == Named("lead.commit.before", lead)), Is.EqualTo(1));
         Assert.That((await process.Another(2).AddAsync("a", 1, "request")).Id, Is.EqualTo(note.Id));
         process.AssertBothSidesAgree();
     });
@@ -281,25 +284,12 @@ public sealed class HookPointTests
     public void Every_point_has_a_test()
     {
         var tested = typeof(HookPointTests).GetMethods().SelectMany(method => method.GetCustomAttributes(typeof(TestCaseAttribute), false))
-            .Cast<TestCaseAttribute>().Select(test => (HookPoint)test.Arguments[0]!).Append(HookPoint.IdTaken).Append(HookPoint.IdsRecorded);
+            .Cast<TestCaseAttribute>().Select(test => (HookPoint)test.Arguments[0]!)
+            .Append(HookPoint.IdTaken).Append(HookPoint.IdsRecorded);
         Assert.That(Enum.GetValues<HookPoint>(), Is.EquivalentTo(tested.Distinct()));
-        Assert.That(Enum.GetValues<HookPoint>().Except(Orders.Values.SelectMany(points => points)), Is.EquivalentTo(new[] { HookPoint.IdsRecorded }));
+        var unordered = Enum.GetValues<HookPoint>().Except(Orders.Values.SelectMany(points => points));
+        Assert.That(unordered, Is.EquivalentTo(new[] { HookPoint.IdsRecorded }));
     }
-
-    [Test]
-    [Category("Case10")]
-    public void A_create_that_finds_no_ids_where_it_believes_the_lead_asks_who_leads() => Run(async () =>
-    {
-        var process = TestProcess.In(Stage.NewLeads, _time);
-        await process.AddAsync("a", 1);
-        await process.BackfillOnPaperAsync();
-        var stale = process.Another(2);
-        await stale.FindAsync(500);
-        await process.BackAsync();
-        process.Memory.NewDatabase.IdBlocks.Clear();
-        Assert.That((await stale.AddAsync("b")).Id, Is.EqualTo(501));
-        process.AssertBothSidesAgree();
-    });
 
     private static Stage StageOf(SideName lead) => lead == SideName.Legacy ? Stage.ShadowRead : Stage.NewLeads;
 
@@ -325,7 +315,8 @@ public sealed class HookPointTests
     }
 
     private static string RolesOf(TestProcess process, SideName lead) =>
-        $"{process.Memory.Of(lead).Fence!.Role} {process.Memory.Of(Stages.Other(lead)).Fence!.Role} {process.Memory.Of(lead).Journal.Count}";
+        $"{process.Memory.Of(lead).Fence!.Role} {process.Memory.Of(Stages.Other(lead)).Fence!.Role} "
+        + $"{process.Memory.Of(lead).Journal.Count}";
 
     private static async Task AssertStandsAsync(
         TestProcess process, HookPoint point, string? last, string? next, string seen, Func<string> look, Func<Task> act,

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Strangler.LegacyData;
 using Strangler.Mapping;
+using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Mapping;
 
@@ -107,14 +108,7 @@ public sealed partial class DonationSchemaTests
 
     private static IEnumerable<string> Migrations()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Strangler.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return Directory.GetFiles(Path.Combine(folder.FullName, "migrations", "donations", "mysql"), "*.sql").Order().Select(
-            File.ReadAllText);
+        return Directory.GetFiles(SourceTree.PathOf("migrations", "donations", "mysql"), "*.sql").Order().Select(File.ReadAllText);
     }
 
     [GeneratedRegex(@"CREATE TABLE IF NOT EXISTS (?<name>\w+) \((?<columns>.*?)\n\) (?<options>[^\n]*)", RegexOptions.Singleline)]

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Globalization;
+using Strangler.DualWrite;
+
+namespace Strangler.Benchmarks;
+
+/// <summary>
+/// What writers feel of a flip: eight writers without pauses, the lead goes forth and back. The pause is, for each writer and each flip, the
+/// longest time between two of its acknowledgements that overlaps the flip; an ordinary write's own time is in it.
+/// </summary>
+internal static class FlipBench
+{
+    private const int Writers = 8;
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(400);
+
+    public static async Task<IReadOnlyList<BenchLine>> RunAsync(BenchWorld unused, BenchOptions options, CancellationToken cancellationToken)
+    {
+        await using var world = await TwoServerWorld.StartAsync(cancellationToken);
+        await world.StepAsync(forward: true, cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var writers = Enumerable.Range(0, Writers).Select(number => new Writer(world, number)).ToList();
+        var running = writers.Select(writer => Task.Run(() => writer.RunAsync(stop.Token), CancellationToken.None)).ToList();
+        await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
+        List<(long From, long To)> flips = [];
+        for (var flip = 0; flip < (options.Quick ? 10 : 40); flip++)
+        {
+            var from = Stopwatch.GetTimestamp();
+            await world.StepAsync(forward: flip % 2 == 0, cancellationToken);
+            flips.Add((from, Stopwatch.GetTimestamp()));
+            await Task.Delay(Between, cancellationToken);
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(running);
+        var pauses = flips.SelectMany(flip => writers.Select(writer => writer.LongestGap(flip.From, flip.To))).ToList();
+        var took = flips.Select(flip => Milliseconds(flip.To - flip.From)).ToList();
+        var failed = writers.Sum(writer => writer.Failed);
+        var ordinary = AvailabilityBench.At(writers.SelectMany(writer => writer.Gaps), 0.5);
+        var detail = string.Create(
+            CultureInfo.InvariantCulture,
+            $"ms, {flips.Count} flips, {writers.Sum(writer => writer.Acknowledged):N0} writes; flip with gates p50 {AvailabilityBench.At(took, 0.5):0} ms, ")
+            + string.Create(CultureInfo.InvariantCulture, $"ordinary write p50 {ordinary:0.0} ms");
+        var errors = string.Join("; ", writers.SelectMany(writer => writer.Errors).Distinct().Take(3));
+        return
+        [
+            Line("flip: longest pause of a writer, p50", "≤ 50", pauses, 0.5, 50, detail),
+            Line("flip: longest pause of a writer, p99", "≤ 500", pauses, 0.99, 500, "ms"),
+            new("flip: failed requests", "0", value => value == 0, failed, null, null, errors),
+        ];
+    }
+
+    private static BenchLine Line(string what, string target, List<double> values, double share, double limit, string detail) =>
+        new(what, target, value => value <= limit, AvailabilityBench.At(values, share), values.Min(), values.Max(), detail);
+
+    private static double Milliseconds(long ticks) => ticks * 1000.0 / Stopwatch.Frequency;
+
+    private sealed class Writer(TwoServerWorld world, int number)
+    {
+        private readonly List<long> _acknowledged = [];
+        private readonly List<string> _errors = [];
+
+        public int Acknowledged => _acknowledged.Count;
+
+        public int Failed => _errors.Count;
+
+        public IReadOnlyList<string> Errors => _errors;
+
+        public IEnumerable<double> Gaps => _acknowledged.Zip(_acknowledged.Skip(1), (left, right) => Milliseconds(right - left));
+
+        public async Task RunAsync(CancellationToken stop)
+        {
+            for (var i = 0; !stop.IsCancellationRequested; i++)
+            {
+                try
+                {
+                    await world.Donations.StoreAsync(DualWriteBench.Donation((number * 1_000_000) + i), CancellationToken.None);
+                    _acknowledged.Add(Stopwatch.GetTimestamp());
+                }
+                catch (Exception exception) when (exception is SwitchingException or SideUnavailableException or IdsExhaustedException)
+                {
+                    _errors.Add(exception.Message);
+                }
+            }
+        }
+
+        public double LongestGap(long from, long to) => _acknowledged.Zip(_acknowledged.Skip(1))
+            .Where(gap => gap.Second >= from && gap.First <= to).Select(gap => Milliseconds(gap.Second - gap.First)).DefaultIfEmpty().Max();
+    }
+}
