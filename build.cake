@@ -4,6 +4,7 @@ using System.Xml.Linq;
 const string MySqlConnectorVersion = "2.6.1";
 const string Solution = "Strangler.sln";
 const string NeedsRealMongo = "RequiresMongod";
+const string NeedsChromium = "RequiresChromium";
 
 var target = Argument("target", "help");
 var passedOn = (EnvironmentVariable("STRANGLER_ARGUMENTS") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -100,6 +101,8 @@ Task("test").IsDependentOn("build").Does(() =>
     if (System.IO.Directory.Exists(results))
         System.IO.Directory.Delete(results, recursive: true);
     var (passed, failed, skipped) = (0, 0, 0);
+    var hasChromium = new[] { "chromium", "chromium-browser", "google-chrome" }.Any(name =>
+        (EnvironmentVariable("PATH") ?? "").Split(':').Any(folder => System.IO.File.Exists(System.IO.Path.Combine(folder, name))));
     var broken = false;
     foreach (var project in new[] { "Strangler.Tests", "Strangler.IntegrationTests" })
     {
@@ -109,7 +112,7 @@ Task("test").IsDependentOn("build").Does(() =>
         var code = Run("dotnet",
         [
             "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
-            $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}",
+            $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}" + (hasChromium ? "" : $"&TestCategory!={NeedsChromium}"),
             "--results-directory", results, "--logger", $"trx;LogFileName={project}.trx", "--logger", "console;verbosity=quiet",
         ], quiet: false);
         if (!System.IO.File.Exists(trx))
@@ -144,7 +147,9 @@ Task("test").IsDependentOn("build").Does(() =>
         }
         // The host can die, or a set-up fail, without a test that failed.
         broken |= code != 0 && failed == before && document.Descendants(ns + "UnitTestResult").Any();
-        ListNotRun(project);
+        ListNotRun(project, NeedsRealMongo, "a real mongod");
+        if (!hasChromium)
+            ListNotRun(project, NeedsChromium, "a Chromium (apt-get install chromium)");
     }
     if (broken)
         Console.Error.WriteLine(onCi && skipped > 0 ? "A skipped test is a failure under CI=true." : "A test run did not end properly.");
@@ -158,18 +163,18 @@ Task("test").IsDependentOn("build").Does(() =>
 });
 
 // Only names: they need a server that is not to be had everywhere, and are no failures.
-void ListNotRun(string project)
+void ListNotRun(string project, string category, string what)
 {
     var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
     foreach (var argument in new[] { "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
-        $"-p:MySqlDriver={driver}", "--list-tests", "--filter", $"TestCategory={NeedsRealMongo}" })
+        $"-p:MySqlDriver={driver}", "--list-tests", "--filter", $"TestCategory={category}" })
         start.ArgumentList.Add(argument);
     using var process = System.Diagnostics.Process.Start(start);
     var errors = process.StandardError.ReadToEndAsync();
     var names = process.StandardOutput.ReadToEnd().Split('\n').Where(line => line.StartsWith("    ")).Select(line => line.Trim()).ToList();
     process.WaitForExit();
     foreach (var name in names)
-        Console.WriteLine($"  not run, needs a real mongod: {name}");
+        Console.WriteLine($"  not run, needs {what}: {name}");
 }
 
 Task("publish").IsDependentOn("driver").Does(() =>

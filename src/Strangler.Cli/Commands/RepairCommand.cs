@@ -21,7 +21,6 @@ internal static class RepairCommand
         var classes = new Option<string[]>("--class") { Description = "Of the report's findings only these verdicts, e.g. drift, missing_in_new", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var fields = new Option<string[]>("--field") { Description = "Of the report's findings only those that differ in one of these fields", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var direction = new Option<string>("--direction") { Description = "lead-to-follower, or follower-to-lead: the follower's state becomes a new write on the lead", DefaultValueFactory = _ => LeadToFollower };
-        direction.AcceptOnlyFromAmong(LeadToFollower, FollowerToLead);
         var confirm = new Option<string?>("--confirm") { Description = "For follower-to-lead with --apply: the context's name, typed" };
         var apply = new Option<bool>("--apply") { Description = "Repair; without it only the differences are shown" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Show the differences and change nothing; the default" };
@@ -50,7 +49,7 @@ internal static class RepairCommand
             var request = Request.Of(run.Parsed, report, keys, classes, fields);
             var (apply_, name) = (run.Parsed.GetValue(apply), run.Parsed.GetRequiredValue(context));
             var why = ReasonOf(run, apply_, run.Parsed.GetValue(dryRun), reason);
-            var way = run.Parsed.GetValue(direction) == FollowerToLead ? RepairDirection.FollowerToLead : RepairDirection.LeadToFollower;
+            var way = WayOf(run.Parsed.GetValue(direction)!);
             if (apply_ && way == RepairDirection.FollowerToLead && run.Parsed.GetValue(confirm) != name)
             {
                 throw new RefusedException($"This writes on the side that leads. Type the context's name: --confirm {name}. Nothing was changed.");
@@ -72,6 +71,13 @@ internal static class RepairCommand
         });
         return command;
     }
+
+    private static RepairDirection WayOf(string direction) => direction switch
+    {
+        LeadToFollower => RepairDirection.LeadToFollower,
+        FollowerToLead => RepairDirection.FollowerToLead,
+        _ => throw new ArgumentException($"--direction is '{direction}'; expected {LeadToFollower} or {FollowerToLead}."),
+    };
 
     private static string ReasonOf(CommandRun run, bool apply, bool dryRun, Option<string> reason)
     {

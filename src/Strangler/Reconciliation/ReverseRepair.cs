@@ -59,6 +59,6 @@ internal sealed class ReverseRepair(ContextRuntime runtime)
             (ours > theirs ? ours : theirs).Next(),
             Math.Max(lead.Entity?.ForeignSeq ?? 0, follower.Entity?.ForeignSeq ?? 0),
             Tombstone: false,
-            runtime.Hasher.Hash(record));
+            EntityState.Sign(runtime.Hasher.Hash(record), runtime.Random));
     }
 }

@@ -42,9 +42,12 @@ public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?>
 
         var @new = await ReadSideAsync(kind, SideName.New, key, traces, cancellationToken);
         await ReadQuarantineAsync(key, traces, cancellationToken);
-        await ReadReportsAsync(key, traces, cancellationToken);
         var newId = await runtime.Sides.IdMap.FindNewIdAsync(key.Kind, key.Id, cancellationToken);
-        return new EntityTimeline(key, newId, Describe(legacy), Describe(@new), Ordered(traces));
+        await ReadReportsAsync(key, traces, cancellationToken);
+        var timeline = new EntityTimeline(key, newId, Describe(legacy), Describe(@new), traces);
+        return timeline.IsKnown && await ReadLastFullRunAsync(key, traces, cancellationToken) is { } last
+            ? timeline with { Traces = Ordered([.. traces, last]) }
+            : timeline with { Traces = Ordered(traces) };
     }
 
     private static List<Trace> Ordered(List<Trace> traces) =>
@@ -106,25 +109,27 @@ public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?>
 
     private async Task ReadReportsAsync(EntityKey key, List<Trace> traces, CancellationToken cancellationToken)
     {
-        var history = runtime.Sides.Reconciliations;
-        HashSet<long> listing = [];
-        foreach (var run in await history.MentioningAsync(key.Id, SearchedRuns, cancellationToken))
+        foreach (var run in await runtime.Sides.Reconciliations.MentioningAsync(key.Id, SearchedRuns, cancellationToken))
         {
             if (ReconciliationReport.Parse(run.Report) is { } report && report.Kind == key.Kind && Finding(report, key.Id) is { } finding)
             {
-                listing.Add(run.Id);
-                traces.Add(new Trace(report.EndedUtc, null, TraceKind.Check, null, "", $"reconciliation {run.Id} ({report.Scope}): {finding}"));
+                traces.Add(new Trace(
+                    report.EndedUtc, null, TraceKind.Check, null, "", $"{Named(run.Id, report.Scope, OutcomeRules.Name(report.Outcome))}: {finding}"));
             }
         }
-
-        var runs = await history.SummariesAsync(SearchedRuns, cancellationToken);
-        if (runs.FirstOrDefault(run => run is { Full: true, EndedUtc: not null } && run.Scope.StartsWith($"{key.Kind}:", StringComparison.Ordinal))
-            is { } last && !listing.Contains(last.Id))
-        {
-            traces.Add(new Trace(
-                last.EndedUtc, null, TraceKind.Check, null, "", $"reconciliation {last.Id} ({last.Scope}, {last.Outcome}): not among what it lists"));
-        }
     }
+
+    // Null when it lists the entity: then that is told already.
+    private async Task<Trace?> ReadLastFullRunAsync(EntityKey key, List<Trace> traces, CancellationToken cancellationToken)
+    {
+        var runs = await runtime.Sides.Reconciliations.SummariesAsync(SearchedRuns, cancellationToken);
+        var last = runs.FirstOrDefault(run => run is { Full: true, EndedUtc: not null } && run.Scope.StartsWith($"{key.Kind}:", StringComparison.Ordinal));
+        return last is null || traces.Any(trace => trace.What.StartsWith(Named(last.Id, last.Scope, last.Outcome), StringComparison.Ordinal))
+            ? null
+            : new Trace(last.EndedUtc, null, TraceKind.Check, null, "", $"{Named(last.Id, last.Scope, last.Outcome)}: not among what it lists");
+    }
+
+    private static string Named(long run, string scope, string outcome) => $"reconciliation {run} ({scope}, {outcome})";
 
     private static string? Finding(ReconciliationReport report, long id)
     {

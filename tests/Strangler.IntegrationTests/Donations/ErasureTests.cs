@@ -181,7 +181,7 @@ public sealed class ErasureTests
         foreach (var verb in new[]
             {
                 "relay status donations --check", "relay status donations --json", "quarantine list donations", "cutover history donations",
-                "repair donations --keys 1", "status", "cutover status donations",
+                "repair donations --keys 1", "status", "cutover status donations", "timeline donations 1", "report show donations 1", "report list donations",
             })
         {
             await cli.RunAsync(verb);
@@ -192,7 +192,7 @@ public sealed class ErasureTests
         await AssertNothingIsLeftAsync(world);
         Assert.That(cli.EverythingSaid, Does.Not.Contain(Mark));
         var files = Directory.GetFiles(folder);
-        Assert.That(files, Has.Length.EqualTo(2));
+        Assert.That(files, Has.Length.EqualTo(6));
         Assert.That(files.Where(file => IsPersonal(File.ReadAllBytes(file))), Is.Empty);
     }
 
@@ -333,7 +333,8 @@ public sealed class ErasureTests
     private static async Task WriteReportsAsync(Cli.CommandLine cli, string folder, string name)
     {
         await cli.RunAsync("reconcile donations");
-        await cli.RunAsync($"reconcile donations --json --output {Path.Combine(folder, $"{name}.json")}");
+        var file = Path.Combine(folder, name);
+        await cli.RunAsync($"reconcile donations --json --report json={file}.json --report csv={file}.csv --report html={file}.html");
     }
 
     private static async Task AssertNothingIsLeftAsync(DonationsWorld world)
