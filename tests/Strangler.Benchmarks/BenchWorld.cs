@@ -26,13 +26,13 @@ internal sealed class BenchWorld : IAsyncDisposable
         _server = server;
         Legacy = MySqlDriver.CreateDataSource(server.ConnectionString(LegacyDatabase), new MySqlDataSourceOptions { MaxPoolSize = 10 });
         New = MySqlDriver.CreateDataSource(server.ConnectionString(NewDatabase), new MySqlDataSourceOptions { MaxPoolSize = 10 });
-        var settings = new Dictionary<string, string>
+        Settings = new Dictionary<string, string>
         {
             [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = server.ConnectionString(LegacyDatabase),
             [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = server.ConnectionString(NewDatabase),
             ["STRANGLER_HASH_KEY"] = Convert.ToHexString(RandomNumberGenerator.GetBytes(32)),
         };
-        var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => settings.GetValueOrDefault(name));
+        var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => Settings.GetValueOrDefault(name));
         Host = ContextHost.Open(configuration, DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
     }
 
@@ -41,6 +41,9 @@ internal sealed class BenchWorld : IAsyncDisposable
     public string NewDatabase => $"strangler_bench_new_{_suffix}";
 
     public ContextHost Host { get; }
+
+    /// <summary>Variables under which another process finds this world.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; }
 
     public DonationsContext Donations => Host.Part<DonationsContext>();
 
