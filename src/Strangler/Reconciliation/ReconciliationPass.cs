@@ -410,6 +410,7 @@ internal sealed class ReconciliationPass
         }
 
         Report();
+        await _keeper.SaveIfDueAsync(Snapshot, cancellationToken);
     }
 
     private async Task SettleAsync(PairView pair, Finding finding, CancellationToken cancellationToken)

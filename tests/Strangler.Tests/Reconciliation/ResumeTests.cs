@@ -49,10 +49,10 @@ public sealed class ResumeTests
             report = Die(world, 70, () => ResumeAsync(world));
         }
 
-        Assert.That(report, Is.Not.Null, "a key in flight needs some sixty steps to be given up; a life is a little longer");
+        Assert.That(report, Is.Not.Null, "a life is longer than the time that a key in flight is looked at");
         Assert.That(Total(report!), Is.EqualTo(expected));
         Assert.That(report!.Notes, Has.Count.GreaterThan(1), string.Join('\n', report.Notes));
-        Assert.That(report.Notes, Has.All.StartWith("Interrupted after "));
+        Assert.That(report.Notes, Has.Some.StartWith("Interrupted after "));
     }
 
     [Test]
