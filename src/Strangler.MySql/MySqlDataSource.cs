@@ -59,6 +59,12 @@ public sealed class MySqlDataSource : IAsyncDisposable
     /// <summary><c>user@server:port/database</c>, never the password.</summary>
     public string Display { get; }
 
+    /// <summary><c>server:port</c>.</summary>
+    internal string Server { get; init; } = "";
+
+    /// <summary>The default database's name.</summary>
+    internal string Database { get; init; } = "";
+
     /// <summary>An open connection. Dispose it soon; a pool that is empty makes others wait.</summary>
     /// <exception cref="OperationCanceledException">The token fired.</exception>
     /// <exception cref="TimeoutException">The connect timeout passed.</exception>

@@ -31,6 +31,12 @@ internal sealed class MySqlDatabase
     /// <summary><c>server:port/database</c>.</summary>
     public string Address => Display[(Display.IndexOf('@', StringComparison.Ordinal) + 1)..];
 
+    /// <summary><c>server:port</c>.</summary>
+    public string Server => _foreground.Server;
+
+    /// <summary>The database's name.</summary>
+    public string Name => _foreground.Database;
+
     /// <summary>Not <paramref name="asNew"/>: with the session variables of an earlier write or read of ours.</summary>
     public Task<DbConnection> OpenAsync(bool background, bool asNew, CancellationToken cancellationToken)
     {

@@ -176,6 +176,8 @@ public static class MySqlDriver
         }
     }
 
+    private static string ServerOf(MySqlConnectionStringBuilder builder) => $"{builder.Server}:{builder.Port}";
+
     private static bool IsLoopback(string server) =>
         server.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(server, out var address) && IPAddress.IsLoopback(address));
@@ -213,7 +215,7 @@ public static class MySqlDriver
         builder.ConnectionIdleTimeout = (uint)Math.Ceiling(options.IdleLifetime.TotalSeconds);
         builder.CancellationTimeout = (int)Math.Ceiling(options.CancellationGrace.TotalSeconds);
         var text = builder.ConnectionString;
-        return new(display, (_, token) => OpenAsync(text, token), () => CloseAsync(text));
+        return new(display, (_, token) => OpenAsync(text, token), () => CloseAsync(text)) { Server = ServerOf(builder), Database = builder.Database };
     }
 
     private static async Task<DbConnection> OpenAsync(string connectionString, CancellationToken cancellationToken)
@@ -285,7 +287,7 @@ public static class MySqlDriver
             Wire,
             builder.Database is { Length: > 0 } database ? database : null);
         var pool = new BlockingPool(driver, display, options);
-        return new(display, pool.OpenAsync, pool.DisposeAsync);
+        return new(display, pool.OpenAsync, pool.DisposeAsync) { Server = ServerOf(builder), Database = builder.Database };
     }
 
     /// <summary>The stream below the driver, needed to cut off a call that blocks and to reset a session in one round trip. The package's

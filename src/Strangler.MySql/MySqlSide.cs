@@ -167,7 +167,9 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     }
 
     /// <summary>Never throws: a connection that cannot even roll back is closed, and then the server does it.</summary>
-    public static async Task RollBackAsync(DbConnection connection)
+    /// <param name="connection">Which may be lost.</param>
+    /// <param name="home">The session's own database, where it may be on another one.</param>
+    public static async Task RollBackAsync(DbConnection connection, Sql? home = null)
     {
         if (connection.State != ConnectionState.Open)
         {
@@ -176,7 +178,13 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
 
         try
         {
-            var command = new Batch().Add($"ROLLBACK").ToCommand(connection, TimeSpan.FromSeconds(5));
+            var batch = new Batch().Add($"ROLLBACK");
+            if (home is { } database)
+            {
+                batch.Add($"USE {database}");
+            }
+
+            var command = batch.ToCommand(connection, TimeSpan.FromSeconds(5));
             await using (command.ConfigureAwait(false))
             {
                 await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);

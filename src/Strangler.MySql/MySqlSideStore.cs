@@ -57,7 +57,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     }
 
     public async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken) =>
-        await MySqlSideTransaction.BeginAsync(side, Kind(intent.Key.Kind), intent, cancellationToken).ConfigureAwait(false);
+        await MySqlOwnTransaction.BeginAsync(side, Kind(intent.Key.Kind), intent, cancellationToken).ConfigureAwait(false);
 
     public Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken)
     {
@@ -260,7 +260,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         side.UseAsync(
             background: true,
             async (connection, token) =>
-                await side.ScalarAsync(connection, new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Root}"), true, token).ConfigureAwait(false) ?? 0,
+                await side.ScalarAsync(connection, new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Root}"), true,
+                    token).ConfigureAwait(false) ?? 0,
             cancellationToken);
 
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken)

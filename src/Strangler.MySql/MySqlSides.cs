@@ -47,11 +47,12 @@ public static class MySqlSides
             throw new ArgumentException(problem, nameof(@new));
         }
 
-        return Combine(
-            context,
-            CreateLegacy(legacy, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy)),
-            CreateNew(@new, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New)),
-            hook);
+        var legacyKinds = kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy);
+        var newKinds = kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New);
+        var joint = new MySqlJointTransactions(
+            new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(legacy)), Sql(legacyKinds, SideName.Legacy),
+            new MySqlSide(SideName.New, context, MySqlDatabase.Of(@new)), Sql(newKinds, SideName.New));
+        return Combine(context, CreateLegacy(legacy, context, legacyKinds), CreateNew(@new, context, newKinds), joint, hook);
     }
 
     /// <summary>What is wrong with one side's options, its connection string above all; null when nothing is. Never holds the password. Connects to nothing.</summary>
@@ -72,6 +73,10 @@ public static class MySqlSides
         MySqlDatabase.Of(legacy).Address == MySqlDatabase.Of(@new).Address
             ? $"Both sides are {MySqlDatabase.Of(legacy).Address}; they must be two databases, as each has a fence of its own."
             : null;
+
+    /// <summary>Why the two sides cannot be written in one transaction, as far as their connection strings tell; null when they can.</summary>
+    public static string? JointProblemOf(MySqlSideOptions legacy, MySqlSideOptions @new) =>
+        MySqlJointTransactions.AddressProblem(MySqlDatabase.Of(legacy), MySqlDatabase.Of(@new));
 
     public static MySqlLegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
@@ -99,7 +104,7 @@ public static class MySqlSides
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
     public static ValueTask CloseAsync(MySqlSideOptions options) => MySqlDatabase.CloseAsync(options);
 
-    private static ContextSides Combine(string context, MySqlLegacySide legacy, MySqlNewSide @new, Hook? hook) => new()
+    private static ContextSides Combine(string context, MySqlLegacySide legacy, MySqlNewSide @new, IJointTransactions joint, Hook? hook) => new()
     {
         Context = context,
         Legacy = legacy.Seams,
@@ -113,6 +118,7 @@ public static class MySqlSides
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
         Replicas = legacy.Replicas,
+        Joint = joint,
     };
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>

@@ -125,7 +125,8 @@ internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
 
     private Trace Shadow(DbDataReader reader) => new(
         FenceSql.Utc(reader, 0), side.Name, TraceKind.ShadowRead, null, "",
-        string.Create(CultureInfo.InvariantCulture, $"shadow reads differed {reader.GetInt64(1)} times, this was the last: {reader.GetString(2)}"));
+        string.Create(CultureInfo.InvariantCulture,
+            $"shadow reads differed {reader.GetInt64(1)} times, this was the last: {reader.GetString(2)}"));
 
     private static EntityVersion Version(DbDataReader reader, int ordinal) => new(reader.GetInt64(ordinal), reader.GetInt64(ordinal + 1));
 }

@@ -88,10 +88,27 @@ public sealed class ContextHost : IAsyncDisposable
         }
 
         var options = configuration.Contexts[context].Options;
+        if (options.OneTransaction && MySqlSides.JointProblemOf(legacy!, @new!) is { } problem)
+        {
+            throw NotInOneTransaction(context, problem);
+        }
+
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
         return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook));
+    }
+
+    /// <summary>
+    /// Asks both servers whether the settings are possible that only they can tell of (one transaction over both sides). Throws
+    /// <see cref="ConfigurationException"/> naming the setting; both sides must be migrated.
+    /// </summary>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        if (Runtime.Options.OneTransaction && Sides.Joint is { } joint && await joint.ProblemAsync(cancellationToken).ConfigureAwait(false) is { } problem)
+        {
+            throw NotInOneTransaction(Name, problem);
+        }
     }
 
     /// <summary>The context's own object (its wrapper, its read models).</summary>
@@ -166,6 +183,8 @@ public sealed class ContextHost : IAsyncDisposable
             return options;
         }
     }
+
+    private static ConfigurationException NotInOneTransaction(string context, string problem) => new([$"contexts.{context}.options.oneTransaction is true, but {problem}"]);
 
     private static T? Collect<T>(List<string> errors, Func<T> read)
         where T : class

@@ -32,8 +32,14 @@ internal sealed class BenchWorld : IAsyncDisposable
             [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = server.ConnectionString(NewDatabase),
             ["STRANGLER_HASH_KEY"] = Convert.ToHexString(RandomNumberGenerator.GetBytes(32)),
         };
-        var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => Settings.GetValueOrDefault(name));
-        Host = ContextHost.Open(configuration, DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
+        (Host, Joint) = (Open(oneTransaction: false), Open(oneTransaction: true));
+
+        ContextHost Open(bool oneTransaction)
+        {
+            var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => Settings.GetValueOrDefault(name));
+            configuration.Contexts[DonationsContext.Name].Options.OneTransaction = oneTransaction;
+            return ContextHost.Open(configuration, DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
+        }
     }
 
     public string LegacyDatabase => $"strangler_bench_legacy_{_suffix}";
@@ -44,6 +50,9 @@ internal sealed class BenchWorld : IAsyncDisposable
 
     /// <summary>Variables under which another process finds this world.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; }
+
+    /// <summary>The same context, which writes both sides in one transaction.</summary>
+    public ContextHost Joint { get; }
 
     public DonationsContext Donations => Host.Part<DonationsContext>();
 
@@ -158,6 +167,7 @@ internal sealed class BenchWorld : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Joint.DisposeAsync();
         await Host.DisposeAsync();
         await Legacy.DisposeAsync();
         await New.DisposeAsync();

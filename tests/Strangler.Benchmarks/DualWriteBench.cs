@@ -47,6 +47,21 @@ internal static class DualWriteBench
                 i => hand.UpdateAsync(ids[(2 * third) + (i % third)], RepositoryBench.Amount(i), cancellationToken),
             ],
             cancellationToken);
+        var joint = world.Joint.Part<DonationsContext>().Donations;
+        await world.Joint.CheckAsync(cancellationToken);
+        var jointUpdates = await Turns.OfOperationsAsync(
+            options,
+            [
+                i => RepositoryBench.UpdateAsync(
+                    joint.FindAsync, donation => joint.StoreAsync(donation, cancellationToken), ids[third + (i % third)], i, cancellationToken),
+                i => RepositoryBench.UpdateAsync(
+                    wrapper.FindAsync, donation => wrapper.StoreAsync(donation, cancellationToken), ids[i % third], i, cancellationToken),
+            ],
+            cancellationToken);
+        var jointCreates = await Turns.OfOperationsAsync(
+            options,
+            [i => StoreAsync(joint, Donation(i)), i => StoreAsync(wrapper, Donation(i))],
+            cancellationToken);
         var template = Donation(0);
         await wrapper.StoreAsync(template, cancellationToken);
         await hand.LearnAsync(template.Id, cancellationToken);
@@ -75,9 +90,14 @@ internal static class DualWriteBench
             BenchLine.AtMost("update: dual write with inline apply / its statements by hand", 1.10, updates[0], updates[0].Microseconds),
             BenchLine.Shown("update: dual write with inline apply / two bare writes", updates[1], updates[1].Microseconds),
             BenchLine.Shown("update by hand: one transaction over both sides / two", oneOrTwo[0], oneOrTwo[0].Microseconds),
+            BenchLine.AtMost("update: dual write in one transaction / in two", 0.85, jointUpdates[0], jointUpdates[0].Microseconds),
+            BenchLine.AtMost("create: dual write in one transaction / in two", 0.85, jointCreates[0], jointCreates[0].Microseconds),
             BenchLine.AtMost("create: dual write with inline apply / its statements by hand", 1.10, creates[0], creates[0].Microseconds),
             BenchLine.Shown("create: dual write with inline apply / two bare writes", creates[1], creates[1].Microseconds),
         ];
+
+        Task<long> StoreAsync(DonationRepositoryWrapper donations, Donation donation) =>
+            Turns.TimeAsync(() => donations.StoreAsync(donation, cancellationToken));
     }
 
     internal static Donation Donation(int number)

@@ -88,6 +88,11 @@ internal static class CutoverCommand
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var before = await host.Cutover.StatusAsync(token).ConfigureAwait(false);
+            if (name == "advance")
+            {
+                await host.CheckAsync(token).ConfigureAwait(false);
+            }
+
             var target = name == "advance" ? before.Stage + 1 : before.Stage - 1;
             var request = new CutoverRequest
             {

@@ -16,7 +16,10 @@ internal static class ReconcileCommand
         var all = new Option<bool>("--all") { Description = "Every context that the configuration has" };
         var scope = new ReconcileScope();
         var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
-        var samples = new Option<int>("--samples") { Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20 };
+        var samples = new Option<int>("--samples")
+        {
+            Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20,
+        };
         var running = new Option<int>("--max-running")
         {
             Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 0,

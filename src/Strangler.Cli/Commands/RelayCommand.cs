@@ -37,6 +37,7 @@ internal static class RelayCommand
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             await host.Cutover.StatusAsync(token).ConfigureAwait(false);
+            await host.CheckAsync(token).ConfigureAwait(false);
             run.Output.Step($"Relaying {host.Name} as {host.Runtime.Replica}; Ctrl-C ends it.");
             try
             {

@@ -17,10 +17,14 @@ internal static class RepairCommand
     {
         var context = StandardOptions.Context();
         var report = new Option<long?>("--from-report") { Description = "The findings of this stored run (its id stands in the report)" };
-        var keys = new Option<long[]>("--keys") { Description = "These public ids; with --from-report, of its findings only these", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var classes = new Option<string[]>("--class") { Description = "Of the report's findings only these verdicts, e.g. drift, missing_in_new", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var fields = new Option<string[]>("--field") { Description = "Of the report's findings only those that differ in one of these fields", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var direction = new Option<string>("--direction") { Description = "lead-to-follower, or follower-to-lead: the follower's state becomes a new write on the lead", DefaultValueFactory = _ => LeadToFollower };
+        var keys = Several<long>("--keys", "These public ids; with --from-report, of its findings only these");
+        var classes = Several<string>("--class", "Of the report's findings only these verdicts, e.g. drift, missing_in_new");
+        var fields = Several<string>("--field", "Of the report's findings only those that differ in one of these fields");
+        var direction = new Option<string>("--direction")
+        {
+            Description = "lead-to-follower, or follower-to-lead: the follower's state becomes a new write on the lead",
+            DefaultValueFactory = _ => LeadToFollower,
+        };
         var confirm = new Option<string?>("--confirm") { Description = "For follower-to-lead with --apply: the context's name, typed" };
         var apply = new Option<bool>("--apply") { Description = "Repair; without it only the differences are shown" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Show the differences and change nothing; the default" };
@@ -30,8 +34,8 @@ internal static class RepairCommand
             """
             Bring the follower in line where a report found it apart
 
-            Copies the lead's state, key by key, through the path that every write takes; never over a newer write. Shows what it would do unless --apply
-            is given. Repaired keys are looked at again at once; a full clean reconciliation must follow before any stage changes.
+            Copies the lead's state, key by key, through the path that every write takes; never over a newer write. Shows what it would do unless
+            --apply is given. Repaired keys are looked at again at once; a full clean reconciliation must follow before any stage changes.
 
             follower-to-lead is for a lead that lost something (a restored backup, an edit by hand): the follower's state becomes a new write on the
             lead, with a version above both. It never deletes, never undoes a write that the follower has yet to accept, and never brings back what the
@@ -42,7 +46,7 @@ internal static class RepairCommand
               strangler repair donations --from-report 12 --class drift --field amount donor.city
               strangler repair donations --from-report 12 --apply --reason "manual edit on 19 Nov"
               strangler repair donations --keys 4711 4712 --apply --reason "ticket 7"
-              strangler repair donations --from-report 12 --direction follower-to-lead --apply --confirm donations --reason "legacy restored from backup"
+              strangler repair donations --from-report 12 --direction follower-to-lead --apply --confirm donations --reason "restored"
             """) { context, report, keys, classes, fields, direction, confirm, apply, dryRun, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -52,7 +56,8 @@ internal static class RepairCommand
             var way = WayOf(run.Parsed.GetValue(direction)!);
             if (apply_ && way == RepairDirection.FollowerToLead && run.Parsed.GetValue(confirm) != name)
             {
-                throw new RefusedException($"This writes on the side that leads. Type the context's name: --confirm {name}. Nothing was changed.");
+                throw new RefusedException(
+                    $"This writes on the side that leads. Type the context's name: --confirm {name}. Nothing was changed.");
             }
 
             await using var host = run.Open(name);
@@ -71,6 +76,9 @@ internal static class RepairCommand
         });
         return command;
     }
+
+    private static Option<T[]> Several<T>(string name, string description) =>
+        new(name) { Description = description, AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
 
     private static RepairDirection WayOf(string direction) => direction switch
     {
@@ -113,7 +121,8 @@ internal static class RepairCommand
     /// <summary>Which keys were asked for.</summary>
     private sealed record Request(long? Report, IReadOnlyList<long> Keys, IReadOnlyList<Verdict> Classes, IReadOnlyList<string> Fields)
     {
-        public static Request Of(ParseResult parsed, Option<long?> report, Option<long[]> keys, Option<string[]> classes, Option<string[]> fields)
+        public static Request Of(ParseResult parsed, Option<long?> report, Option<long[]> keys, Option<string[]> classes,
+            Option<string[]> fields)
         {
             var (run, ids, names) = (parsed.GetValue(report), parsed.GetValue(keys) ?? [], parsed.GetValue(fields) ?? []);
             var verdicts = (parsed.GetValue(classes) ?? []).Select(VerdictOf).ToList();
@@ -136,7 +145,8 @@ internal static class RepairCommand
         }
 
         /// <summary>The keys, and what there is to say about them.</summary>
-        public async Task<(string Kind, IReadOnlyList<long> Ids, string Note)> TargetsAsync(ContextHost host, CancellationToken cancellationToken)
+        public async Task<(string Kind, IReadOnlyList<long> Ids, string Note)> TargetsAsync(ContextHost host,
+            CancellationToken cancellationToken)
         {
             if (Report is not { } run)
             {
@@ -166,7 +176,8 @@ internal static class RepairCommand
             : "";
 
         private static Verdict VerdictOf(string name) =>
-            Enum.TryParse<Verdict>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict) && OutcomeRules.IsDrift(verdict)
+            Enum.TryParse<Verdict>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict)
+                && OutcomeRules.IsDrift(verdict)
                 ? verdict
                 : throw new ArgumentException(
                     $"--class is '{name}'; there are: {string.Join(", ", Enum.GetValues<Verdict>().Where(OutcomeRules.IsDrift).Select(each => JsonNamingPolicy.SnakeCaseLower.ConvertName(each.ToString())))}.");

@@ -17,8 +17,8 @@ internal static class ReportCommand
             """
             List, show, compare and export the stored reconciliations
 
-            Every run keeps its report in the new side's database. Reports hold no values of personal fields, only a keyed hash and the shape. Clear
-            values are shown by "report show --reveal" to users whom the configuration's setting "reveal" names; that is audited.
+            Every run keeps its report in the new side's database. Reports hold no values of personal fields, only a keyed hash and the shape.
+            Clear values are shown by "report show --reveal" to users whom the configuration's setting "reveal" names; that is audited.
 
             Examples:
               strangler report list donations
@@ -72,7 +72,8 @@ internal static class ReportCommand
             run.Full ? run.Scope : $"{run.Scope} (partial)",
             .. run.EndedUtc is null
                 ? new[] { "", "", "", "", "" }
-                : [Text($"{run.Entities:N0}"), Text($"{matched:N0}"), Text($"{run.Drift:N0}"), Text($"{open:N0}"), Text($"{run.Entities - matched - run.Drift - open:N0}")],
+                : [Text($"{run.Entities:N0}"), Text($"{matched:N0}"), Text($"{run.Drift:N0}"), Text($"{open:N0}"),
+                    Text($"{run.Entities - matched - run.Drift - open:N0}")],
         ];
     }
 
@@ -80,7 +81,8 @@ internal static class ReportCommand
     {
         var (context, runId) = (StandardOptions.Context(), Run());
         var reveal = new Option<bool>("--reveal") { Description = "Also show the present clear values of the samples, read anew from both sides; audited" };
-        var reason = new Option<string>("--reason") { Description = "Why clear values are needed; goes into the audit trail", DefaultValueFactory = _ => "" };
+        var reason = new Option<string>("--reason") { Description = "Why clear values are needed; goes into the audit trail",
+            DefaultValueFactory = _ => "" };
         var command = new Verb("show", "One report; its exit code is 0, whatever it found") { context, runId, reveal, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -143,7 +145,8 @@ internal static class ReportCommand
     {
         var (context, runId) = (StandardOptions.Context(), Run());
         var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
-        var command = new Verb("export", "Write a stored report to files: a page, CSV of its differences, JSON") { context, runId, report, overwrite };
+        var command = new Verb("export", "Write a stored report to files: a page, CSV of its differences, JSON") { context, runId, report,
+            overwrite };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var files = ReportFiles.Parse(run.Parsed.GetValue(report), run.Parsed.GetValue(overwrite));

@@ -19,10 +19,10 @@ internal static class TimelineCommand
             """
             Everything that is known of one entity: writes, applies, checks, repairs, quarantine, by whom and when
 
-            Nothing is written down for it alone, so that no write gets slower. Known are, without any value: of each side the last write or apply with
-            its version, writer and time; writes of the last 7 days that carried a request key; writes that the other side still lacks, parked ones
-            with their last error; lost obligations; shadow reads that differed; quarantine; repairs, sign-offs and revelations of clear values with
-            actor and reason; and of the last 200 reconciliations those that list the entity. Earlier writes than the last are not kept.
+            Nothing is written down for it alone, so that no write gets slower. Known are, without any value: of each side the last write or apply
+            with its version, writer and time; writes of the last 7 days that carried a request key; writes that the other side still lacks, parked
+            ones with their last error; lost obligations; shadow reads that differed; quarantine; repairs, sign-offs and revelations of clear values
+            with actor and reason; and of the last 200 reconciliations those that list the entity. Earlier writes than the last are not kept.
 
             Examples:
               strangler timeline donations 4711
@@ -36,7 +36,8 @@ internal static class TimelineCommand
             StandardOptions.CheckId(publicId);
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var key = new EntityKey(host.KindOf(run.Parsed.GetValue(kind)), publicId);
-            var timeline = await new TimelineReader(host.Runtime, name => host.Mappings[name].ErasedBy).ReadAsync(key, token).ConfigureAwait(false);
+            var reader = new TimelineReader(host.Runtime, name => host.Mappings[name].ErasedBy);
+            var timeline = await reader.ReadAsync(key, token).ConfigureAwait(false);
             Show(run.Output, host.Name, timeline);
             return timeline.IsKnown ? ExitCodes.Ok : ExitCodes.Found;
         });

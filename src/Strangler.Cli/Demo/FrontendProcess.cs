@@ -75,6 +75,7 @@ internal sealed class FrontendProcess : IAsyncDisposable
         CommandRun run, string memory, string existing, int seed, int workers, double rate, CancellationToken cancellationToken)
     {
         await using var host = run.Open(DonationsContext.Name);
+        await host.CheckAsync(cancellationToken).ConfigureAwait(false);
         var context = host.Part<DonationsContext>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var relayStop = new CancellationTokenSource();

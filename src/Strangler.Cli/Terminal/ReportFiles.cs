@@ -26,9 +26,12 @@ internal sealed class ReportFiles
         DefaultValueFactory = _ => [],
     };
 
-    public static Option<bool> OverwriteOption() => new("--overwrite") { Description = "Files of --report that are there already are written anew" };
+    public static Option<bool> OverwriteOption() =>
+        new("--overwrite") { Description = "Files of --report that are there already are written anew" };
 
-    /// <summary>Throws <see cref="ArgumentException"/> for a form that there is not, a folder that is missing, a file that is there.</summary>
+    /// <summary>
+    /// Throws <see cref="ArgumentException"/> for a form that there is not, a folder that is missing, a file that is there.
+    /// </summary>
     public static ReportFiles Parse(string[]? given, bool overwrite)
     {
         List<(string Form, string Path)> files = [];

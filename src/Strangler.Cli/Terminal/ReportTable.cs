@@ -56,7 +56,8 @@ internal static class ReportTable
         foreach (var verdict in Enum.GetValues<Verdict>().Where(verdict => report.Counts.GetValueOrDefault(verdict) > 0))
         {
             table.AddRow(
-                Coloured(verdict.ToString(), Colour(verdict)), Count(report.Counts[verdict]), Count(report.LegacyCounts.GetValueOrDefault(verdict)),
+                Coloured(verdict.ToString(), Colour(verdict)), Count(report.Counts[verdict]),
+                    Count(report.LegacyCounts.GetValueOrDefault(verdict)),
                 Count(report.NewCounts.GetValueOrDefault(verdict)));
         }
 
@@ -68,7 +69,8 @@ internal static class ReportTable
         if (report.FieldCounts.Count > 0)
         {
             var table = NewTable("field", "#differs in");
-            foreach (var (field, count) in report.FieldCounts.OrderByDescending(field => field.Value).ThenBy(field => field.Key, StringComparer.Ordinal))
+            foreach (var (field, count) in report.FieldCounts.OrderByDescending(field => field.Value)
+                .ThenBy(field => field.Key, StringComparer.Ordinal))
             {
                 table.AddRow(Coloured(field, "red"), Count(count));
             }
@@ -86,7 +88,8 @@ internal static class ReportTable
             {
                 var until = difference.Until.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
                 table.AddRow(
-                    new Text(difference.Field), Count(hits), new Text(difference.Owner), expired ? Coloured($"{until} EXPIRED", "red") : new Text(until),
+                    new Text(difference.Field), Count(hits), new Text(difference.Owner), expired ? Coloured($"{until} EXPIRED", "red")
+                        : new Text(until),
                     new Text(difference.Reason));
             }
 
@@ -100,7 +103,8 @@ internal static class ReportTable
         {
             foreach (var (at, line) in SumText.Lines(sum).Index())
             {
-                console.MarkupLineInterpolated($"[{(sum.Differing.Count > 0 && at <= sum.Differing.Count ? "red" : "default")}]{line.TrimEnd()}[/]");
+                console.MarkupLineInterpolated(
+                    $"[{(sum.Differing.Count > 0 && at <= sum.Differing.Count ? "red" : "default")}]{line.TrimEnd()}[/]");
             }
         }
     }
@@ -144,7 +148,8 @@ internal static class ReportTable
 
     private static Text Coloured(string text, string colour) => new(text, Style.Parse(colour));
 
-    private static string Colour(Verdict verdict) => OutcomeRules.IsDrift(verdict) ? "red" : OutcomeRules.IsOpen(verdict) ? "yellow" : "green";
+    private static string Colour(Verdict verdict) =>
+        OutcomeRules.IsDrift(verdict) ? "red" : OutcomeRules.IsOpen(verdict) ? "yellow" : "green";
 
     public static string Colour(string outcome) => outcome switch { "clean" => "green", "drift" => "red", _ => "yellow" };
 }

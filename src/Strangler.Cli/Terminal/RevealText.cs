@@ -10,7 +10,8 @@ internal static class RevealText
     {
         if (output.IsJson)
         {
-            output.Json(new { context = report.Context, kind = report.Kind, run = report.RunId, values = revelation.Values, entities = revelation.Entities });
+            output.Json(new { context = report.Context, kind = report.Kind, run = report.RunId, values = revelation.Values,
+                entities = revelation.Entities });
             return;
         }
 

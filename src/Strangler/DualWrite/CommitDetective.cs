@@ -67,16 +67,18 @@ internal sealed class CommitDetective(ContextRuntime runtime)
         };
     }
 
-    // Nothing is counted in LegacyOnly: the content that ours would have left may be another's who made the same of the same state.
+    // Nothing is counted in LegacyOnly: the content that ours would have left may be another's who made the same of the same state, and the
+    // content from before may be what another has made of ours. Only what needs no write at all is certain.
     private static bool? JudgeByContent(IRecordLens lens, WriteAttempt attempt, SideState state)
     {
-        var isUnchanged = state.Row is null ? attempt.Before is null : attempt.Before is not null && state.Row.SameAs(attempt.Before);
-        if (!isUnchanged)
+        if (attempt.Record is null)
         {
-            return attempt.Record is null && state.Row is null ? true : null;
+            return state.Row is null ? true : null;
         }
 
-        var before = attempt.Before is null ? null : lens.Get(attempt.Before);
-        return RecordEncoding.ContentHash(before).AsSpan().SequenceEqual(RecordEncoding.ContentHash(attempt.Record));
+        var isUnchanged = attempt.Before is not null && state.Row is not null && state.Row.SameAs(attempt.Before);
+        return isUnchanged && RecordEncoding.ContentHash(lens.Get(attempt.Before!)).AsSpan().SequenceEqual(RecordEncoding.ContentHash(attempt.Record))
+            ? true
+            : null;
     }
 }

@@ -62,6 +62,12 @@ public sealed class ContextOptions
     /// <summary>How long it rests after it has seen all keys. 1 s to 24 h; default 5 minutes.</summary>
     public TimeSpan ObligationInterval { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// Where one server holds both databases: a write brings the follower along within the lead's own transaction, behind a savepoint. Cheaper, but a follower whose
+    /// locks are held or whose disk is slow then slows the lead. Default false.
+    /// </summary>
+    public bool OneTransaction { get; set; }
+
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
     {

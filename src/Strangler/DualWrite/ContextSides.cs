@@ -35,6 +35,9 @@ public sealed class ContextSides
 
     public required IReplicas Replicas { get; init; }
 
+    /// <summary>One transaction over both sides; null where the two are never on one server.</summary>
+    public IJointTransactions? Joint { get; init; }
+
     public SideSeams Of(SideName side) => side == SideName.Legacy ? Legacy : New;
 }
 

@@ -16,12 +16,14 @@ public sealed class DualWriter
 
     private readonly ContextRuntime _runtime;
     private readonly CommitDetective _detective;
+    private readonly JointWrite _joint;
     private readonly ILogger _log;
 
     public DualWriter(ContextRuntime runtime)
     {
         _runtime = runtime;
         _detective = new CommitDetective(runtime);
+        _joint = new JointWrite(runtime);
         _log = runtime.Loggers.CreateLogger<DualWriter>();
     }
 
@@ -139,7 +141,9 @@ public sealed class DualWriter
                     key = key with { Id = reserved };
                 }
 
-                var attempt = await AttemptAsync(hint.Lead, key, command, cancellationToken);
+                // What has failed once is not tried jointly again: the joint part may be the reason.
+                var joins = failures == 0 && await _joint.IsReadyAsync(hint.Stage, cancellationToken);
+                var attempt = await AttemptAsync(hint.Lead, key, command, joins, cancellationToken);
                 if (attempt.Result is { } written)
                 {
                     await BringAlongAsync(hint.Lead, attempt, command, cancellationToken);
@@ -184,7 +188,8 @@ public sealed class DualWriter
         return id;
     }
 
-    private async Task<WriteAttempt> AttemptAsync(SideName side, EntityKey key, WriteCommand command, CancellationToken cancellationToken)
+    private async Task<WriteAttempt> AttemptAsync(
+        SideName side, EntityKey key, WriteCommand command, bool joins, CancellationToken cancellationToken)
     {
         WriteAttempt attempt;
         await _runtime.ReachAsync(HookPoint.WriteBeforeBegin, side);
@@ -206,12 +211,22 @@ public sealed class DualWriter
                 return attempt;
             }
 
+            attempt = await OweOrJoinAsync(side, attempt, command, transaction, joins, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
                 // From here on the caller's token no longer counts: half a commit cannot be taken back.
                 await _runtime.ReachAsync(HookPoint.WriteBeforeCommit, side);
-                await transaction.CommitAsync(CancellationToken.None);
+                if (attempt.IsJoint && !await CommitJointAsync(attempt, transaction))
+                {
+                    attempt = await OweOrJoinAsync(side, attempt, command, transaction, joins: false, CancellationToken.None);
+                }
+
+                if (!attempt.IsJoint)
+                {
+                    await transaction.CommitAsync(CancellationToken.None);
+                }
+
                 await _runtime.ReachAsync(HookPoint.WriteCommitted, side);
                 return attempt;
             }
@@ -227,6 +242,39 @@ public sealed class DualWriter
             ? attempt
             : throw new SideUnavailableException(
                 side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
+    }
+
+    // What the follower does not get in this very transaction, the journal owes it.
+    private async Task<WriteAttempt> OweOrJoinAsync(
+        SideName side, WriteAttempt attempt, WriteCommand command, ISideTransaction transaction, bool joins, CancellationToken cancellationToken)
+    {
+        if (!Stages.IsDual(attempt.Fence.Stage))
+        {
+            return attempt;
+        }
+
+        if (joins && await _joint.TryAsync(transaction, side, attempt, command.RequestKey, cancellationToken))
+        {
+            return attempt with { IsJoint = true };
+        }
+
+        await transaction.AppendJournalAsync(attempt.Key, attempt.Result!.Version, command.Actor, cancellationToken);
+        return attempt with { IsJoint = false };
+    }
+
+    // False: the follower's part failed at the last moment; the rest is as it was, and not committed.
+    private async Task<bool> CommitJointAsync(WriteAttempt attempt, ISideTransaction transaction)
+    {
+        try
+        {
+            await transaction.CommitAsync(CancellationToken.None);
+            return true;
+        }
+        catch (FollowerPartException exception)
+        {
+            _joint.Report(attempt.Key, exception);
+            return false;
+        }
     }
 
     // What legacy holds is not known: a write would end as one over it, and a delete as none of it.
@@ -292,11 +340,6 @@ public sealed class DualWriter
             await transaction.SetEntityAsync(written, entity, cancellationToken);
         }
 
-        if (Stages.IsDual(fence.Stage))
-        {
-            await transaction.AppendJournalAsync(written, version, command.Actor, cancellationToken);
-        }
-
         if (command.RequestKey is not null)
         {
             await transaction.SaveRequestAsync(command.RequestKey, id, version, cancellationToken);
@@ -320,7 +363,11 @@ public sealed class DualWriter
 
     private async Task BringAlongAsync(SideName side, WriteAttempt attempt, WriteCommand command, CancellationToken cancellationToken)
     {
-        if (!attempt.Nothing && Stages.IsDual(attempt.Fence.Stage))
+        if (attempt.IsJoint)
+        {
+            _joint.Committed();
+        }
+        else if (!attempt.Nothing && Stages.IsDual(attempt.Fence.Stage))
         {
             await _runtime.InlineApply.RunAsync(
                 attempt.Key, Stages.Other(side), new CarriedWrite(attempt.Result!.Version, command.RequestKey, attempt.Created), cancellationToken);
@@ -407,6 +454,9 @@ internal sealed record WriteAttempt(FenceRow Fence)
 
     /// <summary>There was nothing to delete.</summary>
     public bool Nothing { get; init; }
+
+    /// <summary>The follower's part is in the same transaction: no journal row, and nothing is left to apply.</summary>
+    public bool IsJoint { get; init; }
 
     public WriteResult? Result { get; init; }
 

@@ -214,16 +214,10 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
     private async Task ApplyAsync(
         ISideTransaction transaction, SideState lead, EntityVersion version, long foreignSeq, CancellationToken cancellationToken)
     {
-        var was = transaction.State;
-        var record = await ReadLeadAsync(lead, cancellationToken);
-        var present = record is null || was.Row is null ? null : _kind.Of(follower).Lens.Get(was.Row);
-        var filled = record is null ? null : RecordMerge.Fill(record, present, _kind.Of(_leadSide).Lens);
-        await _kind.Of(follower).PutAsync(transaction, key, filled, cancellationToken);
-        Accepted = new EntityState(version, foreignSeq, record is null, record is null ? [] : runtime.Hasher.Hash(record));
-        await transaction.SetEntityAsync(key, Accepted, cancellationToken);
-        await CarryRequestsAsync(transaction, was.Entity, version, cancellationToken);
-        MayBeQuarantined = _leadSide == SideName.Legacy && !IsBorn(was.Entity, version)
-            && !(was.Entity is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
+        var was = transaction.State.Entity;
+        var update = new FollowerUpdate(runtime, key, follower, carried);
+        Accepted = await update.WriteAsync(transaction, await ReadLeadAsync(lead, cancellationToken), version, foreignSeq, cancellationToken);
+        MayBeQuarantined = _leadSide == SideName.Legacy && !update.IsNext(was, version, foreignSeq);
         await runtime.ReachAsync(HookPoint.ApplyBeforeCommit, follower);
         await transaction.CommitAsync(CancellationToken.None);
         await runtime.ReachAsync(HookPoint.ApplyCommitted, follower);
@@ -241,34 +235,6 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             await runtime.Sides.Quarantine.PutAsync(
                 key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
             throw;
-        }
-    }
-
-    // The very write that allotted the id: it was readable, and there are no requests, no quarantine and no state from before.
-    private bool IsBorn(EntityState? accepted, EntityVersion version) =>
-        accepted is null && carried is { Created: true } && carried.Version == version;
-
-    // Request keys travel with the state, so that a caller's retry after a flip finds its result on the new lead. The inline apply of the
-    // very next version knows the only one there can be; everyone else asks the lead.
-    private async Task CarryRequestsAsync(
-        ISideTransaction transaction, EntityState? accepted, EntityVersion version, CancellationToken cancellationToken)
-    {
-        if (carried is not null && carried.Version == version && (accepted?.Version.Next() == version || IsBorn(accepted, version)))
-        {
-            if (carried.RequestKey is not null)
-            {
-                await transaction.SaveRequestAsync(carried.RequestKey, key.Id, version, cancellationToken);
-            }
-
-            return;
-        }
-
-        foreach (var request in await LeadStore.RequestsAsync(key, accepted?.Version, cancellationToken))
-        {
-            if (request.Version <= version)
-            {
-                await transaction.SaveRequestAsync(request.RequestKey, key.Id, request.Version, cancellationToken);
-            }
         }
     }
 }

@@ -131,7 +131,9 @@ public interface ISideStore
     /// <summary>Smallest and largest public id known to this side (rows, entity rows, map rows) and the number of root rows (an estimate is enough for progress).</summary>
     Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken);
 
-    /// <summary>The root table's rows, counted exactly, whether a public id leads to them or not. Costs a walk over one of its indexes.</summary>
+    /// <summary>
+    /// The root table's rows, counted exactly, whether a public id leads to them or not. Costs a walk over one of its indexes.
+    /// </summary>
     Task<long> CountAsync(string kind, CancellationToken cancellationToken);
 
     /// <summary>New side: new ids of root rows that no map row points to, at most <paramref name="limit"/>. Legacy side: always empty.</summary>

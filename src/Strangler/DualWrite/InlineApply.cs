@@ -45,6 +45,12 @@ internal sealed class InlineApply
 
     public bool IsOpen => _state.CircuitState == CircuitState.Open;
 
+    /// <summary>Neither open nor trying whether the follower answers again.</summary>
+    public bool IsClosed => _state.CircuitState == CircuitState.Closed;
+
+    /// <summary>By another way than an inline apply: failures from before are no longer in a row.</summary>
+    public void FollowerAnswered() => Volatile.Write(ref _failures, 0);
+
     /// <summary>Throws nothing, whatever happens.</summary>
     public async Task RunAsync(EntityKey key, SideName follower, CarriedWrite carried, CancellationToken cancellationToken)
     {

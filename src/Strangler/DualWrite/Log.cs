@@ -32,4 +32,16 @@ internal static partial class Log
 
     [LoggerMessage(1007, LogLevel.Warning, "{Context}: {Reads} shadow reads could not be counted")]
     public static partial void ShadowCountsLost(this ILogger logger, string context, long reads, Exception exception);
+
+    [LoggerMessage(
+        1008, LogLevel.Warning,
+        "{Context}: the follower's part of a write of {Kind} {Id} was rolled back ({Reason}); the journal has it, and it goes the ordinary way")]
+    public static partial void JointPartFailed(
+        this ILogger logger, string context, string kind, long id, string reason, Exception exception);
+
+    [LoggerMessage(1009, LogLevel.Error, "{Context}: oneTransaction is set, but not possible, and not done: {Problem}")]
+    public static partial void JointForbidden(this ILogger logger, string context, string problem);
+
+    [LoggerMessage(1010, LogLevel.Warning, "{Context}: whether one transaction over both sides is possible could not be found out; asked again later")]
+    public static partial void JointUnknown(this ILogger logger, string context, Exception exception);
 }

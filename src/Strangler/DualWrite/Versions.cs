@@ -41,7 +41,9 @@ public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool To
 {
     private const int Signature = 7;
 
-    /// <summary>Who made this version, for the timeline: set by the write that makes it, not read back; empty where a state is only accepted.</summary>
+    /// <summary>
+    /// Who made this version, for the timeline: set by the write that makes it, not read back; empty where a state is only accepted.
+    /// </summary>
     public string Writer { get; init; } = "";
 
     /// <summary>Whether this side wrote the state itself, as lead.</summary>

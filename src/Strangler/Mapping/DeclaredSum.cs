@@ -19,7 +19,8 @@ public sealed record SumDimension(string Field, SumPeriod Per)
 }
 
 /// <summary>
-/// What finance would add up by hand: the count of entities and the sum of an amount, split by some fields. A reconciliation makes it on both sides from the
+/// What finance would add up by hand: the count of entities and the sum of an amount, split by some fields. A reconciliation makes it on
+/// both sides from the
 /// records that it compares.
 /// </summary>
 /// <param name="Kind">The kind of entity.</param>

@@ -34,9 +34,12 @@ public sealed record SumGroup(
 public sealed record SumSplit(string Dimension, IReadOnlyList<SumGroup> Groups);
 
 /// <summary>
-/// A declared business sum as a run has added it up, from the same observations that the verdicts rest on. Entities that match count with one and the same
-/// record on both sides; those that are explained with both of theirs, and their difference is told apart; all other differences are drift. Not in the groups:
-/// what is in flight (<see cref="Open"/>: the two observations are not of one state), what cannot be read, and rows without a public id (not read).
+/// A declared business sum as a run has added it up, from the same observations that the verdicts rest on. Entities that match count with
+/// one and the same
+/// record on both sides; those that are explained with both of theirs, and their difference is told apart; all other differences are
+/// drift. Not in the groups:
+/// what is in flight (<see cref="Open"/>: the two observations are not of one state), what cannot be read, and rows without a public id
+/// (not read).
 /// </summary>
 /// <param name="Name">As declared.</param>
 /// <param name="Amount">The field that is added up.</param>
@@ -48,7 +51,8 @@ public sealed record SumSplit(string Dimension, IReadOnlyList<SumGroup> Groups);
 /// <param name="Open">Entities in flight or lagging: on neither side among the groups.</param>
 /// <param name="Unreadable">Entities without amounts, since legacy (or the new side) cannot be read.</param>
 /// <param name="Unmapped">Rows of the new side without a public id, whose values were not read.</param>
-/// <param name="Truncated">Whether there were too many groups: the rest is in one called <c>(other)</c>; or more differ than are listed.</param>
+/// <param name="Truncated">Whether there were too many groups: the rest is in one called <c>(other)</c>; or more differ than are
+/// listed.</param>
 public sealed record BusinessSum(
     string Name,
     string Amount,

@@ -24,7 +24,10 @@ public interface IReconciliationHistory
     /// <summary>The same without the reports, which may be large; newest first.</summary>
     Task<IReadOnlyList<RunSummary>> SummariesAsync(int limit, CancellationToken cancellationToken);
 
-    /// <summary>Finished runs among the newest <paramref name="limit"/> whose report mentions the number, newest first; the report may mention it as something else than an id.</summary>
+    /// <summary>
+    /// Finished runs among the newest <paramref name="limit"/> whose report mentions the number, newest first; the report may mention it
+    /// as something else than an id.
+    /// </summary>
     Task<IReadOnlyList<ReconciliationRun>> MentioningAsync(long id, int limit, CancellationToken cancellationToken);
 
     /// <summary>The last act after which an older clean run no longer counts: a backfill's completion, a repair, a forced step. Set with the new side's clock.</summary>

@@ -56,7 +56,9 @@ public sealed class ReconciliationReport
     /// <summary>Who led at the end.</summary>
     public required SideName Lead { get; init; }
 
-    /// <summary>Entities that legacy has, as seen in the observations that the verdicts rest on: the sum of <see cref="LegacyCounts"/>.</summary>
+    /// <summary>
+    /// Entities that legacy has, as seen in the observations that the verdicts rest on: the sum of <see cref="LegacyCounts"/>.
+    /// </summary>
     public long LegacyRows => LegacyCounts.Values.Sum();
 
     /// <summary>Entities that the new side has, unmapped ones included: the sum of <see cref="NewCounts"/>.</summary>
@@ -126,7 +128,9 @@ public sealed class ReconciliationReport
 
     public TimeSpan Duration => EndedUtc - BeganUtc;
 
-    /// <summary>The report as JSON, as <c>docs/report.schema.json</c> describes it: names and meanings are stable, new ones may be added.</summary>
+    /// <summary>
+    /// The report as JSON, as <c>docs/report.schema.json</c> describes it: names and meanings are stable, new ones may be added.
+    /// </summary>
     public string ToJson() => ReportJson.Write(this);
 
     /// <summary>The JSON schema of <see cref="ToJson"/>.</summary>

@@ -14,12 +14,15 @@ public sealed record RevealedEntity(long Id, Verdict Verdict, IReadOnlyList<Fiel
 public sealed record Revelation(long Values, IReadOnlyList<RevealedEntity> Entities);
 
 /// <summary>
-/// The present clear values of a report's samples, read anew from both sides: a report never holds them, so what was erased since stays erased. Who may ask is
+/// The present clear values of a report's samples, read anew from both sides: a report never holds them, so what was erased since stays
+/// erased. Who may ask is
 /// the caller's to decide; that it was asked, by whom, why and for what is in the audit trail before anything is returned.
 /// </summary>
 public sealed class Revealer(ContextRuntime runtime)
 {
-    /// <summary>Throws <see cref="ArgumentException"/> without actor or reason, <see cref="WrongStageException"/> where there are no two sides.</summary>
+    /// <summary>
+    /// Throws <see cref="ArgumentException"/> without actor or reason, <see cref="WrongStageException"/> where there are no two sides.
+    /// </summary>
     public async Task<Revelation> RevealAsync(ReconciliationReport report, string actor, string reason, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(actor);
@@ -37,14 +40,16 @@ public sealed class Revealer(ContextRuntime runtime)
             var detail = string.Create(
                 CultureInfo.InvariantCulture, $"{new EntityKey(report.Kind, entity.Id)}: {Values(entity)} of {values} values of run {report.RunId}");
             await audit.AppendAsync(
-                new AuditEntry(default, actor, "reveal", fence.Stage.ToString(), fence.Stage.ToString(), fence.Epoch, false, reason, detail),
+                new AuditEntry(default, actor, "reveal", fence.Stage.ToString(), fence.Stage.ToString(), fence.Epoch, false, reason,
+                    detail),
                 cancellationToken);
         }
 
         return new Revelation(values, entities);
     }
 
-    private static long Values(RevealedEntity entity) => entity.Fields.Sum(field => (field.Legacy != Absent ? 1 : 0) + (field.New != Absent ? 1 : 0));
+    private static long Values(RevealedEntity entity) =>
+        entity.Fields.Sum(field => (field.Legacy != Absent ? 1 : 0) + (field.New != Absent ? 1 : 0));
 
     private const string Absent = "(not there)";
 
@@ -55,11 +60,13 @@ public sealed class Revealer(ContextRuntime runtime)
             ? sample.Fields.Where(field => schema.Has(field.Field)).Select(field => schema.Fields[schema.OrdinalOf(field.Field)])
             : schema.Fields.Where(field => Says(pair.Legacy, field) || Says(pair.New, field));
         return new RevealedEntity(
-            sample.Id, sample.Verdict, [.. fields.Select(field => new FieldDifference(field.Name, Show(pair.Legacy, field), Show(pair.New, field)))]);
+            sample.Id, sample.Verdict, [.. fields.Select(field =>
+                new FieldDifference(field.Name, Show(pair.Legacy, field), Show(pair.New, field)))]);
     }
 
     private static bool Says(SideView view, RecordField field) =>
-        view.Record is { } record && record.Values[field.Ordinal] is not Hidden && !Record.ValuesEqual(record.Values[field.Ordinal], field.Default);
+        view.Record is { } record && record.Values[field.Ordinal] is not Hidden
+            && !Record.ValuesEqual(record.Values[field.Ordinal], field.Default);
 
     private static string Show(SideView view, RecordField field) =>
         view.Unreadable is not null ? "(cannot be read)"

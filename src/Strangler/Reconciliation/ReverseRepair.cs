@@ -4,14 +4,17 @@ using Strangler.Mapping;
 namespace Strangler.Reconciliation;
 
 /// <summary>
-/// Takes the follower's state of one key as a new write on the lead: the way back after the lead lost writes (a restored backup), or when what was done to the
-/// lead by hand was wrong. In the lead's own transaction, with a version above both sides' and a journal row, and only where both sides still are at what was
+/// Takes the follower's state of one key as a new write on the lead: the way back after the lead lost writes (a restored backup), or when
+/// what was done to the
+/// lead by hand was wrong. In the lead's own transaction, with a version above both sides' and a journal row, and only where both sides
+/// still are at what was
 /// looked at. From its commit on it is a write like any other: the relay brings it along, and nothing that was written since is touched.
 /// </summary>
 internal sealed class ReverseRepair(ContextRuntime runtime)
 {
     /// <summary>
-    /// The follower is read under the lead's lock. It may still accept a state of the lead meanwhile, but only one that the lead had when it was locked, and that
+    /// The follower is read under the lead's lock. It may still accept a state of the lead meanwhile, but only one that the lead had when
+    /// it was locked, and that
     /// is the one that the operator gave up.
     /// </summary>
     public async Task<ApplyResult> RunAsync(
@@ -41,7 +44,8 @@ internal sealed class ReverseRepair(ContextRuntime runtime)
     }
 
     private static async Task<Record> PutAsync(
-        ISideTransaction transaction, EntityKind kind, (EntityKey Key, SideName Lead) to, AggregateRow from, CancellationToken cancellationToken)
+        ISideTransaction transaction, EntityKind kind, (EntityKey Key, SideName Lead) to, AggregateRow from,
+            CancellationToken cancellationToken)
     {
         var followerLens = kind.Of(Stages.Other(to.Lead)).Lens;
         var record = followerLens.Get(from);

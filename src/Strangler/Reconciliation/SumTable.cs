@@ -93,7 +93,8 @@ internal sealed class SumTable
     {
         var groups = _cells.Select(cell => cell.Value.ToGroup(cell.Key.Split(Separator))).ToList();
         var differing = groups.Where(group => group.Differs)
-            .OrderByDescending(group => Math.Abs(group.DriftAmount)).ThenBy(group => string.Join(Separator, group.Values), StringComparer.Ordinal)
+            .OrderByDescending(group => Math.Abs(group.DriftAmount)).ThenBy(group =>
+                string.Join(Separator, group.Values), StringComparer.Ordinal)
             .ToList();
         return new BusinessSum(
             _declared.Name,

@@ -14,7 +14,8 @@ internal sealed class Tally
     private readonly long[] _declaredHits;
     private readonly long[] _legacyRows = new long[Enum.GetValues<Verdict>().Length];
     private readonly long[] _newRows = new long[Enum.GetValues<Verdict>().Length];
-    private readonly SortedSet<DifferingEntity> _differing = new(Comparer<DifferingEntity>.Create((left, right) => left.Id.CompareTo(right.Id)));
+    private readonly SortedSet<DifferingEntity> _differing =
+        new(Comparer<DifferingEntity>.Create((left, right) => left.Id.CompareTo(right.Id)));
     private readonly RecordSchema _schema;
     private readonly SumTable[] _sums;
     private readonly int _sampleLimit;

@@ -17,7 +17,7 @@ internal static class EngineMeter
         "strangler.write.duration", "s", "From the call to the answer, the inline apply included.");
 
     private static readonly Counter<long> InlineApplies = Meter.CreateCounter<long>(
-        "strangler.inline_applies", "{apply}", "Inline applies by outcome: applied, superseded, not_follower, failed, skipped.");
+        "strangler.inline_applies", "{apply}", "Inline applies by outcome: applied, superseded, not_follower, failed, skipped; joint: in the lead's own transaction.");
 
     private static readonly Counter<long> RelayApplies = Meter.CreateCounter<long>(
         "strangler.relay_applies", "{apply}", "Applies by the relay by outcome: applied, superseded, failed, parked.");

@@ -4,7 +4,9 @@ using Strangler.Reconciliation;
 
 namespace Strangler.Timeline;
 
-/// <summary>All that is known of one entity: where it stands on each side, and what happened, oldest first; what has no stored time comes first.</summary>
+/// <summary>
+/// All that is known of one entity: where it stands on each side, and what happened, oldest first; what has no stored time comes first.
+/// </summary>
 /// <param name="Key">Which.</param>
 /// <param name="NewId">The new side's id; null when it has none.</param>
 /// <param name="Legacy">What legacy holds, in words.</param>
@@ -19,12 +21,15 @@ public sealed record EntityTimeline(EntityKey Key, long? NewId, string Legacy, s
 }
 
 /// <summary>
-/// Reads timelines. Nothing is written down for them alone, so that no write gets slower: of writes and applies the entity rows tell the last one (version,
-/// writer, time), request keys those of the last 7 days that carried one; checks are told by the reports that list the entity; repairs, sign-offs and
+/// Reads timelines. Nothing is written down for them alone, so that no write gets slower: of writes and applies the entity rows tell the
+/// last one (version,
+/// writer, time), request keys those of the last 7 days that carried one; checks are told by the reports that list the entity; repairs,
+/// sign-offs and
 /// revelations by the audit trail, for ever.
 /// </summary>
 /// <param name="runtime">The context.</param>
-/// <param name="erasedBy">Of a kind: the boolean field that says that personal data was erased; null when the mapping declares none.</param>
+/// <param name="erasedBy">Of a kind: the boolean field that says that personal data was erased; null when the mapping declares
+/// none.</param>
 public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?> erasedBy)
 {
     /// <summary>Reports that are searched for the entity, newest first.</summary>
@@ -51,9 +56,11 @@ public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?>
     }
 
     private static List<Trace> Ordered(List<Trace> traces) =>
-        [.. traces.OrderBy(trace => trace.AtUtc ?? DateTime.MinValue).ThenBy(trace => trace.Version ?? default).ThenBy(trace => trace.Kind)];
+        [.. traces.OrderBy(trace => trace.AtUtc ?? DateTime.MinValue).ThenBy(trace => trace.Version ?? default).ThenBy(trace =>
+            trace.Kind)];
 
-    private async Task<SideState> ReadSideAsync(EntityKind kind, SideName side, EntityKey key, List<Trace> traces, CancellationToken cancellationToken)
+    private async Task<SideState> ReadSideAsync(EntityKind kind, SideName side, EntityKey key, List<Trace> traces,
+        CancellationToken cancellationToken)
     {
         var seams = runtime.Sides.Of(side);
         var state = await seams.Store.ReadAsync(key, cancellationToken);
@@ -103,7 +110,8 @@ public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?>
         {
             var signedOff = entry.SignedOffBy is null ? "not signed off" : $"signed off by {entry.SignedOffBy}: {entry.SignOffReason}";
             traces.Add(new Trace(
-                entry.SinceUtc, SideName.Legacy, TraceKind.Quarantine, null, "", $"cannot be read: {entry.Place}: {entry.Reason}; {signedOff}"));
+                entry.SinceUtc, SideName.Legacy, TraceKind.Quarantine, null, "",
+                    $"cannot be read: {entry.Place}: {entry.Reason}; {signedOff}"));
         }
     }
 
@@ -114,7 +122,8 @@ public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?>
             if (ReconciliationReport.Parse(run.Report) is { } report && report.Kind == key.Kind && Finding(report, key.Id) is { } finding)
             {
                 traces.Add(new Trace(
-                    report.EndedUtc, null, TraceKind.Check, null, "", $"{Named(run.Id, report.Scope, OutcomeRules.Name(report.Outcome))}: {finding}"));
+                    report.EndedUtc, null, TraceKind.Check, null, "",
+                        $"{Named(run.Id, report.Scope, OutcomeRules.Name(report.Outcome))}: {finding}"));
             }
         }
     }
@@ -123,10 +132,13 @@ public sealed class TimelineReader(ContextRuntime runtime, Func<string, string?>
     private async Task<Trace?> ReadLastFullRunAsync(EntityKey key, List<Trace> traces, CancellationToken cancellationToken)
     {
         var runs = await runtime.Sides.Reconciliations.SummariesAsync(SearchedRuns, cancellationToken);
-        var last = runs.FirstOrDefault(run => run is { Full: true, EndedUtc: not null } && run.Scope.StartsWith($"{key.Kind}:", StringComparison.Ordinal));
-        return last is null || traces.Any(trace => trace.What.StartsWith(Named(last.Id, last.Scope, last.Outcome), StringComparison.Ordinal))
+        var last = runs.FirstOrDefault(run =>
+            run is { Full: true, EndedUtc: not null } && run.Scope.StartsWith($"{key.Kind}:", StringComparison.Ordinal));
+        return last is null || traces.Any(trace =>
+            trace.What.StartsWith(Named(last.Id, last.Scope, last.Outcome), StringComparison.Ordinal))
             ? null
-            : new Trace(last.EndedUtc, null, TraceKind.Check, null, "", $"{Named(last.Id, last.Scope, last.Outcome)}: not among what it lists");
+            : new Trace(last.EndedUtc, null, TraceKind.Check, null, "",
+                $"{Named(last.Id, last.Scope, last.Outcome)}: not among what it lists");
     }
 
     private static string Named(long run, string scope, string outcome) => $"reconciliation {run} ({scope}, {outcome})";

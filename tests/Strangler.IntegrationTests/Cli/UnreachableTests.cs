@@ -12,7 +12,8 @@ public sealed class UnreachableTests
         "cutover abort donations", "cutover history donations", "cutover reserve-ids donations", "backfill donations", "backfill donations --dry-run", "quarantine list donations",
         "quarantine sign-off donations --all --reason x", "reconcile donations", "repair donations --keys 1", "repair donations --keys 1 --apply --reason x",
         "repair donations --from-report 1", "relay run donations", "relay drain donations", "relay status donations", "relay status donations --check", "relay retry donations --all", "relay drop donations 1 --reason x --apply", "idmap lookup donations 1",
-        "report list donations", "report show donations 1", "report diff donations 1 2", "report export donations 1 --report csv=/tmp/nowhere.csv", "timeline donations 1",
+        "report list donations", "report show donations 1", "report diff donations 1 2",
+            "report export donations 1 --report csv=/tmp/nowhere.csv", "timeline donations 1",
     ];
 
     private DonationsWorld _world = null!;

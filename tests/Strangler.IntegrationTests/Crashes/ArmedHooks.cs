@@ -72,6 +72,7 @@ internal sealed class ArmedHooks(Action<string> say)
                 await armed.Woken.Task;
                 break;
             case HookAction.Fail when armed.Fails(_operation.Value):
+                say($"at {point}");
                 throw new SideUnavailableException(side, $"failed at {point}", isTransient: true, new IOException("hook"));
             case HookAction.LoseReply when armed.Fails(_operation.Value):
                 throw new CommitOutcomeUnknownException(side, new IOException("hook"));

@@ -23,7 +23,7 @@ namespace Strangler.IntegrationTests.Crashes;
 [Category("Case6")]
 [Category("Case7")]
 [Category("Case10")]
-[CancelAfter(30_000)]
+[CancelAfter(120_000)]
 public sealed class CrashMatrixTests
 {
     // As short as they may be, but for the flip's deadline: a flip here waits until a frozen child has lost its locks.

@@ -62,6 +62,13 @@ internal sealed class CrashProcess : IAsyncDisposable
             ? Task.CompletedTask
             : UntilAsync(_ => operations.All(_answers.ContainsKey), cancellationToken);
 
+    /// <summary>Until it has come to so many armed points (true), or the operation is answered without.</summary>
+    public async Task<bool> StoppedAsync(int points, string operation, CancellationToken cancellationToken)
+    {
+        await UntilAsync(_ => Arrived >= points || _answers.ContainsKey(operation), cancellationToken);
+        return Arrived >= points;
+    }
+
     /// <summary>Until the operation is answered, or the first has reached the armed point.</summary>
     public Task AnsweredOrArrivedAsync(string operation, CancellationToken cancellationToken) =>
         UntilAsync(_ => Arrived > 0 || _answers.ContainsKey(operation), cancellationToken);

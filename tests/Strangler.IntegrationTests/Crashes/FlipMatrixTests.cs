@@ -18,7 +18,7 @@ namespace Strangler.IntegrationTests.Crashes;
 [Category("Case21")]
 [Category("Case23")]
 [Category("Case10")]
-[CancelAfter(30_000)]
+[CancelAfter(120_000)]
 public sealed class FlipMatrixTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1);
@@ -81,10 +81,21 @@ public sealed class FlipMatrixTests
     public async Task A_flipper_that_is_stopped_leaves_one_lead(
         HookPoint point, HookAction action, SideName from, bool resumed, CancellationToken cancellationToken)
     {
+        for (var attempt = 1; !await IsStoppedThereAsync(point, action, from, resumed, cancellationToken); attempt++)
+        {
+            Assert.That(attempt, Is.LessThan(5), "the flip's deadline always came first");
+        }
+    }
+
+    // False: on a busy machine the flip was ended by its deadline before it came there. That is as it must be, and another test's matter.
+    private async Task<bool> IsStoppedThereAsync(
+        HookPoint point, HookAction action, SideName from, bool resumed, CancellationToken cancellationToken)
+    {
         await BeginAsync(from, cancellationToken);
         await using var watch = new FenceWatch(_world);
         await using var child = await _pool.TakeAsync(cancellationToken);
-        if (Aborts.Contains(point))
+        var aborts = Aborts.Contains(point);
+        if (aborts)
         {
             child.Arm(HookPoint.FlipPrepared, HookAction.Fail);
         }
@@ -92,10 +103,15 @@ public sealed class FlipMatrixTests
         child.Arm(point, action);
         var name = $"flip{_flips++}";
         child.Send($"{(from == SideName.Legacy ? "advance" : "back")} {name}");
+        if (!await child.StoppedAsync(aborts ? 2 : 1, name, cancellationToken))
+        {
+            return false;
+        }
+
         await (action switch
         {
             HookAction.Kill => child.DeadAsync(cancellationToken),
-            HookAction.Hang => child.ArrivedAsync(1, cancellationToken),
+            HookAction.Hang => Task.CompletedTask,
             _ => child.AnsweredAsync([name], cancellationToken),
         });
 
@@ -117,6 +133,7 @@ public sealed class FlipMatrixTests
         var lead = await AssertOneLeadAsync(watch, cancellationToken);
         AssertSide(point, action, from, resumed, lead);
         await AssertNothingIsLostAsync(cancellationToken);
+        return true;
     }
 
     [Test]

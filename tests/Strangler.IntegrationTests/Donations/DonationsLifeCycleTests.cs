@@ -15,9 +15,10 @@ public sealed class DonationsLifeCycleTests
     private const int Writers = 4;
 
     [Test]
-    public async Task Forward_and_back_and_forward_again_under_load_nothing_is_lost()
+    public async Task Forward_and_back_and_forward_again_under_load_nothing_is_lost([Values] bool oneTransaction)
     {
-        await using var world = await DonationsWorld.CreateAsync();
+        using var joint = new JointCount();
+        await using var world = await DonationsWorld.CreateAsync(options: oneTransaction ? DonationsWorld.OneTransaction : null);
         await world.FillAsync(Rows, includeUnreadable: true);
         using var stop = new CancellationTokenSource();
         using var relayStop = new CancellationTokenSource();
@@ -44,6 +45,7 @@ public sealed class DonationsLifeCycleTests
         var report = await world.ReconcileAsync();
         Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
         Assert.That(acknowledged, Has.Count.GreaterThan(Writers));
+        Assert.That(joint.Count, oneTransaction ? Is.GreaterThan(Writers) : Is.Zero);
         foreach (var (id, amount) in acknowledged)
         {
             var (legacy, @new) = (await world.RecordAsync(SideName.Legacy, id), await world.RecordAsync(SideName.New, id));

@@ -18,6 +18,11 @@ namespace Strangler.IntegrationTests.Donations;
 /// <summary>The donations context on two fresh databases: legacy tables as in production, everything else as an installation has it.</summary>
 internal sealed class DonationsWorld : IAsyncDisposable
 {
+    public const string OneTransaction =
+        """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "oneTransaction": true }""";
+
+    private const string Usual = """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s" }""";
+
     private readonly TestDatabase _legacy;
     private readonly TestDatabase _new;
     private readonly List<ContextHost> _hosts = [];
@@ -29,7 +34,7 @@ internal sealed class DonationsWorld : IAsyncDisposable
         ConfigFile = Path.Combine(Directory.CreateTempSubdirectory("strangler-test-").FullName, "strangler.json");
         File.WriteAllText(
             ConfigFile,
-            $$"""{ "contexts": { "donations": { "options": {{options ?? """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s" }"""}} } } }""");
+            $$"""{ "contexts": { "donations": { "options": {{options ?? Usual}} } } }""");
         _configuration = StranglerConfiguration.Load(ConfigFile, ContextCatalog.Names, name => Environment.TryGetValue(name, out var value) ? value : null);
         Host = Open();
     }

@@ -181,7 +181,8 @@ public sealed class ErasureTests
         foreach (var verb in new[]
             {
                 "relay status donations --check", "relay status donations --json", "quarantine list donations", "cutover history donations",
-                "repair donations --keys 1", "status", "cutover status donations", "timeline donations 1", "report show donations 1", "report list donations",
+                "repair donations --keys 1", "status", "cutover status donations", "timeline donations 1", "report show donations 1",
+                    "report list donations",
             })
         {
             await cli.RunAsync(verb);

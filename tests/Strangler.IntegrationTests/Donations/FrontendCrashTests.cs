@@ -4,7 +4,7 @@ using Dapper;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
-using Strangler.IntegrationTests.Soak;
+using Strangler.IntegrationTests.Faults;
 using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Donations;

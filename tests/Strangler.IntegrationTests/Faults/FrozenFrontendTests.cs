@@ -3,7 +3,6 @@ using System.Globalization;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
-using Strangler.IntegrationTests.Soak;
 using Strangler.LocalServers;
 
 namespace Strangler.IntegrationTests.Faults;

@@ -4,7 +4,7 @@ using Strangler.Mapping;
 
 namespace Strangler.IntegrationTests.MySql;
 
-[CancelAfter(60_000)]
+[CancelAfter(120_000)]
 internal sealed class MySqlBackfillTests
 {
     private const string Kind = "thing";

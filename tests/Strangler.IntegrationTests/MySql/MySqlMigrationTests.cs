@@ -5,7 +5,7 @@ using Strangler.MySql;
 
 namespace Strangler.IntegrationTests.MySql;
 
-[CancelAfter(60_000)]
+[CancelAfter(120_000)]
 internal sealed class MySqlMigrationTests
 {
     private TestDatabase _database = null!;

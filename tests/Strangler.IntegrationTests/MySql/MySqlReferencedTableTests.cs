@@ -5,7 +5,7 @@ using Strangler.Mapping;
 namespace Strangler.IntegrationTests.MySql;
 
 /// <summary>A root that refers to a table with a key of its own, below which another one hangs (class-table inheritance).</summary>
-[CancelAfter(60_000)]
+[CancelAfter(120_000)]
 internal sealed class MySqlReferencedTableTests
 {
     private const string Tables = """

@@ -60,11 +60,12 @@ internal sealed class InMemoryConnection(InMemorySides process, InMemoryDatabase
     public ITimer After(TimeSpan delay, Action action) =>
         process.Time.CreateTimer(_ => action(), null, delay, Timeout.InfiniteTimeSpan);
 
-    public async Task LockAsync(object owner, string kind, long from, long to, bool exclusive, CancellationToken cancellationToken)
+    public async Task LockAsync(
+        object owner, string kind, long from, long to, bool exclusive, CancellationToken cancellationToken, TimeSpan? wait = null)
     {
         try
         {
-            await Database.Locks.AcquireAsync(owner, kind, from, to, exclusive, process.LockWait, cancellationToken);
+            await Database.Locks.AcquireAsync(owner, kind, from, to, exclusive, wait ?? process.LockWait, cancellationToken);
             await GoneAsync(owner);
         }
         catch (TimeoutException exception)

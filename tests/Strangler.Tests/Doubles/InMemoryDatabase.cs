@@ -47,6 +47,9 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public long JournalIncrement { get; set; }
 
+    /// <summary>Commits of this side, as lead, with the other side's part.</summary>
+    public int JointCommits { get; set; }
+
     /// <summary>New side: public key → new id.</summary>
     public Dictionary<EntityKey, long> NewIds { get; } = [];
 

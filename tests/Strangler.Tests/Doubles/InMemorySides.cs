@@ -46,6 +46,7 @@ internal sealed class InMemorySides
             ShadowLog = new InMemoryShadowLog(toNew),
             Obligations = new InMemoryObligationLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
+            Joint = new InMemoryJoint(toLegacy, toNew),
         };
     }
 

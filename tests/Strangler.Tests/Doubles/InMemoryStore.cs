@@ -152,7 +152,7 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
 }
 
 /// <summary>Locks at the beginning, buffers, and writes everything at once when it commits.</summary>
-internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent) : ISideTransaction, ITagged, IMortal
+internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIntent intent, TimeSpan? lockWait = null) : ISideTransaction, ITagged, IMortal
 {
     private readonly List<Action> _checks = [];
     private readonly List<Action> _writes = [];
@@ -168,13 +168,23 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
 
     public object? Tag { get; set; }
 
+    public SideName Side => Database.Side;
+
+    /// <summary>The follower's part that commits with this one.</summary>
+    public InMemoryFollowerPart? Joined { get; set; }
+
+    /// <summary>What was last written.</summary>
+    public AggregateRow? Saved { get; private set; }
+
+    public bool IsOver => _over;
+
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
         connection.Open(this);
-        await connection.LockAsync(this, LockTable.FenceKind, 0, 0, exclusive: false, cancellationToken);
+        await connection.LockAsync(this, LockTable.FenceKind, 0, 0, exclusive: false, cancellationToken, lockWait);
         if (intent.Key.Id != 0)
         {
-            await connection.LockAsync(this, intent.Key.Kind, intent.Key.Id, intent.Key.Id, exclusive: true, cancellationToken);
+            await connection.LockAsync(this, intent.Key.Kind, intent.Key.Id, intent.Key.Id, exclusive: true, cancellationToken, lockWait);
         }
 
         lock (Database.Gate)
@@ -207,6 +217,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
                 throw new DuplicateKeyException(key, new InvalidOperationException("duplicate"));
             }
 
+            Saved = now?.Clone();
             Write(key, now?.Clone());
         }
 
@@ -285,6 +296,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         _over = true;
         connection.Close(this);
         Database.Locks.Release(this);
+        Joined?.Part.RollBack();
     }
 
     internal static CommitOutcomeUnknownException Lost(SideName side) =>
@@ -292,7 +304,11 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
 
     private void End(bool commit)
     {
-        if (commit)
+        if (commit && Joined is { Part: var part })
+        {
+            CommitBoth(part);
+        }
+        else if (commit)
         {
             lock (Database.Gate)
             {
@@ -303,11 +319,43 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         RollBack();
     }
 
+    // Legacy's gate first, whichever leads. What the follower's part meets first of all is not yet the lead's failure.
+    private void CommitBoth(InMemoryTransaction part)
+    {
+        var (first, second) = Database.Side == SideName.Legacy ? (Database.Gate, part.Database.Gate) : (part.Database.Gate, Database.Gate);
+        lock (first)
+        {
+            lock (second)
+            {
+                try
+                {
+                    part._checks.ForEach(check => check());
+                }
+                catch (SideUnavailableException exception)
+                {
+                    Joined = null;
+                    part.RollBack();
+                    throw new FollowerPartException(part.Side, exception);
+                }
+
+                Check();
+                part.Write();
+                Write();
+                Database.JointCommits++;
+            }
+        }
+    }
+
     // The client is told nothing any more, nor can its end take anything back; the server still works on it and holds the locks.
     private void Linger(CommitFate fate)
     {
         _over = true;
         connection.Close(this);
+        if (Joined is { Part: var part })
+        {
+            connection.Close(part);
+        }
+
         ITimer? timer = null;
         timer = connection.After(fate.Late, () =>
         {
@@ -316,7 +364,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
             {
                 End(fate.Happens);
             }
-            catch (SideUnavailableException)
+            catch (Exception exception) when (exception is SideUnavailableException or FollowerPartException)
             {
                 RollBack();
             }
@@ -338,7 +386,14 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
 
     internal void Commit()
     {
-        _checks.ForEach(check => check());
+        Check();
+        Write();
+    }
+
+    private void Check() => _checks.ForEach(check => check());
+
+    private void Write()
+    {
         _writes.ForEach(write => write());
         if (Tag is not null)
         {

@@ -36,6 +36,15 @@ public sealed class ExplorationTests
         Assert.That(Scenario.Run(seed, trace: true), Is.EqualTo(first));
     }
 
+    /// <summary>Else the schedules would say nothing about them.</summary>
+    [Test]
+    public void Some_schedules_write_both_sides_in_one_transaction_and_some_do_not()
+    {
+        var joint = Enumerable.Range(1, 100).Select(seed => Scenario.Run(seed).Joint).ToList();
+        TestContext.Out.WriteLine($"{joint.Sum()} in {joint.Count(writes => writes > 0)} of 100 schedules");
+        Assert.That(joint.Count(writes => writes > 0), Is.InRange(30, 80));
+    }
+
     internal static int Number(string variable, int otherwise) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text
             ? int.Parse(text, System.Globalization.CultureInfo.InvariantCulture)

@@ -242,6 +242,7 @@ internal sealed class Ledger(World world) : IWitness
             }
         }
 
+        CheckRequests(lead, follower);
         var database = world.Of(SideName.New);
         if (database.Rows.Keys.Any(key => !database.PublicIds.ContainsKey(key)))
         {
@@ -251,6 +252,18 @@ internal sealed class Ledger(World world) : IWitness
         if (database.NewIds.Values.Distinct().Count() != database.NewIds.Count)
         {
             Break("I4: two public ids for one new id");
+        }
+    }
+
+    // A caller's retry after a flip must find its result.
+    private void CheckRequests(InMemoryDatabase lead, InMemoryDatabase follower)
+    {
+        foreach (var (request, (key, version)) in lead.Requests.Where(one => !_disputed.Contains(one.Value.Key)))
+        {
+            if (!follower.Requests.ContainsKey(request))
+            {
+                Break($"I4: {follower.Side} does not know {request}, by which {lead.Side} has written {key} {version}");
+            }
         }
     }
 

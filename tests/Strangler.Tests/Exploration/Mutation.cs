@@ -47,6 +47,9 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
 
     public IBackfillTarget Target { get; set; } = memory.Sides.BackfillTarget;
 
+    /// <summary>Null, unless the fault is there: it needs transactions as the double makes them.</summary>
+    public IJointTransactions? Joint { get; set; }
+
     public void Stores(Func<ISideStore, ISideStore> change) => Each(seams => seams with { Store = change(seams.Store) });
 
     public void Fences(Func<IFence, IFence> change) => Each(seams => seams with { Fence = change(seams.Fence) });
@@ -76,6 +79,7 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         ShadowLog = Memory.Sides.ShadowLog,
         Obligations = Memory.Sides.Obligations,
         Replicas = Memory.Sides.Replicas,
+        Joint = Joint,
     };
 
     private void Each(Func<SideSeams, SideSeams> change)

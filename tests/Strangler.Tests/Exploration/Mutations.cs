@@ -77,6 +77,12 @@ internal static class Mutations
         new("ErasureKeepsName", "An apply of an erased entity keeps the follower's personal values.",
             faulty => faulty.Stores(inner => new ChangedTransactions(inner, (one, _) =>
                 one.State.Fence.Role == FenceRole.Follower ? new KeepsName(one) : one))),
+        new("JointOverWhateverWasAccepted", "The follower's part of a joint transaction is written although the follower lacks the write before.",
+            faulty => faulty.Joint = new BlindJoint(faulty.Memory.Sides.Joint!)),
+        new("JointFailureOwesNothing", "The follower's part of a joint transaction failed and was rolled back, and no journal row was written for it.",
+            faulty => faulty.Joint = new ForgetfulJoint(faulty.Memory.Sides.Joint!)),
+        new("JointPartApart", "The follower's part of a joint transaction commits before the lead's, which may still fail.",
+            faulty => faulty.Joint = new EarlyJoint(faulty.Memory.Sides.Joint!)),
     ];
 
     private static void ReadBeforeLock(Faulty faulty, bool acceptedIsSeen)

@@ -8,7 +8,11 @@ namespace Strangler.Tests.Exploration;
 /// <param name="Broken">The first guarantee that was broken; null when all held.</param>
 /// <param name="Steps">Steps of all processes.</param>
 /// <param name="Trace">What happened, if it was asked for.</param>
-internal sealed record Outcome(int Seed, string? Broken, int Steps, string Trace);
+internal sealed record Outcome(int Seed, string? Broken, int Steps, string Trace)
+{
+    /// <summary>Writes that brought the follower along in their own transaction.</summary>
+    public int Joint { get; init; }
+}
 
 /// <summary>
 /// One small scenario, drawn from a seed with everything in it: stage, entities, clients, operators, faults, and which continuation is next at each step.
@@ -40,7 +44,10 @@ internal sealed class Scenario
             fault = $"the schedule ended with {exception}";
         }
 
-        return new Outcome(seed, world.Ledger.Broken ?? fault, world.Chaos.Steps, world.Trace?.ToString() ?? "");
+        return new Outcome(seed, world.Ledger.Broken ?? fault, world.Chaos.Steps, world.Trace?.ToString() ?? "")
+        {
+            Joint = world.Of(SideName.Legacy).JointCommits + world.Of(SideName.New).JointCommits,
+        };
     }
 
     private async Task RunAsync()

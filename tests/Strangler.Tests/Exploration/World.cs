@@ -100,6 +100,8 @@ internal sealed class World
     private readonly InMemorySides _memory;
     private readonly List<ModelProcess> _processes = [];
     private int _born;
+    private readonly Random _joint;
+    private readonly int _howManyJoint;
 
     public World(int seed, Mutation? mutation, bool trace)
     {
@@ -111,6 +113,8 @@ internal sealed class World
         _memory = new InMemorySides(Time);
         Ledger = new Ledger(this);
         Chaos = new Chaos(this, seed + 1);
+        _joint = new Random(seed + 3);
+        _howManyJoint = _joint.Next(3);
         Options = new ContextOptions
         {
             ForeignWritersNone = true, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 20,
@@ -180,6 +184,8 @@ internal sealed class World
         memory.Name = $"p{++_born}";
         memory.Schedule = Chaos;
         memory.LockWait = TimeSpan.FromSeconds(3);
+        // None, some or all of the processes write both sides in one transaction.
+        Options.OneTransaction = _howManyJoint == 2 || (_howManyJoint == 1 && _joint.Next(2) == 0);
         var process = new ModelProcess(this, memory, (_seed * 31) + _born, _mutation);
         _processes.Add(process);
         Trace?.Say($"process {memory.Name} starts");

@@ -21,9 +21,11 @@ public sealed class MappingCompilerTests
     [
         ["sum of what is not there", "<sum name=\"donations\" amount=\"amount\">", "<sum name=\"donations\" amount=\"betrag\">", "betrag",
             "the sum is declared for a field that is not there"],
-        ["sum of a text", "<sum name=\"donations\" amount=\"amount\">", "<sum name=\"donations\" amount=\"provider.status\">", "provider.status",
+        ["sum of a text", "<sum name=\"donations\" amount=\"amount\">", "<sum name=\"donations\" amount=\"provider.status\">",
+            "provider.status",
             "a sum needs an amount"],
-        ["sum of something personal", "<sum name=\"donations\" amount=\"amount\">", "<sum name=\"donations\" amount=\"donor.email\">", "donor.email",
+        ["sum of something personal", "<sum name=\"donations\" amount=\"amount\">", "<sum name=\"donations\" amount=\"donor.email\">",
+            "donor.email",
             "must not be made of personal values"],
         ["sum split by what is not there", "<by field=\"payment_type\"/>", "<by field=\"zahlweise\"/>", "zahlweise",
             "split by a field that is not there"],

@@ -23,7 +23,8 @@ public sealed class RevealTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(revealed.Entities.Single(entity => entity.Id == 100).Fields.Single(), Is.EqualTo(new FieldDifference("name", "'Note 100'", "'(erased)'")));
+            Assert.That(revealed.Entities.Single(entity => entity.Id == 100).Fields.Single(),
+                Is.EqualTo(new FieldDifference("name", "'Note 100'", "'(erased)'")));
             Assert.That(
                 revealed.Entities.Single(entity => entity.Id == 50).Fields.Select(field => (field.Field, field.New)),
                 Is.EqualTo(new[] { ("name", "(not there)"), ("amount", "(not there)") }));
@@ -32,7 +33,8 @@ public sealed class RevealTests
                 world.Legacy.Audit.Select(entry => (entry.Actor, entry.Action, entry.Reason, entry.Detail)),
                 Is.EquivalentTo(new[]
                 {
-                    ("anna", "reveal", "ticket 7", "note 50: 2 of 4 values of run 1"), ("anna", "reveal", "ticket 7", "note 100: 2 of 4 values of run 1"),
+                    ("anna", "reveal", "ticket 7", "note 50: 2 of 4 values of run 1"),
+                        ("anna", "reveal", "ticket 7", "note 100: 2 of 4 values of run 1"),
                 }));
             Assert.That(world.Legacy.Audit.Select(entry => entry.Detail), Has.None.Contains("erased"));
         });

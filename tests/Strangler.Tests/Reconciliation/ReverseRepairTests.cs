@@ -142,6 +142,7 @@ public sealed class ReverseRepairTests
     }
 
     private static RepairResult Repair(World world, IReadOnlyList<long> ids, bool dryRun = false, IProgress<RepairStep>? steps = null) =>
-        world.Run(() => new RepairJob(world.Runtime, world.Options) { Direction = RepairDirection.FollowerToLead, ErasedBy = "cancelled" }.RunAsync(
+        world.Run(() => new RepairJob(world.Runtime, world.Options) { Direction = RepairDirection.FollowerToLead,
+            ErasedBy = "cancelled" }.RunAsync(
             TestLens.Kind, ids, dryRun, "anna", "ticket 7", steps, CancellationToken.None));
 }

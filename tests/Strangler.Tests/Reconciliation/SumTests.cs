@@ -7,7 +7,9 @@ using Strangler.Tests.Reconciliation.Reports;
 
 namespace Strangler.Tests.Reconciliation;
 
-/// <summary>Business sums: what is added up is what was compared, so that a difference of sums always has differing rows behind it.</summary>
+/// <summary>
+/// Business sums: what is added up is what was compared, so that a difference of sums always has differing rows behind it.
+/// </summary>
 [TestFixture]
 public sealed class SumTests
 {
@@ -94,7 +96,8 @@ public sealed class SumTests
         var report = world.Reconcile(seed: seed);
 
         var sum = report.Sums.Single();
-        var drifting = report.Counts.Where(count => OutcomeRules.IsDrift(count.Key) && count.Key != Verdict.Unreadable).Sum(count => count.Value);
+        var drifting = report.Counts.Where(count => OutcomeRules.IsDrift(count.Key) && count.Key != Verdict.Unreadable).Sum(count =>
+            count.Value);
         if (drifting == 0)
         {
             Assert.That(sum.Differing, Is.Empty);

@@ -3,7 +3,9 @@ using Strangler.DualWrite;
 
 namespace Strangler.Reconciliation;
 
-/// <summary>The sum that shows that nothing was left out: each side's rows are the sum of its verdicts, and the database counts as many.</summary>
+/// <summary>
+/// The sum that shows that nothing was left out: each side's rows are the sum of its verdicts, and the database counts as many.
+/// </summary>
 /// <param name="Side">Which side.</param>
 /// <param name="Rows">Entities of the side that the walk saw.</param>
 /// <param name="Parts">Those of each verdict; only such as are not 0.</param>
@@ -26,7 +28,8 @@ public sealed record Accounting(
         return new Accounting(
             side,
             side == SideName.Legacy ? report.LegacyRows : report.NewRows,
-            [.. Enum.GetValues<Verdict>().Where(verdict => counts.GetValueOrDefault(verdict) > 0).Select(verdict => (verdict, counts[verdict]))],
+            [.. Enum.GetValues<Verdict>().Where(verdict => counts.GetValueOrDefault(verdict) > 0).Select(verdict =>
+                (verdict, counts[verdict]))],
             side == SideName.Legacy ? report.Tables?.LegacyBefore : report.Tables?.NewBefore,
             side == SideName.Legacy ? report.Tables?.LegacyAfter : report.Tables?.NewAfter);
     }

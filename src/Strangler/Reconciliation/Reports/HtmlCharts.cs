@@ -3,7 +3,9 @@ using System.Xml.Linq;
 
 namespace Strangler.Reconciliation;
 
-/// <summary>Charts as inline SVG: no script, no other file; each number stands beside its bar, so that nothing has to be guessed from lengths.</summary>
+/// <summary>
+/// Charts as inline SVG: no script, no other file; each number stands beside its bar, so that nothing has to be guessed from lengths.
+/// </summary>
 internal static class HtmlCharts
 {
     private const int Width = 760;
@@ -22,7 +24,8 @@ internal static class HtmlCharts
             var length = value == 0 ? 0 : Math.Max(2, (double)value / most * (Width - LabelWidth - NumberWidth));
             svg.Add(
                 Text(LabelWidth - 10, y + 14, label, "end"),
-                new XElement("rect", new XAttribute("x", LabelWidth), Number("y", y), Number("width", length), Number("height", 18), new XAttribute("class", kind)),
+                new XElement("rect", new XAttribute("x", LabelWidth), Number("y", y), Number("width", length), Number("height", 18),
+                    new XAttribute("class", kind)),
                 Text(LabelWidth + length + 6, y + 14, value.ToString("N0", CultureInfo.InvariantCulture), "start"));
         }
 
@@ -36,13 +39,15 @@ internal static class HtmlCharts
         var most = Math.Max(1, columns.Max(column => column.Value));
         var step = (double)Width / Math.Max(columns.Count, 12);
         var svg = Svg(title, height);
-        svg.Add(new XElement("line", Number("x1", 0), Number("x2", Width), Number("y1", height - bottom), Number("y2", height - bottom), new XAttribute("class", "axis")));
+        svg.Add(new XElement("line", Number("x1", 0), Number("x2", Width), Number("y1", height - bottom), Number("y2", height - bottom),
+            new XAttribute("class", "axis")));
         foreach (var (at, (label, value, kind, hint)) in columns.Index())
         {
             var length = value == 0 ? 2 : Math.Max(3, (double)value / most * (height - top - bottom));
             var middle = (at + 0.5) * step;
             svg.Add(
-                new XElement("rect", Number("x", (at * step) + (step * 0.15)), Number("y", height - bottom - length), Number("width", step * 0.7), Number("height", length),
+                new XElement("rect", Number("x", (at * step) + (step * 0.15)), Number("y", height - bottom - length),
+                    Number("width", step * 0.7), Number("height", length),
                     new XAttribute("class", kind), new XElement("title", hint)),
                 Text(middle, height - bottom - length - 6, value.ToString("N0", CultureInfo.InvariantCulture), "middle"),
                 Text(middle, height - 8, label, "middle"));

@@ -5,9 +5,11 @@ internal static class HtmlStyle
 {
     public const string Sheet = """
 
-        :root { color-scheme: light dark; --ink: #1c2128; --soft: #59636e; --paper: #ffffff; --line: #d1d9e0; --good: #1a7f37; --bad: #b3261e; --open: #9a6700; --wash: #f6f8fa; }
+        :root { color-scheme: light dark; --ink: #1c2128; --soft: #59636e; --paper: #ffffff; --line: #d1d9e0; --good: #1a7f37;
+          --bad: #b3261e; --open: #9a6700; --wash: #f6f8fa; }
         @media (prefers-color-scheme: dark) {
-          :root { --ink: #e6edf3; --soft: #9198a1; --paper: #0d1117; --line: #3d444d; --good: #3fb950; --bad: #ff7b72; --open: #d29922; --wash: #161b22; }
+          :root { --ink: #e6edf3; --soft: #9198a1; --paper: #0d1117; --line: #3d444d; --good: #3fb950; --bad: #ff7b72; --open: #d29922;
+          --wash: #161b22; }
         }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
@@ -21,13 +23,17 @@ internal static class HtmlStyle
         .sum.wrong { border-left-color: var(--bad); color: var(--bad); font-weight: 600; }
         .scroll { overflow-x: auto; }
         table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-        th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-        th { color: var(--soft); font-weight: 600; white-space: nowrap; } .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+        th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
+          overflow-wrap: anywhere; }
+        th { color: var(--soft); font-weight: 600; white-space: nowrap; } .n { text-align: right; font-variant-numeric: tabular-nums;
+          white-space: nowrap; }
         details { margin: .75rem 0; } summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
-        .badge { display: inline-block; padding: 0 .5rem; border-radius: 1rem; border: 1px solid currentColor; font-size: .85em; font-weight: 600; white-space: nowrap; }
+        .badge { display: inline-block; padding: 0 .5rem; border-radius: 1rem; border: 1px solid currentColor; font-size: .85em;
+          font-weight: 600; white-space: nowrap; }
         .badge.clean { color: var(--good); } .badge.drift { color: var(--bad); } .badge.inconclusive, .badge.open { color: var(--open); }
         svg { width: 100%; height: auto; max-width: 48rem; display: block; } svg text { fill: var(--ink); font-size: 13px; }
-        rect.clean { fill: var(--good); } rect.drift { fill: var(--bad); } rect.inconclusive, rect.open { fill: var(--open); } .axis { stroke: var(--line); }
+        rect.clean { fill: var(--good); } rect.drift { fill: var(--bad); } rect.inconclusive, rect.open { fill: var(--open); }
+          .axis { stroke: var(--line); }
         footer { margin-top: 3rem; font-size: .85rem; }
         @media print { details { break-inside: avoid; } }
 

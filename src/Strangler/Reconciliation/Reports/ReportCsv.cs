@@ -6,7 +6,8 @@ namespace Strangler.Reconciliation;
 
 /// <summary>
 /// A report's differences as CSV after RFC 4180: UTF-8, CRLF, one line an entity and field (an entity that differs in no field has one line
-/// with an empty field). Values are masked as in every report. A text that a spreadsheet would take for a formula begins with an apostrophe.
+/// with an empty field). Values are masked as in every report. A text that a spreadsheet would take for a formula begins with an
+/// apostrophe.
 /// </summary>
 public static partial class ReportCsv
 {

@@ -11,19 +11,22 @@ public sealed record DiffLine(
     string Name, long Before, long After, IReadOnlyList<long> New, IReadOnlyList<long> Gone, IReadOnlyList<long> Persisting);
 
 /// <summary>
-/// Two reports of one kind side by side. Counts are exact; ids are those that the reports list: entities that count as drift, and samples of
+/// Two reports of one kind side by side. Counts are exact; ids are those that the reports list: entities that count as drift, and samples
+/// of
 /// the rest.
 /// </summary>
 /// <param name="Before">The earlier run.</param>
 /// <param name="After">The later run.</param>
 /// <param name="Verdicts">Each verdict that either has, Matched left out.</param>
 /// <param name="Fields">Each field with drift in either.</param>
-/// <param name="Partial">Whether either lists fewer entities than it counted, or looked only at a part: what is missing is not known to be gone.</param>
+/// <param name="Partial">Whether either lists fewer entities than it counted, or looked only at a part: what is missing is not known to
+/// be gone.</param>
 public sealed record ReportDiff(
     ReconciliationReport Before, ReconciliationReport After, IReadOnlyList<DiffLine> Verdicts, IReadOnlyList<DiffLine> Fields, bool Partial)
 {
     /// <summary>Whether the later run lists drift that the earlier one does not.</summary>
-    public bool HasNew => Verdicts.Any(line => OutcomeRules.IsDrift(Enum.Parse<Verdict>(line.Name)) && (line.New.Count > 0 || line.After > line.Before));
+    public bool HasNew => Verdicts.Any(line =>
+        OutcomeRules.IsDrift(Enum.Parse<Verdict>(line.Name)) && (line.New.Count > 0 || line.After > line.Before));
 
     /// <exception cref="ArgumentException">They are of two contexts or kinds.</exception>
     public static ReportDiff Of(ReconciliationReport before, ReconciliationReport after)

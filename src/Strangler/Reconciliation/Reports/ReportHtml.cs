@@ -15,7 +15,8 @@ public static class ReportHtml
     private const int ShownRuns = 30;
 
     /// <param name="report">The run.</param>
-    /// <param name="history">Stored runs of the context in any order, for the chart of drift; full runs of the report's kind are shown.</param>
+    /// <param name="history">Stored runs of the context in any order, for the chart of drift; full runs of the report's kind are
+    /// shown.</param>
     public static string Render(ReconciliationReport report, IReadOnlyList<RunSummary> history)
     {
         var outcome = OutcomeRules.Name(report.Outcome);
@@ -77,7 +78,8 @@ public static class ReportHtml
 
     private static XElement? Trend(ReconciliationReport report, IReadOnlyList<RunSummary> history)
     {
-        var runs = history.Where(run => run is { Full: true, EndedUtc: not null } && run.Scope.StartsWith($"{report.Kind}:", StringComparison.Ordinal))
+        var runs = history.Where(run =>
+            run is { Full: true, EndedUtc: not null } && run.Scope.StartsWith($"{report.Kind}:", StringComparison.Ordinal))
             .OrderBy(run => run.Id).TakeLast(ShownRuns).ToList();
         return runs.Count == 0
             ? null
@@ -148,7 +150,11 @@ public static class ReportHtml
             ]));
         return title.Length == 0
             ? table
-            : new XElement("details", open ? new XAttribute("open", "open") : null, new XElement("summary", Format($"{title} ({groups.Count:N0})")), table);
+            : new XElement(
+                "details",
+                open ? new XAttribute("open", "open") : null,
+                new XElement("summary", Format($"{title} ({groups.Count:N0})")),
+                table);
     }
 
     private static XElement Samples(ReconciliationReport report)
@@ -216,8 +222,10 @@ public static class ReportHtml
         Class("scroll"),
         new XElement(
             "table",
-            new XElement("thead", new XElement("tr", headings.Select(heading => new XElement("th", ClassOf(heading), heading.TrimStart('#'))))),
-            new XElement("tbody", rows.Select(row => new XElement("tr", row.Select((cell, at) => new XElement("td", ClassOf(headings[at]), cell)))))));
+            new XElement("thead", new XElement("tr",
+                headings.Select(heading => new XElement("th", ClassOf(heading), heading.TrimStart('#'))))),
+            new XElement("tbody", rows.Select(row =>
+                new XElement("tr", row.Select((cell, at) => new XElement("td", ClassOf(headings[at]), cell)))))));
 
     private static XAttribute? ClassOf(string heading) => heading.StartsWith('#') ? Class("n") : null;
 
@@ -233,7 +241,8 @@ public static class ReportHtml
 
     private static string Format(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    // Characters that XML cannot hold are shown as what they are; elements without content keep their end tag, since HTML would leave them open.
+    // Characters that XML cannot hold are shown as what they are; elements without content keep their end tag, since HTML would leave
+    // them open.
     private static string Serialize(XElement page)
     {
         foreach (var text in page.DescendantNodes().OfType<XText>().Where(text => !text.Value.All(XmlConvert.IsXmlChar)).ToList())
@@ -241,7 +250,8 @@ public static class ReportHtml
             text.Value = Shown(text.Value);
         }
 
-        foreach (var empty in page.Descendants().Where(element => element.IsEmpty && element.Name.LocalName is not ("meta" or "rect" or "line")))
+        foreach (var empty in page.Descendants().Where(element =>
+            element.IsEmpty && element.Name.LocalName is not ("meta" or "rect" or "line")))
         {
             empty.Value = "";
         }

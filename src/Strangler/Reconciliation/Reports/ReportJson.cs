@@ -339,7 +339,8 @@ internal static class ReportJson
     private static List<DifferingEntity> ReadDiffering(JsonElement root)
     {
         var verdicts = root.TryGetProperty("differing", out var differing)
-            ? differing.EnumerateObject().SelectMany(entry => entry.Value.EnumerateArray().Select(id => (Id: id.GetInt64(), Value<Verdict>(entry.Name))))
+            ? differing.EnumerateObject().SelectMany(entry =>
+                entry.Value.EnumerateArray().Select(id => (Id: id.GetInt64(), Value<Verdict>(entry.Name))))
                 .ToDictionary(pair => pair.Id, pair => pair.Item2)
             : [];
         var fields = root.TryGetProperty("differing_fields", out var named)
@@ -358,7 +359,8 @@ internal static class ReportJson
         Text(sum, "amount"),
         Text(sum, "unit") == "cents",
         ReadGroup(sum.GetProperty("total")),
-        [.. sum.GetProperty("splits").EnumerateArray().Select(split => new SumSplit(Text(split, "by"), ReadGroups(split.GetProperty("groups"))))],
+        [.. sum.GetProperty("splits").EnumerateArray().Select(split =>
+            new SumSplit(Text(split, "by"), ReadGroups(split.GetProperty("groups"))))],
         sum.GetProperty("groups").GetInt64(),
         ReadGroups(sum.GetProperty("differing_groups")),
         ReadGroup(sum.GetProperty("in_flight")),

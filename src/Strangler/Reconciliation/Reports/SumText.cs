@@ -8,7 +8,8 @@ public static class SumText
     public static string Amount(decimal amount, bool isMoney) =>
         (isMoney ? amount / 100m : amount).ToString(isMoney ? "N2" : "N0", CultureInfo.InvariantCulture);
 
-    public static string Group(SumGroup group, string separator = " / ") => group.Values.Count == 0 ? "all" : string.Join(separator, group.Values);
+    public static string Group(SumGroup group, string separator = " / ") =>
+        group.Values.Count == 0 ? "all" : string.Join(separator, group.Values);
 
     /// <summary>The totals, the differing groups, and what is in no group; one line each.</summary>
     public static IEnumerable<string> Lines(BusinessSum sum)

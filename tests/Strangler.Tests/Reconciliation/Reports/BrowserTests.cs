@@ -25,7 +25,8 @@ public sealed class BrowserTests
     {
         var world = Harm.OfEveryKind();
         world.Reconcile();
-        var page = Write(ReportHtml.Render(world.Reconcile(), world.Run(() => world.Runtime.Sides.Reconciliations.SummariesAsync(9, default))));
+        var page = Write(ReportHtml.Render(world.Reconcile(),
+            world.Run(() => world.Runtime.Sides.Reconciliations.SummariesAsync(9, default))));
         var picture = Path.Combine(_folder, "page.png");
 
         Run("--window-size=1200,3600", $"--screenshot={picture}", page);
@@ -48,14 +49,17 @@ public sealed class BrowserTests
         world.Options.Declared =
         [
             new DeclaredDifference(
-                "amount", "<script>document.title='taken over'</script>", "<img src=\"x\" onerror=\"document.title='taken over'\">", DateOnly.MaxValue),
+                "amount", "<script>document.title='taken over'</script>", "<img src=\"x\" onerror=\"document.title='taken over'\">",
+                    DateOnly.MaxValue),
         ];
         var page = Write(ReportHtml.Render(world.Reconcile(), []));
 
         var shown = Run("--dump-dom", page);
 
-        Assert.That(shown, Does.Contain("<title>Reconciliation 1 of notes, note: all: clean</title>").And.Contain("&lt;script&gt;document.title"));
-        File.WriteAllText(page["file://".Length..], "<html><head><title>x</title><script>document.title='taken over'</script></head></html>");
+        Assert.That(shown, Does.Contain("<title>Reconciliation 1 of notes, note: all: clean</title>").And.Contain(
+            "&lt;script&gt;document.title"));
+        File.WriteAllText(page["file://".Length..],
+            "<html><head><title>x</title><script>document.title='taken over'</script></head></html>");
         Assert.That(Run("--dump-dom", page), Does.Contain("<title>taken over</title>"), "a script would have been run");
     }
 
@@ -77,7 +81,8 @@ public sealed class BrowserTests
         }
 
         var start = new ProcessStartInfo(browser!) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in new[] { "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND",
+        foreach (var argument in new[] { "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
             $"--user-data-dir={Path.Combine(_folder, "profile")}" }.Concat(arguments))
         {
             start.ArgumentList.Add(argument);

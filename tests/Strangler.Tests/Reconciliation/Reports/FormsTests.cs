@@ -40,10 +40,12 @@ public sealed class FormsTests
             Assert.That(Accounting.Of(report, SideName.Legacy).AddsUp, Is.True);
             Assert.That(
                 Accounting.Of(report, SideName.Legacy).ToString(),
-                Does.StartWith("20 legacy rows = 10 Matched + 1 Explained + 1 NotComparable + 1 InFlight + 1 Lagging").And.EndsWith("; the database counts 20"));
+                Does.StartWith("20 legacy rows = 10 Matched + 1 Explained + 1 NotComparable + 1 InFlight + 1 Lagging").And.EndsWith(
+                    "; the database counts 20"));
             Assert.That(
                 string.Join('\n', ReportText.Render(report)),
-                Does.Contain("  21 new rows = 10 Matched + 1 Explained").And.Contain(" + 1 Unmapped + ").And.Contain("; the database counts 21"));
+                Does.Contain("  21 new rows = 10 Matched + 1 Explained").And.Contain(" + 1 Unmapped + ").And.Contain(
+                    "; the database counts 21"));
         });
     }
 
@@ -88,7 +90,8 @@ public sealed class FormsTests
 
         Assert.That(schema.Check(report.ToJson()), Is.Empty);
         Assert.That(ReconciliationReport.Parse(report.ToJson()).ToJson(), Is.EqualTo(report.ToJson()));
-        Assert.That(schema.Check(report.ToJson().Replace("\"drift\": 1", "\"drift\": -1", StringComparison.Ordinal)), clean ? Is.Empty : Is.Not.Empty);
+        Assert.That(schema.Check(report.ToJson().Replace("\"drift\": 1", "\"drift\": -1", StringComparison.Ordinal)), clean ? Is.Empty
+            : Is.Not.Empty);
         Assert.That(schema.Check("""{ "run_id": "1" }"""), Has.Some.Contains("$.run_id is no integer").And.Some.Contains("$.samples is missing"));
         Assert.That(ReconciliationReport.JsonSchema(), Is.EqualTo(File.ReadAllText(Path.Combine(Root(), "docs", "report.schema.json"))));
     }
@@ -98,7 +101,8 @@ public sealed class FormsTests
     {
         using var document = JsonDocument.Parse(Harm.OfEveryKind().Reconcile().ToJson());
         var old = JsonSerializer.Serialize(document.RootElement.EnumerateObject()
-            .Where(property => property.Name is not ("sums" or "differing" or "differing_fields" or "legacy_counts" or "new_counts" or "table_rows"))
+            .Where(property => property.Name is not (
+                "sums" or "differing" or "differing_fields" or "legacy_counts" or "new_counts" or "table_rows"))
             .ToDictionary(property => property.Name, property => property.Value));
 
         var report = ReconciliationReport.Parse(old);
@@ -116,13 +120,15 @@ public sealed class FormsTests
         var csv = ReportCsv.Render(report);
 
         var lines = Csv(csv);
-        var expected = report.Samples.SelectMany(sample => sample.Fields.Select(field => field.Field).DefaultIfEmpty("").Select(field => (sample.Id, sample.Verdict, field))).ToList();
+        var expected = report.Samples.SelectMany(sample =>
+            sample.Fields.Select(field => field.Field).DefaultIfEmpty("").Select(field => (sample.Id, sample.Verdict, field))).ToList();
         Assert.That(csv, Does.EndWith("\r\n").And.Not.Match("(?<!\r)\n"));
         Assert.That(lines[0], Is.EqualTo(ReportCsv.Columns));
         Assert.That(lines.Skip(1).Select(line => line.Count), Is.All.EqualTo(ReportCsv.Columns.Count));
         Assert.That(
             lines.Skip(1).Select(line => (line[4].Length == 0 ? 0 : long.Parse(line[4], CultureInfo.InvariantCulture), line[3], line[6])),
-            Is.EqualTo(expected.Select(entry => (entry.Id, JsonNamingPolicy.SnakeCaseLower.ConvertName(entry.Verdict.ToString()), entry.field))));
+            Is.EqualTo(expected.Select(entry =>
+                (entry.Id, JsonNamingPolicy.SnakeCaseLower.ConvertName(entry.Verdict.ToString()), entry.field))));
         Assert.That(lines.Single(line => line[4] == "10"), Is.SupersetOf(new[] { "drift", "amount", "10.00", "0.01" }));
     }
 
@@ -155,11 +161,13 @@ public sealed class FormsTests
         {
             Assert.That(page.Descendants("svg").Count(), Is.EqualTo(3), "drift over the runs, fields, samples");
             Assert.That(page.Descendants("script"), Is.Empty);
-            Assert.That(page.Descendants().Attributes().Select(attribute => attribute.Name.LocalName), Has.None.EqualTo("src").And.None.EqualTo("href").And.None.StartsWith("on"));
+            Assert.That(page.Descendants().Attributes().Select(attribute => attribute.Name.LocalName),
+                Has.None.EqualTo("src").And.None.EqualTo("href").And.None.StartsWith("on"));
             Assert.That(ReportHtml.Render(report, []), Does.Not.Match("(?i)https?://|url\\(|@import"));
             foreach (var (verdict, count) in report.Counts)
             {
-                var row = page.Descendants("tr").Single(tr => tr.Elements("td").FirstOrDefault()?.Value == verdict.ToString() && tr.Elements("td").Count() == 5);
+                var row = page.Descendants("tr").Single(tr =>
+                    tr.Elements("td").FirstOrDefault()?.Value == verdict.ToString() && tr.Elements("td").Count() == 5);
                 Assert.That(row.Elements("td").ElementAt(1).Value, Is.EqualTo($"{count}"), verdict.ToString());
             }
 
@@ -174,8 +182,10 @@ public sealed class FormsTests
                 Assert.That(sample.Fields.Where(field => !text.Contains(field.Legacy) || !text.Contains(field.New)), Is.Empty);
             }
 
-            Assert.That(text, Does.Contain("20 legacy rows = 10 Matched").And.Contain("expired: counts as drift").And.Contain("Sums: notes"));
-            Assert.That(text, Does.Contain(SumText.Amount(report.Sums[0].Total.LegacyAmount, true)).And.Contain(" Run 1,").And.Contain(" Run 2,"));
+            Assert.That(text, Does.Contain("20 legacy rows = 10 Matched").And.Contain("expired: counts as drift").And.Contain(
+                "Sums: notes"));
+            Assert.That(text, Does.Contain(SumText.Amount(report.Sums[0].Total.LegacyAmount, true)).And.Contain(" Run 1,").And.Contain(
+                " Run 2,"));
         });
     }
 
@@ -186,14 +196,16 @@ public sealed class FormsTests
         var report = world.Reconcile();
         var sample = report.Samples[0];
         var evil = ReconciliationReport.Parse(report.ToJson());
-        var samples = new List<EntityFinding> { sample with { Note = Script, Fields = [new FieldDifference("amount", Script, "]]> --> \ud800")] } };
+        var samples = new List<EntityFinding> { sample with { Note = Script,
+            Fields = [new FieldDifference("amount", Script, "]]> --> \ud800")] } };
         evil = WithSamples(evil, samples);
 
         var html = ReportHtml.Render(evil, []);
         var text = Page(world, evil).Value;
 
         Assert.That(html, Does.Not.Contain("<script"));
-        Assert.That(text, Does.Contain("<script>alert('x')</script>&\\u0007").And.Contain("<script>alert(1)</script>").And.Contain("]]> --> \\ud800"));
+        Assert.That(text, Does.Contain("<script>alert('x')</script>&\\u0007").And.Contain("<script>alert(1)</script>").And.Contain(
+            "]]> --> \\ud800"));
     }
 
     [Test]
@@ -214,7 +226,8 @@ public sealed class FormsTests
         string Rendered(ColorSystemSupport colours)
         {
             using var writer = new StringWriter();
-            var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, ColorSystem = colours, Out = new AnsiConsoleOutput(writer) });
+            var console = AnsiConsole.Create(
+                new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, ColorSystem = colours, Out = new AnsiConsoleOutput(writer) });
             console.Profile.Width = 200;
             ReportTable.Write(console, report);
             return writer.ToString();
@@ -271,11 +284,15 @@ public sealed class FormsTests
 
     private static ReconciliationReport WithSamples(ReconciliationReport report, List<EntityFinding> samples) => new()
     {
-        RunId = report.RunId, Context = report.Context, Kind = report.Kind, Scope = report.Scope, Full = report.Full, BeganUtc = report.BeganUtc,
-        EndedUtc = report.EndedUtc, Stage = report.Stage, Lead = report.Lead, LegacyCounts = report.LegacyCounts, NewCounts = report.NewCounts,
-        Tables = report.Tables, Deleted = report.Deleted, Counts = report.Counts, FieldCounts = report.FieldCounts, Declared = report.Declared,
+        RunId = report.RunId, Context = report.Context, Kind = report.Kind, Scope = report.Scope, Full = report.Full, BeganUtc =
+            report.BeganUtc,
+        EndedUtc = report.EndedUtc, Stage = report.Stage, Lead = report.Lead, LegacyCounts = report.LegacyCounts, NewCounts =
+            report.NewCounts,
+        Tables = report.Tables, Deleted = report.Deleted, Counts = report.Counts, FieldCounts = report.FieldCounts, Declared =
+            report.Declared,
         SignedOff = report.SignedOff, RicherInNew = report.RicherInNew, Rechecks = report.Rechecks, HotKeys = report.HotKeys,
-        DeferredChunks = report.DeferredChunks, Samples = samples, Differing = report.Differing, Sums = report.Sums, Truncated = report.Truncated,
+        DeferredChunks = report.DeferredChunks, Samples = samples, Differing = report.Differing, Sums = report.Sums, Truncated =
+            report.Truncated,
     };
 
     /// <summary>A reader of its own, after RFC 4180.</summary>

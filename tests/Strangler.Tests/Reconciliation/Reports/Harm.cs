@@ -19,7 +19,8 @@ internal static class Harm
         world.Options.Sums = [Sum];
         world.Options.Declared =
         [
-            new DeclaredDifference("cancelled", "fundraising <script>alert(1)</script>", "entered twice, \"by hand\"", DateOnly.MaxValue) { Kind = TestLens.Kind },
+            new DeclaredDifference("cancelled", "fundraising <script>alert(1)</script>", "entered twice, \"by hand\"",
+                DateOnly.MaxValue) { Kind = TestLens.Kind },
             new DeclaredDifference("name", "IT", "over", new DateOnly(2020, 1, 31)),
             new DeclaredDifference("amount", "IT", "of another kind", DateOnly.MaxValue) { Kind = "other" },
         ];

@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 
 namespace Strangler.Tests.Reconciliation.Reports;
 
-/// <summary>As much of JSON schema as <c>report.schema.json</c> uses. A keyword that it does not know is an error, never overlooked.</summary>
+/// <summary>
+/// As much of JSON schema as <c>report.schema.json</c> uses. A keyword that it does not know is an error, never overlooked.
+/// </summary>
 internal sealed class JsonSchema(string schema)
 {
     private readonly JsonElement _root = JsonDocument.Parse(schema).RootElement;

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Strangler.IntegrationTests.Soak;
+namespace Strangler.IntegrationTests.Faults;
 
 /// <summary>
 /// What a frontend process wrote into a file of its own: before each write that it tries it, after it what it was told. A process that is

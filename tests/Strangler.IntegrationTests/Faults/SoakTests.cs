@@ -3,10 +3,9 @@ using System.Globalization;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
-using Strangler.IntegrationTests.Faults;
 using Strangler.Reconciliation;
 
-namespace Strangler.IntegrationTests.Soak;
+namespace Strangler.IntegrationTests.Faults;
 
 /// <summary>
 /// Everything at once: writers in several replicas and in processes that are killed, flips forward and back, servers that are killed and
