@@ -24,7 +24,8 @@ internal readonly record struct KeySet(long From, long To, IReadOnlyCollection<l
 internal static class KeySql
 {
     /// <summary>One snapshot. A root row is only asked for its key.</summary>
-    public static Task<MarkPage> MarksAsync(MySqlSide side, AggregateSql sql, string kind, long from, long to, CancellationToken cancellationToken)
+    public static Task<MarkPage> MarksAsync(MySqlSide side, AggregateSql sql, string kind, long from, long to,
+        CancellationToken cancellationToken)
     {
         var batch = MySqlSide.BeginSnapshot(new Batch());
         batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
@@ -104,7 +105,8 @@ internal static class KeySql
         return new MarkPage(fence, await JoinAsync(reader, rows, cancellationToken).ConfigureAwait(false));
     }
 
-    private static async Task<List<KeyMark>> JoinAsync(DbDataReader reader, List<(long Id, bool Present)> rows, CancellationToken cancellationToken)
+    private static async Task<List<KeyMark>> JoinAsync(DbDataReader reader, List<(long Id, bool Present)> rows,
+        CancellationToken cancellationToken)
     {
         List<KeyMark> marks = new(rows.Count);
         var at = 0;

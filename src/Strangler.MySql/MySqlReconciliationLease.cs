@@ -3,7 +3,8 @@ using Strangler.Reconciliation;
 
 namespace Strangler.MySql;
 
-/// <summary>One row a context decides who reconciles it; every statement is a transaction of its own, and one UPDATE is the decision.</summary>
+/// <summary>One row a context decides who reconciles it; every statement is a transaction of its own, and one UPDATE is the
+/// decision.</summary>
 internal sealed class MySqlReconciliationLease(MySqlSide side) : IReconciliationLease
 {
     public Task<LeaseHolder> AcquireAsync(LeaseHolder holder, string? insteadOf, TimeSpan length, CancellationToken cancellationToken)
@@ -33,7 +34,8 @@ internal sealed class MySqlReconciliationLease(MySqlSide side) : IReconciliation
         side.QueryAsync(
             new Batch()
                 .Add($"""
-                    UPDATE strangler_reconciliation_lease SET until_at = UTC_TIMESTAMP(6) + INTERVAL {(long)length.TotalMicroseconds} MICROSECOND
+                    UPDATE strangler_reconciliation_lease
+                        SET until_at = UTC_TIMESTAMP(6) + INTERVAL {(long)length.TotalMicroseconds} MICROSECOND
                     WHERE context = {side.Context} AND token = {token}
                     """)
                 .Add($"SELECT COUNT(*) FROM strangler_reconciliation_lease WHERE context = {side.Context} AND token = {token}"),

@@ -185,7 +185,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     public Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
         KeySql.KeysAsync(side, KeySource(Kind(kind)), kind, after, limit, cancellationToken);
 
-    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit,
+        CancellationToken cancellationToken) =>
         KeySql.TouchedAsync(side, kind, sinceUtc, after, limit, cancellationToken);
 
     /// <summary>The nearest end of a chunk among root rows (or map rows) and entity rows: so gaps full of tombstones are cut into chunks as

@@ -69,7 +69,8 @@ internal static class ReconcileBench
                 connection,
                 $"""
                 REPLACE INTO strangler_entity (context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes)
-                SELECT context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes FROM `{world.NewDatabase}`.strangler_entity
+                SELECT context, kind, `key`, epoch, counter, foreign_seq, tombstone,
+                    field_hashes FROM `{world.NewDatabase}`.strangler_entity
                 """,
                 cancellationToken);
         }
@@ -91,7 +92,8 @@ internal static class ReconcileBench
     }
 
     private static Task<ReconciliationReport> RunAsync(BenchWorld world, bool incremental, CancellationToken cancellationToken) =>
-        world.Host.Reconciler().RunAsync(new ReconciliationScope { Kind = BenchWorld.Kind, Incremental = incremental }, null, cancellationToken);
+        world.Host.Reconciler().RunAsync(new ReconciliationScope { Kind = BenchWorld.Kind, Incremental = incremental }, null,
+            cancellationToken);
 
     public static double Cpu(Process self)
     {

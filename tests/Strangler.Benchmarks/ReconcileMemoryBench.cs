@@ -9,7 +9,8 @@ using Strangler.Service.Configuration;
 
 namespace Strangler.Benchmarks;
 
-/// <summary>The peak working set of a process that reconciles a tenth of the rows, and of one that reconciles all: they should be alike.</summary>
+/// <summary>The peak working set of a process that reconciles a tenth of the rows, and of one that reconciles all: they should be
+/// alike.</summary>
 internal static class ReconcileMemoryBench
 {
     public const string Verb = "--reconcile-child";
@@ -33,7 +34,8 @@ internal static class ReconcileMemoryBench
     public static async Task<int> RunChildAsync(long to)
     {
         await using var host = ContextHost.Open(
-            StranglerConfiguration.Load(null, ContextCatalog.Names), DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
+            StranglerConfiguration.Load(null, ContextCatalog.Names), DonationsContext.Name, NullLoggerFactory.Instance,
+                TimeProvider.System);
         var scope = new ReconciliationScope { Kind = BenchWorld.Kind, To = to == long.MaxValue ? null : to };
         var report = await host.Reconciler().RunAsync(scope, null, CancellationToken.None);
         using var self = Process.GetCurrentProcess();

@@ -15,9 +15,12 @@ public sealed record PlantedDrift(long Id, Verdict Verdict, string Field = "")
 }
 
 /// <summary>
-/// Plants differences of every class into two sides that agree, the new one behind a complete backfill: each field on either side, rows missing, added and
-/// removed before the first key, in a gap and beyond the last, map rows without rows and rows without map rows, lost obligations, regressions, keys in flight
-/// and parked. The same seed plants the same. For tests: it writes past everything that keeps the sides alike, so never near a production database.
+/// Plants differences of every class into two sides that agree, the new one behind a complete backfill: each field on either side, rows
+/// missing, added and
+/// removed before the first key, in a gap and beyond the last, map rows without rows and rows without map rows, lost obligations,
+/// regressions, keys in flight
+/// and parked. The same seed plants the same. For tests: it writes past everything that keeps the sides alike, so never near a production
+/// database.
 /// </summary>
 public sealed class DriftPlanter
 {
@@ -41,10 +44,12 @@ public sealed class DriftPlanter
         (_runtime, _kind, _random, _openNew) = (runtime, runtime.Kind(kind), new Random(seed), openNew);
     }
 
-    /// <summary>Fields that could not be planted on a side, since no entity can hold another value there: <c>new donor.country</c>.</summary>
+    /// <summary>Fields that could not be planted on a side, since no entity can hold another value there: <c>new
+    /// donor.country</c>.</summary>
     public IReadOnlyList<string> NotPlanted => _notPlanted;
 
-    /// <summary>Plants everything; <paramref name="keys"/> are the public ids in use, and among them or at their sides there must be ids that are not.</summary>
+    /// <summary>Plants everything; <paramref name="keys"/> are the public ids in use, and among them or at their sides there must be ids
+    /// that are not.</summary>
     public async Task<IReadOnlyList<PlantedDrift>> PlantAsync(IReadOnlyCollection<long> keys, CancellationToken cancellationToken)
     {
         var ordered = keys.Order().ToList();
@@ -70,7 +75,8 @@ public sealed class DriftPlanter
     private static IEnumerable<long> FreeIds(List<long> ordered)
     {
         var used = ordered.ToHashSet();
-        var gap = Enumerable.Range(1, (int)Math.Min(int.MaxValue - 1, ordered[^1] - ordered[0])).Select(step => ordered[0] + step).Where(id => !used.Contains(id));
+        var gap = Enumerable.Range(1, (int)Math.Min(int.MaxValue - 1, ordered[^1] - ordered[0])).Select(step => ordered[0] + step).Where(
+            id => !used.Contains(id));
         return gap.Take(4).Concat(Enumerable.Range(1, 4).Select(step => ordered[0] - step).Where(id => id >= 1))
             .Concat(Enumerable.Range(1, 20).Select(step => ordered[^1] + (step * 1000L)));
     }
@@ -93,8 +99,10 @@ public sealed class DriftPlanter
     private async Task<bool> TryPlantAsync(SideName side, long id, RecordField field, CancellationToken cancellationToken)
     {
         var key = new EntityKey(_kind.Name, id);
-        var (legacy, @new) = (await RecordAsync(SideName.Legacy, key, cancellationToken), await RecordAsync(SideName.New, key, cancellationToken));
-        if (legacy is null || @new is null || legacy.Values[field.Ordinal] is Hidden || @new.Values[field.Ordinal] is Hidden || !legacy.AgreesWith(@new))
+        var (legacy, @new) = (await RecordAsync(SideName.Legacy, key, cancellationToken),
+            await RecordAsync(SideName.New, key, cancellationToken));
+        if (legacy is null || @new is null || legacy.Values[field.Ordinal] is Hidden || @new.Values[field.Ordinal] is Hidden
+            || !legacy.AgreesWith(@new))
         {
             return false;
         }
@@ -132,7 +140,8 @@ public sealed class DriftPlanter
         // Only what tells on this field alone, whatever the sides can express beside it.
         for (var i = 0; i < read.Values.Length; i++)
         {
-            var differs = read.Values[i] is not Hidden && other.Values[i] is not Hidden && !Record.ValuesEqual(read.Values[i], other.Values[i]);
+            var differs = read.Values[i] is not Hidden && other.Values[i] is not Hidden
+                && !Record.ValuesEqual(read.Values[i], other.Values[i]);
             var hides = read.Values[i] is Hidden != changed.Values[i] is Hidden;
             if (differs != (i == field.Ordinal) || hides)
             {
@@ -155,7 +164,8 @@ public sealed class DriftPlanter
         (FieldType.Timestamp, null) => [new DateTime(2020, 2, 3, 4, 5, 6)],
         (FieldType.Date, DateOnly date) => [date.AddDays(1)],
         (FieldType.Date, null) => [new DateOnly(2020, 2, 3)],
-        (FieldType.List, RecordList { Count: > 0 } list) => [new RecordList([.. list.Rows.Skip(1)]), new RecordList([.. list.Rows, list.Rows[0]])],
+        (FieldType.List, RecordList { Count: > 0 } list) =>
+            [new RecordList([.. list.Rows.Skip(1)]), new RecordList([.. list.Rows, list.Rows[0]])],
         _ => [],
     };
 
@@ -225,7 +235,8 @@ public sealed class DriftPlanter
     {
         var (repository, key) = (_kind.Of(side), new EntityKey(_kind.Name, id));
         await using var transaction = await repository.Store.BeginAsync(new WriteIntent(key), cancellationToken);
-        await transaction.SaveAsync(key, null, repository.Lens.Put(RecordMerge.Fill(like, null, _kind.Legacy.Lens), null), cancellationToken);
+        await transaction.SaveAsync(key, null, repository.Lens.Put(RecordMerge.Fill(like, null, _kind.Legacy.Lens), null),
+            cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }
 

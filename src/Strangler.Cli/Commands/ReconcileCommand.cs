@@ -11,8 +11,14 @@ internal static class ReconcileCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var contexts = new Argument<string[]>("contexts") { Description = "The contexts, e.g. donations", Arity = ArgumentArity.ZeroOrMore };
-        var named = new Option<string[]>("--context") { Description = "A context; may be given several times", DefaultValueFactory = _ => [] };
+        var contexts = new Argument<string[]>("contexts")
+        {
+            Description = "The contexts, e.g. donations", Arity = ArgumentArity.ZeroOrMore,
+        };
+        var named = new Option<string[]>("--context")
+        {
+            Description = "A context; may be given several times", DefaultValueFactory = _ => [],
+        };
         var all = new Option<bool>("--all") { Description = "Every context that the configuration has" };
         var scope = new ReconcileScope();
         var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
@@ -29,8 +35,9 @@ internal static class ReconcileCommand
             """
             Compare both sides, field by field, and report drift
 
-            Writes in flight are looked at again, never reported as drift. A full pass that is clean opens gates; any other does not, and says what it has not
-            looked at. Values of personal fields are masked. One run a context at a time; one that was interrupted or killed can be resumed.
+            Writes in flight are looked at again, never reported as drift. A full pass that is clean opens gates; any other does not, and
+            says what it has not looked at. Values of personal fields are masked. One run a context at a time; one that was interrupted or
+            killed can be resumed.
 
             Examples:
               strangler reconcile donations
@@ -44,7 +51,8 @@ internal static class ReconcileCommand
               strangler reconcile donations --json > report.json
               strangler reconcile donations --report html=report.html --report csv=differences.csv --samples 1000
 
-            Exit codes: 0 clean · 1 drift · 2 could not run · 3 inconclusive (keys stayed in flight); of several contexts the worst: 2, then 1, then 3
+            Exit codes: 0 clean · 1 drift · 2 could not run · 3 inconclusive (keys stayed in flight); of several contexts the worst:
+            2, then 1, then 3
             """) { contexts, named, all };
         foreach (var option in scope.Options)
         {
@@ -82,7 +90,8 @@ internal static class ReconcileCommand
     }
 
     private static async Task<int> ReconcileAsync(
-        CommandRun run, string context, ReconcileScope.Choice choice, ReportFiles files, Action<ReconciliationOptions> tune, CancellationToken token)
+        CommandRun run, string context, ReconcileScope.Choice choice, ReportFiles files, Action<ReconciliationOptions> tune,
+            CancellationToken token)
     {
         await using var host = run.Open(context);
         List<int> codes = [];
@@ -108,7 +117,8 @@ internal static class ReconcileCommand
     }
 
     private static async Task<ReconciliationReport> RunAsync(
-        CommandRun run, Reconciler reconciler, ContextHost host, string kind, ReconcileScope.Choice choice, RunCheckpoint? interrupted, CancellationToken token)
+        CommandRun run, Reconciler reconciler, ContextHost host, string kind, ReconcileScope.Choice choice, RunCheckpoint? interrupted,
+            CancellationToken token)
     {
         var again = $"strangler reconcile {host.Name} --resume";
         using var progress = new ProgressLine(run.Output, run.Time);
@@ -146,12 +156,14 @@ internal static class ReconcileCommand
                 : throw new ArgumentException("--all goes without names of contexts.");
         }
 
-        return named.Count > 0 ? [.. named.Distinct(StringComparer.Ordinal)] : throw new ArgumentException("Name a context, e.g. strangler reconcile donations, or give --all.");
+        return named.Count > 0 ? [.. named.Distinct(StringComparer.Ordinal)]
+            : throw new ArgumentException("Name a context, e.g. strangler reconcile donations, or give --all.");
     }
 
     private static int Between(int value, int most, string option) => value >= 0 && value <= most
         ? value
-        : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; it must lie between 0 and {most:N0}."));
+        : throw new ArgumentException(
+            string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; it must lie between 0 and {most:N0}."));
 
     private sealed class Adapter(string kind, ProgressLine line) : IProgress<ReconciliationProgress>
     {

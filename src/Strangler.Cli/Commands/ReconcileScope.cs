@@ -7,17 +7,33 @@ using Strangler.Service.Configuration;
 
 namespace Strangler.Cli.Commands;
 
-/// <summary>The options of <c>reconcile</c> that say which entities are compared. Everything is checked before the first connection.</summary>
+/// <summary>The options of <c>reconcile</c> that say which entities are compared. Everything is checked before the first
+/// connection.</summary>
 internal sealed class ReconcileScope
 {
     private const int MostBadLines = 20;
 
     private readonly Option<string?> _range = new("--range") { Description = "Only these public ids: FROM..TO, either may be left out" };
-    private readonly Option<string?> _sample = new("--sample") { Description = "Only so many ids, or a share of them: 1000, 2.5%; chosen by a seed" };
-    private readonly Option<ulong?> _seed = new("--seed") { Description = "Chooses the sample; the same seed chooses the same ids [default: a random one, printed]" };
-    private readonly Option<string?> _since = new("--since") { Description = "Only ids whose stored version changed since: 2026-11-21T08:00Z, or 90m, 24h, 7d ago" };
-    private readonly Option<string?> _keys = new("--keys-from") { Description = "Only the ids in this file, one a line; - is standard input" };
-    private readonly Option<bool> _incremental = new("--incremental") { Description = "Read rows only where the sides' stored versions and hashes differ or are missing" };
+    private readonly Option<string?> _sample = new("--sample")
+    {
+        Description = "Only so many ids, or a share of them: 1000, 2.5%; chosen by a seed",
+    };
+    private readonly Option<ulong?> _seed = new("--seed")
+    {
+        Description = "Chooses the sample; the same seed chooses the same ids [default: a random one, printed]",
+    };
+    private readonly Option<string?> _since = new("--since")
+    {
+        Description = "Only ids whose stored version changed since: 2026-11-21T08:00Z, or 90m, 24h, 7d ago",
+    };
+    private readonly Option<string?> _keys = new("--keys-from")
+    {
+        Description = "Only the ids in this file, one a line; - is standard input",
+    };
+    private readonly Option<bool> _incremental = new("--incremental")
+    {
+        Description = "Read rows only where the sides' stored versions and hashes differ or are missing",
+    };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run that was interrupted" };
 
     public IReadOnlyList<Option> Options => [_range, _sample, _seed, _since, _keys, _incremental, _resume];
@@ -28,7 +44,8 @@ internal sealed class ReconcileScope
         var resume = parsed.GetValue(_resume);
         var given = new (string Name, bool IsGiven)[]
         {
-            ("--range", parsed.GetValue(_range) is not null), ("--sample", parsed.GetValue(_sample) is not null), ("--since", parsed.GetValue(_since) is not null),
+            ("--range", parsed.GetValue(_range) is not null), ("--sample", parsed.GetValue(_sample) is not null),
+                ("--since", parsed.GetValue(_since) is not null),
             ("--keys-from", parsed.GetValue(_keys) is not null), ("--incremental", parsed.GetValue(_incremental)), ("--resume", resume),
         }.Where(option => option.IsGiven).Select(option => option.Name).ToList();
         if (given.Count > 1 && !given.SequenceEqual(["--range", "--incremental"]))
@@ -132,7 +149,8 @@ internal sealed class ReconcileScope
 
         if (bad.Count > 0)
         {
-            var named = string.Join(", ", bad.Take(MostBadLines)) + (bad.Count > MostBadLines ? $" and {bad.Count - MostBadLines} more" : "");
+            var named = string.Join(", ", bad.Take(MostBadLines)) + (bad.Count > MostBadLines ? $" and {bad.Count - MostBadLines} more"
+                : "");
             throw new ArgumentException($"{name}: no id of 1 or more in line {named}.");
         }
 

@@ -108,17 +108,20 @@ public interface ISideStore
     /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);
 
-    /// <summary>As <see cref="ReadRangeAsync(string, long, long, CancellationToken)"/>, of the ids given alone; what the side does not know is left out.</summary>
+    /// <summary>As <see cref="ReadRangeAsync(string, long, long, CancellationToken)"/>, of the ids given alone; what the side does not
+    /// know is left out.</summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
 
     /// <summary>The keys that lie in [from, to], in one snapshot; no rows of aggregates are read.</summary>
     Task<MarkPage> MarksAsync(string kind, long from, long to, CancellationToken cancellationToken);
 
-    /// <summary>The next public ids beyond one that the side knows (rows, entity rows, map rows), ascending, at most <paramref name="limit"/>.</summary>
+    /// <summary>The next public ids beyond one that the side knows (rows, entity rows, map rows), ascending, at most <paramref
+    /// name="limit"/>.</summary>
     Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The next public ids beyond one whose entity row changed at or after a moment by the side's own clock, or at a time that is not known; ascending, at most
+    /// The next public ids beyond one whose entity row changed at or after a moment by the side's own clock, or at a time that is not
+    /// known; ascending, at most
     /// <paramref name="limit"/>. Finds writes of ours, applies, and what capture saw; nothing else.
     /// </summary>
     Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken);

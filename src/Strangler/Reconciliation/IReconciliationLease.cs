@@ -24,7 +24,8 @@ public sealed record RunCheckpoint(long RunId, string Kind, DateTime BeganUtc, D
 /// </summary>
 public interface IReconciliationLease
 {
-    /// <summary>Takes the lease for <paramref name="length"/> if it is free, has run out, or is held under the token <paramref name="insteadOf"/>.
+    /// <summary>Takes the lease for <paramref name="length"/> if it is free, has run out, or is held under the token <paramref
+    /// name="insteadOf"/>.
     /// Atomic. Returns the holder: the one given, or who was before.</summary>
     Task<LeaseHolder> AcquireAsync(LeaseHolder holder, string? insteadOf, TimeSpan length, CancellationToken cancellationToken);
 
@@ -34,7 +35,8 @@ public interface IReconciliationLease
     /// <summary>Gives it back; nothing when it is another's.</summary>
     Task ReleaseAsync(string token, CancellationToken cancellationToken);
 
-    /// <summary>Stores how far a run has come, in place of what was stored before. False, and nothing is stored: the lease is another's.</summary>
+    /// <summary>Stores how far a run has come, in place of what was stored before. False, and nothing is stored: the lease is
+    /// another's.</summary>
     Task<bool> SaveAsync(string token, RunCheckpoint checkpoint, CancellationToken cancellationToken);
 
     /// <summary>The checkpoint of the newest unfinished run of a kind that has one.</summary>

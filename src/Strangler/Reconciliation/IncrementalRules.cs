@@ -6,7 +6,8 @@ namespace Strangler.Reconciliation;
 internal static class IncrementalRules
 {
     /// <summary>
-    /// Whether both sides say that they hold the same state. The signature behind the hashes is left out: only the side that wrote a state as lead has one. What
+    /// Whether both sides say that they hold the same state. The signature behind the hashes is left out: only the side that wrote a
+    /// state as lead has one. What
     /// was never written or accepted in this dual epoch is read.
     /// </summary>
     public static bool Agrees(KeyMark? legacy, KeyMark? @new, long dualEpoch, int fields)

@@ -11,7 +11,8 @@ public interface IServerLoad
     Task<long> ThreadsRunningAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Holds a run back while the journal lags, a server is busy, or commits take long; asks at most once a second, and says why.</summary>
+/// <summary>Holds a run back while the journal lags, a server is busy, or commits take long; asks at most once a second, and says
+/// why.</summary>
 internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions options, Func<TimeSpan> commitTook)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);

@@ -36,7 +36,8 @@ public static class OutcomeRules
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, null),
     };
 
-    /// <summary>The exit code of several runs: whether one could not be carried out comes first, then drift, then an open question. 0 of none.</summary>
+    /// <summary>The exit code of several runs: whether one could not be carried out comes first, then drift, then an open question. 0 of
+    /// none.</summary>
     public static int Worst(IEnumerable<int> codes) => codes.DefaultIfEmpty(0).MaxBy(code => code switch
     {
         0 => 0,

@@ -62,7 +62,8 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
     public Task<(MarkPage Legacy, MarkPage New, FenceRow? Lead)> ReadMarksAsync(long from, long to, CancellationToken cancellationToken) =>
         _retry.RunAsync(() => ReadMarksOnceAsync(from, to, cancellationToken), _ => { }, cancellationToken);
 
-    private async Task<(MarkPage Legacy, MarkPage New, FenceRow? Lead)> ReadMarksOnceAsync(long from, long to, CancellationToken cancellationToken)
+    private async Task<(MarkPage Legacy, MarkPage New, FenceRow? Lead)> ReadMarksOnceAsync(long from, long to,
+        CancellationToken cancellationToken)
     {
         var legacyTask = runtime.Sides.Legacy.Store.MarksAsync(kind.Name, from, to, cancellationToken);
         var newTask = runtime.Sides.New.Store.MarksAsync(kind.Name, from, to, cancellationToken);
@@ -75,7 +76,8 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
     private Task<IReadOnlyList<PairView>> ReadOnceAsync(long from, long to, bool withClocks, CancellationToken cancellationToken) =>
         ReadOnceAsync(store => store.ReadRangeAsync(kind.Name, from, to, cancellationToken), null, withClocks, cancellationToken);
 
-    private Task<IReadOnlyList<PairView>> ReadOnceAsync(IReadOnlyCollection<long> ids, bool withClocks, CancellationToken cancellationToken) =>
+    private Task<IReadOnlyList<PairView>> ReadOnceAsync(IReadOnlyCollection<long> ids, bool withClocks,
+        CancellationToken cancellationToken) =>
         ReadOnceAsync(store => store.ReadRangeAsync(kind.Name, ids, cancellationToken), ids, withClocks, cancellationToken);
 
     private async Task<IReadOnlyList<PairView>> ReadOnceAsync(

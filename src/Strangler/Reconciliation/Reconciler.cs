@@ -31,7 +31,8 @@ public sealed class Reconciler
 
     /// <summary>
     /// Runs to the end and stores the report in the history; a run that was cancelled or died stays there as not ended, and
-    /// <see cref="ResumeAsync(string, IProgress{ReconciliationProgress}?, CancellationToken)"/> goes on with it. Throws <see cref="AlreadyRunningException"/> while another run has the context,
+    /// <see cref="ResumeAsync(string, IProgress{ReconciliationProgress}?, CancellationToken)"/> goes on with it. Throws <see
+    /// cref="AlreadyRunningException"/> while another run has the context,
     /// <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and when a flip leads there in the middle.
     /// </summary>
     public async Task<ReconciliationReport> RunAsync(
@@ -102,7 +103,8 @@ public sealed class Reconciler
         var reader = new PairReader(_runtime, _runtime.Kind(kind));
         var start = await reader.RequireDualAsync("Reconciliation", cancellationToken);
         var checkpoint = await _runtime.Sides.ReconciliationLease.LatestAsync(kind, cancellationToken)
-            ?? throw new CannotResumeException($"No run of {_runtime.Context}, {kind}, was interrupted after its first checkpoint; begin one without --resume.");
+            ?? throw new CannotResumeException(
+                $"No run of {_runtime.Context}, {kind}, was interrupted after its first checkpoint; begin one without --resume.");
         var state = RunState.Parse(checkpoint);
         Check(checkpoint, state, start);
         var entities = state.Tally.Counts.Sum();
@@ -126,7 +128,8 @@ public sealed class Reconciler
             ],
         };
         var before = state.TablesBefore is [var legacy, var @new] ? (legacy, @new) : ((long, long)?)null;
-        return await CompareAsync(new Started(keeper, checkpoint.RunId, scope, checkpoint.BeganUtc, start, before, state), reader, progress, cancellationToken);
+        return await CompareAsync(new Started(keeper, checkpoint.RunId, scope, checkpoint.BeganUtc, start, before, state), reader,
+            progress, cancellationToken);
     }
 
     // What has been compared holds on only while every write since was made by the same lead under the same versions.
@@ -138,7 +141,8 @@ public sealed class Reconciler
             : null;
         if (why is not null)
         {
-            throw new CannotResumeException($"Run {checkpoint.RunId} of {_runtime.Context} cannot be resumed: {why}. Begin a new run, without --resume.");
+            throw new CannotResumeException(
+                $"Run {checkpoint.RunId} of {_runtime.Context} cannot be resumed: {why}. Begin a new run, without --resume.");
         }
     }
 
@@ -340,5 +344,6 @@ public sealed class Reconciler
 
     /// <summary>A run as it begins in this process.</summary>
     private sealed record Started(
-        RunKeeper Keeper, long Run, ReconciliationScope Scope, DateTime Began, (SideName Lead, FenceRow Fence) Start, (long Legacy, long New)? Before, RunState? State);
+        RunKeeper Keeper, long Run, ReconciliationScope Scope, DateTime Began, (SideName Lead, FenceRow Fence) Start,
+            (long Legacy, long New)? Before, RunState? State);
 }

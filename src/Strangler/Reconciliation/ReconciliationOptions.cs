@@ -48,7 +48,8 @@ public sealed class ReconciliationOptions
     public TimeSpan PauseForLag { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000; default 0, since what is
+    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000;
+    /// default 0, since what is
     /// much differs from server to server.
     /// </summary>
     public int MaxThreadsRunning { get; set; }
@@ -62,7 +63,8 @@ public sealed class ReconciliationOptions
     /// <summary>How long a run that falls silent keeps others out. 1 s to 1 hour; default 30 s.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Least time between two checkpoints; zero: one a chunk. 0 to 1 hour; default 2 s. What comes after the last is compared anew by a resumed run.</summary>
+    /// <summary>Least time between two checkpoints; zero: one a chunk. 0 to 1 hour; default 2 s. What comes after the last is compared
+    /// anew by a resumed run.</summary>
     public TimeSpan CheckpointEvery { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Who runs it, for those whom it keeps out.</summary>

@@ -36,7 +36,8 @@ internal sealed class ReconciliationPass
     private readonly ValueMask _mask;
     private readonly SuspectQueue _suspects;
 
-    // What is still to be compared: ranges nobody has taken, what is left of those being walked, and suspects. All under the gate together with the tally, so
+    // What is still to be compared: ranges nobody has taken, what is left of those being walked, and suspects. All under the gate
+    // together with the tally, so
     // that at any moment each entity is either counted or in exactly one of them.
     private readonly Queue<KeyRange> _ranges = [];
     private readonly Dictionary<int, KeyRange> _walking = [];
@@ -83,7 +84,8 @@ internal sealed class ReconciliationPass
     /// <summary>What has been compared so far; a checkpoint holds it.</summary>
     public Tally Tally { get; }
 
-    /// <summary>All of it, rows that no public id leads to included: those are looked for at the very end, and anew by a resumed run.</summary>
+    /// <summary>All of it, rows that no public id leads to included: those are looked for at the very end, and anew by a resumed
+    /// run.</summary>
     public Tally Total()
     {
         var total = NewTally();
@@ -311,7 +313,8 @@ internal sealed class ReconciliationPass
             : null;
 
     /// <summary>
-    /// Counts the chunk and hands its suspects to the re-check, in one step for whoever takes a checkpoint. Where there is no room, the whole chunk counts for
+    /// Counts the chunk and hands its suspects to the re-check, in one step for whoever takes a checkpoint. Where there is no room, the
+    /// whole chunk counts for
     /// nothing and is read anew later, when most of them have passed by themselves. A chunk put off too often waits for room instead.
     /// </summary>
     private async Task HandOverAsync(Chunk chunk, List<Suspect> suspects, Tally tally, CancellationToken cancellationToken)
@@ -387,7 +390,8 @@ internal sealed class ReconciliationPass
 
     private async Task RecheckAsync(IReadOnlyList<Suspect> due, CancellationToken cancellationToken)
     {
-        var pairs = (await _reader.ReadKeysAsync(due.Select(suspect => suspect.Id), withClocks: true, cancellationToken)).ToDictionary(pair => pair.Id);
+        var pairs = (await _reader.ReadKeysAsync(due.Select(suspect => suspect.Id), withClocks: true, cancellationToken)).ToDictionary(
+            pair => pair.Id);
         foreach (var suspect in due)
         {
             var (before, now) = (suspect.Last, pairs[suspect.Id]);

@@ -13,7 +13,8 @@ public sealed class AlreadyRunningException(string context, LeaseHolder holder) 
         + $"({holder.Process}). If that process is gone, its claim ends at {holder.UntilUtc:HH:mm:ss} UTC by itself.");
 }
 
-/// <summary>The run was taken for dead, as it could not renew its claim in time, and another has begun; what it had counted since its last checkpoint is not stored.</summary>
+/// <summary>The run was taken for dead, as it could not renew its claim in time, and another has begun; what it had counted since its
+/// last checkpoint is not stored.</summary>
 public sealed class LeaseLostException(string context, long run) : Exception(string.Create(
     CultureInfo.InvariantCulture,
     $"Reconciliation {run} of {context} could not renew its claim in time, and another run may have begun; this one ends."))

@@ -4,7 +4,8 @@ using Strangler.DualWrite;
 
 namespace Strangler.Reconciliation;
 
-/// <summary>What a checkpoint holds: everything a run needs to go on in another process. Taken at one moment, so that each entity is either counted or still to be looked at.</summary>
+/// <summary>What a checkpoint holds: everything a run needs to go on in another process. Taken at one moment, so that each entity is
+/// either counted or still to be looked at.</summary>
 internal sealed record RunState
 {
     /// <summary>What the counts mean: fields, declarations, verdicts. A run goes on only under the same.</summary>
@@ -25,7 +26,8 @@ internal sealed record RunState
 
     public long[]? TablesBefore { get; init; }
 
-    /// <summary>What is still to be compared. Suspects that were waiting for their next look are among them, to be looked at anew.</summary>
+    /// <summary>What is still to be compared. Suspects that were waiting for their next look are among them, to be looked at
+    /// anew.</summary>
     public required IReadOnlyList<KeyRange> ToDo { get; init; }
 
     public required TallyState Tally { get; init; }
@@ -90,7 +92,8 @@ internal sealed class RunKeeper : IAsyncDisposable
     /// <summary>The run that is kept; 0 before it has a number.</summary>
     public RunCheckpoint Run { get; set; } = new(0, "", default, default, "");
 
-    /// <summary>Claims the context. Throws <see cref="AlreadyRunningException"/>; a claim whose process is known to be gone is taken over.</summary>
+    /// <summary>Claims the context. Throws <see cref="AlreadyRunningException"/>; a claim whose process is known to be gone is taken
+    /// over.</summary>
     public static async Task<RunKeeper> ClaimAsync(
         ContextRuntime runtime, ReconciliationOptions options, string scope, CancellationToken cancellationToken)
     {
@@ -127,7 +130,8 @@ internal sealed class RunKeeper : IAsyncDisposable
         }
     }
 
-    /// <summary>Stores a last checkpoint of a run that does not come to its end. A failure is logged: the reason for the end is the one to tell.</summary>
+    /// <summary>Stores a last checkpoint of a run that does not come to its end. A failure is logged: the reason for the end is the one
+    /// to tell.</summary>
     public async Task SaveLastAsync(Func<string> state)
     {
         if (Run.RunId == 0 || _lost.IsCancellationRequested)

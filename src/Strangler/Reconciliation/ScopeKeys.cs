@@ -3,7 +3,8 @@ using Strangler.DualWrite;
 
 namespace Strangler.Reconciliation;
 
-/// <summary>Chooses the keys of a run that looks at some of them only. Reads ids, no rows; holds at most <see cref="Most"/> of them.</summary>
+/// <summary>Chooses the keys of a run that looks at some of them only. Reads ids, no rows; holds at most <see cref="Most"/> of
+/// them.</summary>
 public sealed class ScopeKeys(ContextRuntime runtime)
 {
     /// <summary>Keys that a run over a list may have; beyond, a full run is the better one.</summary>
@@ -12,7 +13,8 @@ public sealed class ScopeKeys(ContextRuntime runtime)
     private const int Page = 20_000;
 
     /// <summary>
-    /// So many of the ids that either side knows, by a hash of id and seed: the same seed chooses the same ids, whatever else comes or goes. Of a sample by
+    /// So many of the ids that either side knows, by a hash of id and seed: the same seed chooses the same ids, whatever else comes or
+    /// goes. Of a sample by
     /// count, an id that comes can push out one.
     /// </summary>
     /// <param name="kind">The kind of entity.</param>
@@ -79,8 +81,10 @@ public sealed class ScopeKeys(ContextRuntime runtime)
         string kind, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var sides = new[] { runtime.Sides.Legacy.Store, runtime.Sides.New.Store };
-        await using var left = PagesAsync((after, limit) => sides[0].KeysAsync(kind, after, limit, cancellationToken)).GetAsyncEnumerator(cancellationToken);
-        await using var right = PagesAsync((after, limit) => sides[1].KeysAsync(kind, after, limit, cancellationToken)).GetAsyncEnumerator(cancellationToken);
+        await using var left = PagesAsync((after, limit) => sides[0].KeysAsync(kind, after, limit, cancellationToken)).GetAsyncEnumerator(
+            cancellationToken);
+        await using var right = PagesAsync((after, limit) => sides[1].KeysAsync(kind, after, limit, cancellationToken)).GetAsyncEnumerator(
+            cancellationToken);
         var (isLeft, isRight) = (await left.MoveNextAsync(), await right.MoveNextAsync());
         while (isLeft || isRight)
         {
@@ -126,7 +130,8 @@ public readonly record struct SampleSize
     /// <exception cref="ArgumentException">It is neither, or out of range.</exception>
     public static SampleSize Parse(string text)
     {
-        if (text.EndsWith('%') && decimal.TryParse(text[..^1].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)
+        if (text.EndsWith('%')
+            && decimal.TryParse(text[..^1].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)
             && percent is > 0 and <= 100)
         {
             return new SampleSize(null, percent);
@@ -138,14 +143,16 @@ public readonly record struct SampleSize
     }
 
     public override string ToString() =>
-        Percent is { } percent ? percent.ToString("0.####", CultureInfo.InvariantCulture) + " %" : Count!.Value.ToString("N0", CultureInfo.InvariantCulture);
+        Percent is { } percent ? percent.ToString("0.####", CultureInfo.InvariantCulture) + " %"
+            : Count!.Value.ToString("N0", CultureInfo.InvariantCulture);
 }
 
 /// <summary>Keeps the ids with the smallest hashes. Pure.</summary>
 internal sealed class KeySample(SampleSize size, ulong seed)
 {
     private readonly PriorityQueue<long, ulong> _largestFirst = new(Comparer<ulong>.Create((left, right) => right.CompareTo(left)));
-    private readonly UInt128 _below = size.Percent is { } percent ? (UInt128)(percent / 100m * ulong.MaxValue) + 1 : (UInt128)ulong.MaxValue + 1;
+    private readonly UInt128 _below = size.Percent is { } percent ? (UInt128)(percent / 100m * ulong.MaxValue) + 1
+        : (UInt128)ulong.MaxValue + 1;
     private readonly int _most = size.Count ?? ScopeKeys.Most;
 
     public void Offer(long id)

@@ -73,7 +73,8 @@ internal sealed class SumTable
     }
 
     public SumState ToState() => new(
-        _cells.ToDictionary(cell => cell.Key, cell => cell.Value.ToGroup(NoValues), StringComparer.Ordinal), _open.ToGroup(NoValues), _unreadable, _unmapped,
+        _cells.ToDictionary(cell => cell.Key, cell => cell.Value.ToGroup(NoValues), StringComparer.Ordinal), _open.ToGroup(NoValues),
+            _unreadable, _unmapped,
         _overflow);
 
     public void Add(SumState state)

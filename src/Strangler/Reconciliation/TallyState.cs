@@ -1,6 +1,7 @@
 namespace Strangler.Reconciliation;
 
-/// <summary>A <see cref="Tally"/> at rest. Counts by verdict stand in the order of <see cref="Verdict"/>, those by field in that of the schema.</summary>
+/// <summary>A <see cref="Tally"/> at rest. Counts by verdict stand in the order of <see cref="Verdict"/>, those by field in that of the
+/// schema.</summary>
 internal sealed record TallyState
 {
     public required long[] Counts { get; init; }

@@ -19,10 +19,12 @@ public sealed class KilledRunTests
     {
         await using var world = await WorldAsync();
         var reconciler = world.Host.Reconciler(ReconcileChild.Options(world.Host));
-        var expected = Total(await reconciler.RunAsync(new ReconciliationScope { Kind = DonationsContext.DonationKind }, null, CancellationToken.None));
+        var expected = Total(
+            await reconciler.RunAsync(new ReconciliationScope { Kind = DonationsContext.DonationKind }, null, CancellationToken.None));
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
 
-        // One run, killed at growing distances, each time taken up by another process; the last ends it. The claim of each is free at once, as it is gone.
+        // One run, killed at growing distances, each time taken up by another process; the last ends it. The claim of each is free at
+        // once, as it is gone.
         Assert.That(await ReconcileChild.KilledAfterAsync(world, "run", 6, limit.Token), Is.False);
         for (var chunks = 1; chunks <= 10; chunks += 3)
         {
@@ -62,14 +64,17 @@ public sealed class KilledRunTests
         await using var world = await DonationsWorld.CreateAsync();
         var lease = world.Host.Sides.ReconciliationLease;
         await lease.AcquireAsync(Holder("short"), null, TimeSpan.FromMilliseconds(1), CancellationToken.None);
-        Assert.That(await PollAsync(async () => (await lease.AcquireAsync(Holder("a"), null, TimeSpan.FromHours(1), CancellationToken.None)).Token == "a"), Is.True);
+        Assert.That(await PollAsync(async () =>
+            (await lease.AcquireAsync(Holder("a"), null, TimeSpan.FromHours(1), CancellationToken.None)).Token == "a"), Is.True);
 
-        Assert.That((await lease.AcquireAsync(Holder("b"), "somebody", TimeSpan.FromHours(1), CancellationToken.None)).Token, Is.EqualTo("a"));
+        Assert.That((await lease.AcquireAsync(Holder("b"), "somebody", TimeSpan.FromHours(1), CancellationToken.None)).Token,
+            Is.EqualTo("a"));
         Assert.That((await lease.AcquireAsync(Holder("b"), "a", TimeSpan.FromHours(1), CancellationToken.None)).Token, Is.EqualTo("b"));
         var checkpoint = new RunCheckpoint(1, "donation", default, default, "{}");
         Assert.That(await lease.SaveAsync("a", checkpoint, CancellationToken.None), Is.False, "it has lost the lease");
         Assert.That(await lease.SaveAsync("b", checkpoint, CancellationToken.None), Is.True);
-        Assert.That(await lease.SaveAsync("b", checkpoint with { State = "{ }" }, CancellationToken.None), Is.True, "in place of the first");
+        Assert.That(await lease.SaveAsync("b", checkpoint with { State = "{ }" }, CancellationToken.None), Is.True,
+            "in place of the first");
     }
 
     private static LeaseHolder Holder(string token) => new(token, "donation: all", "test", ProcessIdentity.Current);
@@ -94,7 +99,8 @@ public sealed class KilledRunTests
         await world.FillAsync(Rows);
         await world.MoveToAsync(Stage.DualWrite);
         await world.BackfillAsync();
-        var keys = await world.Host.Sides.Legacy.Store.KeysAsync(DonationsContext.DonationKind, long.MinValue, 100_000, CancellationToken.None);
+        var keys = await world.Host.Sides.Legacy.Store.KeysAsync(DonationsContext.DonationKind, long.MinValue, 100_000,
+            CancellationToken.None);
         await new DriftPlanter(world.Host.Runtime, DonationsContext.DonationKind, 1, async _ => await world.NewDatabase.OpenAsync())
             .PlantAsync(keys, CancellationToken.None);
 
@@ -110,7 +116,8 @@ public sealed class KilledRunTests
         .. report.FieldCounts.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => $"{field.Key} {field.Value}"),
         .. report.Samples.Select(sample => $"{sample.Id} {sample.NewId} {sample.Verdict} {string.Join(',', sample.Fields)}"),
         .. report.Differing.Select(entity => $"{entity.Id} {entity.Verdict} {string.Join(',', entity.Fields)}"),
-        .. report.Sums.SelectMany(sum => sum.Splits.SelectMany(split => split.Groups).Append(sum.Total).Append(sum.Open).Concat(sum.Differing))
+        .. report.Sums.SelectMany(sum =>
+            sum.Splits.SelectMany(split => split.Groups).Append(sum.Total).Append(sum.Open).Concat(sum.Differing))
             .Select(group => $"{string.Join(',', group.Values)} {group with { Values = [] }}"),
         $"{report.Entities} {report.Deleted} {report.RicherInNew} {report.SignedOff} {report.Outcome}",
     ]);

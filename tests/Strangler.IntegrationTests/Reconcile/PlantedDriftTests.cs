@@ -36,7 +36,8 @@ public sealed class PlantedDriftTests
 
         var expected = planted.Select(drift => drift.ToString()).Order(StringComparer.Ordinal).ToList();
         var found = report.Samples.Where(sample => sample.Verdict is not (Verdict.NotComparable or Verdict.Explained))
-            .Select(sample => new PlantedDrift(sample.Id, sample.Verdict, string.Join(',', sample.Fields.Select(field => field.Field))).ToString())
+            .Select(sample => new PlantedDrift(sample.Id, sample.Verdict,
+                string.Join(',', sample.Fields.Select(field => field.Field))).ToString())
             .Order(StringComparer.Ordinal).ToList();
         await TestContext.Out.WriteLineAsync($"{planted.Count} planted, {planter.NotPlanted.Count} cannot be: {string.Join(", ", planter.NotPlanted)}");
         Assert.Multiple(() =>
@@ -47,7 +48,8 @@ public sealed class PlantedDriftTests
             Assert.That(Accounting.Of(report, SideName.New).AddsUp, Is.True);
             Assert.That(planted.Select(drift => drift.Verdict).Distinct().Order(), Is.EqualTo(new[]
             {
-                Verdict.InFlight, Verdict.Lagging, Verdict.LostObligation, Verdict.Regression, Verdict.Drift, Verdict.MissingInNew, Verdict.MissingInLegacy,
+                Verdict.InFlight, Verdict.Lagging, Verdict.LostObligation, Verdict.Regression, Verdict.Drift, Verdict.MissingInNew,
+                    Verdict.MissingInLegacy,
                 Verdict.Unmapped, Verdict.Uncaptured,
             }.Order()));
             Assert.That(planter.NotPlanted.Count, Is.LessThan(world.Host.Runtime.Kind(kind).Legacy.Lens.Schema.Fields.Count / 2));

@@ -10,7 +10,8 @@ using Strangler.Service.Configuration;
 
 namespace Strangler.IntegrationTests.Reconcile;
 
-/// <summary>A reconciliation in a process of its own, to be killed: it writes a line after every chunk, and waits for one before the next.</summary>
+/// <summary>A reconciliation in a process of its own, to be killed: it writes a line after every chunk, and waits for one before the
+/// next.</summary>
 internal static class ReconcileChild
 {
     public const string Verb = "reconcile-child";
@@ -21,14 +22,16 @@ internal static class ReconcileChild
     {
         var options = host.ReconciliationOptions;
         (options.FirstChunk, options.MaxChunk, options.ChunkTarget) = (Chunk, Chunk, TimeSpan.FromMinutes(1));
-        (options.CheckpointEvery, options.PauseForLag, options.SamplesPerVerdict, options.Parallelism) = (TimeSpan.Zero, TimeSpan.Zero, 1000, 2);
+        (options.CheckpointEvery, options.PauseForLag, options.SamplesPerVerdict, options.Parallelism) = (TimeSpan.Zero, TimeSpan.Zero,
+            1000, 2);
         return options;
     }
 
     public static async Task<int> RunAsync(string configFile, string how)
     {
         await using var host = ContextHost.Open(
-            StranglerConfiguration.Load(configFile, ContextCatalog.Names), DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
+            StranglerConfiguration.Load(configFile, ContextCatalog.Names), DonationsContext.Name, NullLoggerFactory.Instance,
+                TimeProvider.System);
         var reconciler = host.Reconciler(Options(host));
         var chunks = new Chunks();
         if (how == "resume")

@@ -25,13 +25,15 @@ public sealed partial class ScopeCommandTests
         Assert.That(sample.Json.GetProperty("full").GetBoolean(), Is.False);
         var seed = Seed().Match(sample.Json.GetProperty("scope").GetString()!).Groups[1].Value;
         var again = await line.RunAsync($"reconcile donations --sample 10% --seed {seed} --json", 0);
-        Assert.That(again.Json.GetProperty("entities").GetInt64(), Is.EqualTo(sample.Json.GetProperty("entities").GetInt64()).And.InRange(5, 80));
+        Assert.That(again.Json.GetProperty("entities").GetInt64(),
+            Is.EqualTo(sample.Json.GetProperty("entities").GetInt64()).And.InRange(5, 80));
 
         var moment = await MomentAsync(world);
         await ChangeAsync(world, 5);
         var since = await line.RunAsync($"reconcile donations --since {moment} --json");
         Assert.That(since.Json.GetProperty("entities").GetInt64(), Is.EqualTo(1), since.All);
-        Assert.That((await line.RunAsync("reconcile donations --since 1h --json", 0)).Json.GetProperty("entities").GetInt64(), Is.EqualTo(300), "the backfill touched all");
+        Assert.That((await line.RunAsync("reconcile donations --since 1h --json", 0)).Json.GetProperty("entities").GetInt64(),
+            Is.EqualTo(300), "the backfill touched all");
 
         // Planted behind everybody's back: an incremental run trusts what is stored, and says so.
         await TrustAsync(world);
@@ -55,8 +57,10 @@ public sealed partial class ScopeCommandTests
         var file = Path.Combine(Path.GetDirectoryName(world.ConfigFile)!, "ids.txt");
         await File.WriteAllLinesAsync(file, ["1", "", "x7", "2", "-3"]);
 
-        Assert.That((await line.RunAsync($"reconcile donations --keys-from {file}", 2)).Error, Does.Contain("in line 3, 5").And.Not.Contain("x7"));
-        Assert.That((await line.RunAsync("reconcile donations --range 1..2 --sample 5", 2)).Error, Does.Contain("--range and --sample exclude each other"));
+        Assert.That((await line.RunAsync($"reconcile donations --keys-from {file}", 2)).Error,
+            Does.Contain("in line 3, 5").And.Not.Contain("x7"));
+        Assert.That((await line.RunAsync("reconcile donations --range 1..2 --sample 5", 2)).Error,
+            Does.Contain("--range and --sample exclude each other"));
         Assert.That((await line.RunAsync("reconcile donations --resume --incremental", 2)).Error, Does.Contain("exclude each other"));
         Assert.That((await line.RunAsync("reconcile donations --seed 5", 2)).Error, Does.Contain("--seed goes with --sample"));
         Assert.That((await line.RunAsync("reconcile donations --since 2999-01-01", 2)).Error, Does.Contain("is to come"));
@@ -93,9 +97,11 @@ public sealed partial class ScopeCommandTests
         var line = new CommandLine(world);
         var lease = world.Host.Sides.ReconciliationLease;
         var elsewhere = new ProcessIdentity("otherhost", "another machine", 4711, "1");
-        await lease.AcquireAsync(new LeaseHolder("theirs", "donation: all", "jane", elsewhere), null, TimeSpan.FromHours(1), CancellationToken.None);
+        await lease.AcquireAsync(new LeaseHolder("theirs", "donation: all", "jane", elsewhere), null, TimeSpan.FromHours(1),
+            CancellationToken.None);
 
-        Assert.That((await line.RunAsync("reconcile donations", 2)).Error, Does.Match("already running: donation: all, since .* UTC, by jane \\(process 4711 on otherhost\\)"));
+        Assert.That((await line.RunAsync("reconcile donations", 2)).Error,
+            Does.Match("already running: donation: all, since .* UTC, by jane \\(process 4711 on otherhost\\)"));
         await lease.ReleaseAsync("theirs", CancellationToken.None);
         Assert.That((await line.RunAsync("reconcile donations --resume", 2)).Error, Does.Contain("interrupted"));
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
@@ -105,14 +111,16 @@ public sealed partial class ScopeCommandTests
         Assert.That(anew.Error, Does.Contain("did not end").And.Contain("strangler reconcile donations --resume"));
 
         // The child had other settings, yet the same meaning: fields and declarations.
-        Assert.That((await line.RunAsync("reconcile donations --resume", 0)).Output, Does.Contain("Interrupted after").And.Contain("20 entities"));
+        Assert.That((await line.RunAsync("reconcile donations --resume", 0)).Output,
+            Does.Contain("Interrupted after").And.Contain("20 entities"));
     }
 
     [GeneratedRegex("seed ([0-9]+)")]
     private static partial Regex Seed();
 
     private static async Task<string> MomentAsync(DonationsWorld world) =>
-        (await world.Host.Sides.Legacy.Fence.UtcNowAsync(CancellationToken.None)).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        (await world.Host.Sides.Legacy.Fence.UtcNowAsync(CancellationToken.None)).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'",
+            System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>One write that raises a version on legacy.</summary>
     private static async Task ChangeAsync(DonationsWorld world, int place)

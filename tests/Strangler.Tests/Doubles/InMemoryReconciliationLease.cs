@@ -27,7 +27,8 @@ internal sealed class InMemoryReconciliationLease(InMemoryConnection connection)
         }, cancellationToken);
 
     public Task ReleaseAsync(string token, CancellationToken cancellationToken) =>
-        connection.StepAsync("release", () => { Database.Reconciler = Database.Reconciler?.Token == token ? null : Database.Reconciler; }, cancellationToken);
+        connection.StepAsync("release", () => { Database.Reconciler = Database.Reconciler?.Token == token ? null : Database.Reconciler; },
+            cancellationToken);
 
     public Task<bool> SaveAsync(string token, RunCheckpoint checkpoint, CancellationToken cancellationToken) =>
         connection.StepAsync("run-checkpoint", () =>

@@ -76,7 +76,8 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
 
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
         connection.StepAsync(
-            "range", () => Range(kind, [.. Database.Ids(kind).GetViewBetween(from, Math.Max(from, to)).Where(id => id <= to)]), cancellationToken);
+            "range", () => Range(kind, [.. Database.Ids(kind).GetViewBetween(from, Math.Max(from, to)).Where(id => id <= to)]),
+                cancellationToken);
 
     private RangeSnapshot Range(string kind, IReadOnlyCollection<long> wanted)
     {
@@ -102,7 +103,8 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
         connection.StepAsync("marks", () =>
         {
             var marks = Database.Ids(kind).Where(id => id >= from && id <= to).Select(id =>
-                new KeyMark(id, Database.RowOf(new EntityKey(kind, id)) is not null, Database.Entities.GetValueOrDefault(new EntityKey(kind, id))));
+                new KeyMark(id, Database.RowOf(new EntityKey(kind, id)) is not null,
+                    Database.Entities.GetValueOrDefault(new EntityKey(kind, id))));
             return new MarkPage(Database.FenceRow, [.. marks]);
         }, cancellationToken);
 
@@ -110,12 +112,14 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
         connection.StepAsync<IReadOnlyList<long>>(
             "keys", () => [.. Database.Ids(kind).Where(id => id > after).Take(limit)], cancellationToken);
 
-    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit,
+        CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<long>>(
             "touched",
             () =>
             [
-                .. Database.Entities.Keys.Where(key => key.Kind == kind && key.Id > after && !(Database.ChangedUtc.TryGetValue(key, out var at) && at < sinceUtc))
+                .. Database.Entities.Keys.Where(key => key.Kind == kind && key.Id > after
+                    && !(Database.ChangedUtc.TryGetValue(key, out var at) && at < sinceUtc))
                     .Select(key => key.Id).Order().Take(limit),
             ],
             cancellationToken);

@@ -46,13 +46,15 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
     public Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
         inner.KeysAsync(kind, after, limit, cancellationToken);
 
-    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit,
+        CancellationToken cancellationToken) =>
         inner.TouchedAsync(kind, sinceUtc, after, limit, cancellationToken);
 
     public virtual Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken) =>
         inner.ChunkEndAsync(kind, from, rows, cancellationToken);
 
-    public virtual Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken) => inner.BoundsAsync(kind, cancellationToken);
+    public virtual Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken) =>
+        inner.BoundsAsync(kind, cancellationToken);
 
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) => inner.CountAsync(kind, cancellationToken);
 

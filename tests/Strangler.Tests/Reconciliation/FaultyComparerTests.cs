@@ -28,8 +28,10 @@ public sealed class FaultyComparerTests
         Store("skips what only legacy has", (world, item, _, _) => world.New.Ids(TestLens.Kind).Contains(item.Id) ? item : null),
         Store("ignores tombstones", (_, item, _, _) => item.Entity is { Tombstone: true } ? item with { Entity = null } : item),
         Store("ignores versions", (_, item, _, _) => item with { Entity = null }),
-        Store("ignores other programs' sequence", (_, item, _, _) => item.Entity is { } entity ? item with { Entity = entity with { ForeignSeq = 0 } } : item),
-        Store("ignores stored hashes", (_, item, _, _) => item.Entity is { } entity ? item with { Entity = entity with { FieldHashes = [] } } : item),
+        Store("ignores other programs' sequence", (_, item, _, _) => item.Entity is { } entity
+            ? item with { Entity = entity with { ForeignSeq = 0 } } : item),
+        Store("ignores stored hashes", (_, item, _, _) => item.Entity is { } entity
+            ? item with { Entity = entity with { FieldHashes = [] } } : item),
         Store("trusts the map: what has a map row has a row", Trusting),
         Store("ignores map rows without rows", (_, item, _, _) => item is { Row: null, Entity: null } ? null : item),
         ("looks for no rows without a map row", (_, inner) => new NoUnmapped(inner), lens => lens),
@@ -56,7 +58,8 @@ public sealed class FaultyComparerTests
         var expected = Plant(world, new Random(1));
         var runtime = world.Seen(inner => fault.Store(world, inner), fault.Lens);
 
-        var report = world.Run(() => new Reconciler(runtime, world.Options).RunAsync(new ReconciliationScope { Kind = TestLens.Kind }, null, default));
+        var report = world.Run(() =>
+            new Reconciler(runtime, world.Options).RunAsync(new ReconciliationScope { Kind = TestLens.Kind }, null, default));
 
         Assert.That(Found(report), Is.Not.EqualTo(expected));
     }
@@ -155,7 +158,8 @@ public sealed class FaultyComparerTests
             world.Run(() => world.ApplyAsync(id));
         }
 
-        void Expect(long id, Verdict verdict, string fields = "") => expected.Add($"{id} {world.New.LocalKey(World.Key(id))?.Id} {verdict} {fields}");
+        void Expect(long id, Verdict verdict, string fields = "") =>
+            expected.Add($"{id} {world.New.LocalKey(World.Key(id))?.Id} {verdict} {fields}");
     }
 
     private static List<string> Found(ReconciliationReport report)
@@ -163,7 +167,8 @@ public sealed class FaultyComparerTests
         Assert.That(report.Entities, Is.EqualTo(report.Counts.Values.Sum()));
         return
         [
-            .. report.Samples.Select(sample => $"{sample.Id} {sample.NewId} {sample.Verdict} {string.Join(',', sample.Fields.Select(field => field.Field))}")
+            .. report.Samples.Select(sample =>
+                $"{sample.Id} {sample.NewId} {sample.Verdict} {string.Join(',', sample.Fields.Select(field => field.Field))}")
                 .Order(StringComparer.Ordinal),
             $"matched {report.Counts[Verdict.Matched]}",
         ];
@@ -171,7 +176,8 @@ public sealed class FaultyComparerTests
 
     private static ISideStore Same(World world, ISideStore inner) => inner;
 
-    private static (string, Func<World, ISideStore, ISideStore>, Func<IRecordLens, IRecordLens>) Lens(string name, Func<IRecordLens, IRecordLens> lens) =>
+    private static (string, Func<World, ISideStore, ISideStore>, Func<IRecordLens, IRecordLens>) Lens(string name, Func<IRecordLens,
+        IRecordLens> lens) =>
         (name, Same, lens);
 
     private static (string, Func<World, ISideStore, ISideStore>, Func<IRecordLens, IRecordLens>) Store(
@@ -191,7 +197,8 @@ public sealed class FaultyComparerTests
             return range with { Items = [.. range.Items.Select(found => item(found, from, to)).OfType<RangeItem>()] };
         }
 
-        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids,
+            CancellationToken cancellationToken)
         {
             var range = await base.ReadRangeAsync(kind, ids, cancellationToken);
             return range with { Items = [.. range.Items.Select(found => item(found, long.MinValue, long.MaxValue)).OfType<RangeItem>()] };
@@ -209,11 +216,13 @@ public sealed class FaultyComparerTests
         public override async Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
             All(await base.ReadRangeAsync(kind, from, to, cancellationToken));
 
-        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids,
+            CancellationToken cancellationToken) =>
             All(await base.ReadRangeAsync(kind, ids, cancellationToken));
 
         private static RangeSnapshot All(RangeSnapshot range) =>
-            range with { Journal = range.Items.ToDictionary(item => item.Id, _ => new JournalMark(DateTime.UnixEpoch.AddYears(1000), false)) };
+            range with { Journal = range.Items.ToDictionary(item => item.Id, _ =>
+                new JournalMark(DateTime.UnixEpoch.AddYears(1000), false)) };
     }
 
     private sealed class NoneJournalled(ISideStore inner) : StoreDecorator(inner)
@@ -221,7 +230,8 @@ public sealed class FaultyComparerTests
         public override async Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
             None(await base.ReadRangeAsync(kind, from, to, cancellationToken));
 
-        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids,
+            CancellationToken cancellationToken) =>
             None(await base.ReadRangeAsync(kind, ids, cancellationToken));
 
         private static RangeSnapshot None(RangeSnapshot range) => range with { Journal = new Dictionary<long, JournalMark>() };
@@ -246,7 +256,8 @@ public sealed class FaultyComparerTests
 
     private sealed class Blind(IRecordLens inner, int blind) : OtherLens(inner)
     {
-        protected override object? Change(int ordinal, object? value) => ordinal == blind ? TestLens.TestSchema.Fields[ordinal].Default : value;
+        protected override object? Change(int ordinal, object? value) => ordinal == blind ? TestLens.TestSchema.Fields[ordinal].Default
+            : value;
     }
 
     private sealed class CaseBlind(IRecordLens inner) : OtherLens(inner)

@@ -5,7 +5,8 @@ using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Reconciliation;
 
-/// <summary>A run whose process dies is taken up by another: nothing is left out, nothing is counted twice. And one run at a time.</summary>
+/// <summary>A run whose process dies is taken up by another: nothing is left out, nothing is counted twice. And one run at a
+/// time.</summary>
 [TestFixture]
 public sealed class ResumeTests
 {
@@ -97,7 +98,8 @@ public sealed class ResumeTests
                 break;
         }
 
-        Assert.That(() => world.Run(() => ResumeAsync(world)), Throws.TypeOf<CannotResumeException>().With.Message.Contains("cannot be resumed"));
+        Assert.That(() => world.Run(() => ResumeAsync(world)),
+            Throws.TypeOf<CannotResumeException>().With.Message.Contains("cannot be resumed"));
         Assert.That(world.New.Reconciler, Is.Null, "the claim is given back");
     }
 
@@ -157,7 +159,8 @@ public sealed class ResumeTests
         Assert.Multiple(() =>
         {
             Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
-            Assert.That(refused?.Message, Does.Contain("already running").And.Contain("jane@host").And.Contain($"process {Environment.ProcessId} on"));
+            Assert.That(refused?.Message,
+                Does.Contain("already running").And.Contain("jane@host").And.Contain($"process {Environment.ProcessId} on"));
             Assert.That(world.New.Runs, Has.Count.EqualTo(1), "the second began nothing");
         });
     }
@@ -167,7 +170,8 @@ public sealed class ResumeTests
     public void A_dead_runs_claim_ends_by_itself_or_at_once_where_its_process_is_known_to_be_gone([Values] bool known)
     {
         var world = Configured(World.Filled());
-        world.Options.Process = known ? ProcessIdentity.Current with { Pid = int.MaxValue } : new ProcessIdentity("elsewhere", "another machine", 1, "1");
+        world.Options.Process = known ? ProcessIdentity.Current with { Pid = int.MaxValue }
+            : new ProcessIdentity("elsewhere", "another machine", 1, "1");
         Die(world, 30, () => world.ReconcileAsync());
         var next = Configured(world.Restarted());
 
@@ -257,10 +261,12 @@ public sealed class ResumeTests
     private static Task<ReconciliationReport> ResumeAsync(World world) =>
         new Reconciler(world.Runtime, world.Options).ResumeAsync(TestLens.Kind, null, default);
 
-    /// <summary>Kills a run at its n-th step and goes on with it in another process; null where it ended, or had stored no checkpoint.</summary>
+    /// <summary>Kills a run at its n-th step and goes on with it in another process; null where it ended, or had stored no
+    /// checkpoint.</summary>
     private static ReconciliationReport? KillAt(World world, int at)
     {
-        if (Die(world, at, () => world.ReconcileAsync()) is not null || world.New.Runs.Any(run => run.Run.EndedUtc is not null) || world.New.RunCheckpoints.Count == 0)
+        if (Die(world, at, () => world.ReconcileAsync()) is not null || world.New.Runs.Any(run => run.Run.EndedUtc is not null)
+            || world.New.RunCheckpoints.Count == 0)
         {
             return null;
         }

@@ -136,7 +136,8 @@ public sealed class ScopeTests
 
         Assert.Multiple(() =>
         {
-            Assert.That((report.Full, report.NotRead, report.Entities), Is.EqualTo((false, 17L, 4L)), string.Join('\n', ReportText.Render(report)));
+            Assert.That((report.Full, report.NotRead, report.Entities), Is.EqualTo((false, 17L, 4L)),
+                string.Join('\n', ReportText.Render(report)));
             Assert.That(report.Counts[Verdict.InFlight], Is.EqualTo(1), "100");
             Assert.That(report.Counts[Verdict.Uncaptured], Is.EqualTo(1), "145");
             Assert.That(report.Counts[Verdict.Matched], Is.EqualTo(2), "120 and 140");
@@ -186,7 +187,8 @@ public sealed class ScopeTests
     [TestCase(new[] { 0, 3 }, 3)]
     [TestCase(new[] { 3, 1, 0 }, 1)]
     [TestCase(new[] { 1, 2, 3 }, 2)]
-    public void The_exit_code_of_several_runs_is_the_worst(int[] codes, int worst) => Assert.That(OutcomeRules.Worst(codes), Is.EqualTo(worst));
+    public void The_exit_code_of_several_runs_is_the_worst(int[] codes, int worst) =>
+        Assert.That(OutcomeRules.Worst(codes), Is.EqualTo(worst));
 
     [Test]
     public void A_slow_commit_or_a_busy_server_holds_the_run_back_and_is_told()
@@ -200,7 +202,8 @@ public sealed class ScopeTests
 
         world.Run(() => new Reconciler(runtime, world.Options).RunAsync(new ReconciliationScope { Kind = TestLens.Kind }, told, default));
 
-        Assert.That(told.All.Select(progress => progress.Waiting).OfType<string>(), Has.Some.EqualTo("waiting: legacy runs 50 statements, the limit is 10"));
+        Assert.That(told.All.Select(progress => progress.Waiting).OfType<string>(),
+            Has.Some.EqualTo("waiting: legacy runs 50 statements, the limit is 10"));
         Assert.That(told.All[^1].Waiting, Is.Null);
     }
 
@@ -227,6 +230,7 @@ public sealed class ScopeTests
     {
         private int _asked;
 
-        public Task<long> ThreadsRunningAsync(CancellationToken cancellationToken) => Task.FromResult(running[Math.Min(_asked++, running.Length - 1)]);
+        public Task<long> ThreadsRunningAsync(CancellationToken cancellationToken) =>
+            Task.FromResult(running[Math.Min(_asked++, running.Length - 1)]);
     }
 }

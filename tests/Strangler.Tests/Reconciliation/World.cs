@@ -92,7 +92,8 @@ internal sealed class World
             Replicas = sides.Replicas,
         };
         var kind = new EntityKind(TestLens.Kind, new Repository(legacy, lens(TestLens.Legacy)), new Repository(@new, lens(TestLens.New)));
-        return new ContextRuntime(seen, [kind], new ContextOptions(), new FieldHasher(new byte[32], 1), Time, NullLoggerFactory.Instance) { Random = new Random(1) };
+        return new ContextRuntime(seen, [kind], new ContextOptions(), new FieldHasher(new byte[32], 1), Time,
+            NullLoggerFactory.Instance) { Random = new Random(1) };
     }
 
     public static EntityKey Key(long id) => new(TestLens.Kind, id);
