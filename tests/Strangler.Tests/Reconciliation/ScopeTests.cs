@@ -207,6 +207,34 @@ public sealed class ScopeTests
         Assert.That(told.All[^1].Waiting, Is.Null);
     }
 
+    [Test]
+    [Category("Case59")]
+    public void Writers_a_relay_and_flips_make_no_drift_in_any_scope([Range(1, 20)] int seed)
+    {
+        var world = Versioned();
+        var keys = new ScopeKeys(world.Runtime);
+        List<ReconciliationReport> reports = [];
+        var busy = true;
+
+        world.Run(async () =>
+        {
+            var loops = Enumerable.Range(0, 3).Select(writer => TruthTests.WriteAsync(world, new Random((seed * 10) + writer), () => busy)).ToList();
+            loops.Add(TruthTests.RelayAsync(world, () => busy));
+            loops.Add(TruthTests.FlipAsync(world, () => busy));
+            reports.Add(await world.ReconcileAsync(new ReconciliationScope { Kind = TestLens.Kind, Incremental = true }));
+            reports.Add(await world.ReconcileAsync(await keys.SampleAsync(TestLens.Kind, SampleSize.Parse("50%"), 1, default)));
+            reports.Add(await world.ReconcileAsync(await keys.SinceAsync(TestLens.Kind, clock => clock - TimeSpan.FromSeconds(5), default)));
+            reports.Add(await world.ReconcileAsync(new ReconciliationScope { Kind = TestLens.Kind, Incremental = true }));
+            busy = false;
+            await Task.WhenAll(loops);
+        }, seed);
+
+        foreach (var report in reports)
+        {
+            Assert.That(report.Outcome, Is.Not.EqualTo(ReconciliationOutcome.Drift), string.Join('\n', ReportText.Render(report)));
+        }
+    }
+
     /// <summary>Every note written once through the wrapper's rules, so that both sides have entity rows.</summary>
     private static World Versioned()
     {
