@@ -67,6 +67,25 @@ internal sealed class CommandRun : IDisposable
             }
         });
 
+    /// <summary>A part of a verb's work: an error ends this part alone, told as at the verb's end, with its exit code.</summary>
+    public async Task<int> GuardAsync(Func<Task<int>> part, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await part().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+#pragma warning disable CA1031 // As in SetAction.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            return await FailAsync(exception).ConfigureAwait(false);
+        }
+    }
+
     public StranglerConfiguration LoadConfiguration() => StranglerConfiguration.Load(ConfigFile, ContextCatalog.Names);
 
     /// <summary>Opens a context with both sides; errors name what is missing.</summary>

@@ -133,44 +133,61 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     public Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
         VersionSql.ReadAsync(side, kind, ids, cancellationToken);
 
+    public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
+        ReadRangeAsync(kind, new KeySet(from, to, null), cancellationToken);
+
+    public Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        ReadRangeAsync(kind, new KeySet(0, 0, ids.Count == 0 ? [0] : ids), cancellationToken);
+
     /// <summary>One snapshot, one round trip; every table by one ordered select, put together in memory.</summary>
-    public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken)
+    private Task<RangeSnapshot> ReadRangeAsync(string kind, KeySet keys, CancellationToken cancellationToken)
     {
         var sql = Kind(kind);
         var batch = MySqlSide.BeginSnapshot(new Batch());
         batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
         if (Side == SideName.New)
         {
-            batch.Add($"""
+            batch.Part($"""
                 SELECT m.public_id, m.new_id, {sql.Columns} FROM strangler_id_map m LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} =
                 m.new_id{sql.Joins}
-                WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id BETWEEN {from} AND {to} ORDER BY m.public_id
+                WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id
                 """);
+            keys.Append(batch).Part($" ORDER BY m.public_id").End();
         }
         else
         {
-            batch.Add($"""
-                SELECT t0.{sql.RootKey}, NULL, {sql.Columns} FROM {sql.Root} t0{sql.Joins}
-                WHERE t0.{sql.RootKey} BETWEEN {from} AND {to} ORDER BY t0.{sql.RootKey}
-                """);
+            batch.Part($"SELECT t0.{sql.RootKey}, NULL, {sql.Columns} FROM {sql.Root} t0{sql.Joins} WHERE t0.{sql.RootKey}");
+            keys.Append(batch).Part($" ORDER BY t0.{sql.RootKey}").End();
         }
 
         foreach (var table in sql.Manys)
         {
-            SelectManyRange(batch, sql, table, kind, from, to);
+            SelectManyRange(batch, sql, table, kind, keys);
         }
 
-        batch.Add($"""
+        batch.Part($"""
             SELECT e.`key`, {EntitySql.Columns} FROM strangler_entity e
-            WHERE e.context = {side.Context} AND e.kind = {kind} AND e.`key` BETWEEN {from} AND {to} ORDER BY e.`key`
+            WHERE e.context = {side.Context} AND e.kind = {kind} AND e.`key`
             """);
-        batch.Add($"""
+        keys.Append(batch).Part($" ORDER BY e.`key`").End();
+        batch.Part($"""
             SELECT `key`, MIN(created_at), MAX(state = 'parked') FROM strangler_journal
-            WHERE context = {side.Context} AND kind = {kind} AND `key` BETWEEN {from} AND {to} GROUP BY `key`
+            WHERE context = {side.Context} AND kind = {kind} AND `key`
             """);
+        keys.Append(batch).Part($" GROUP BY `key`").End();
         batch.Add($"COMMIT");
         return side.QueryAsync(batch, (reader, token) => ReadRangeAsync(reader, sql, token), cancellationToken, background: true);
     }
+
+    public Task<MarkPage> MarksAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
+        KeySql.MarksAsync(side, Kind(kind), kind, from, to, cancellationToken);
+
+    public Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        KeySql.KeysAsync(side, KeySource(Kind(kind)), kind, after, limit, cancellationToken);
+
+    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit,
+        CancellationToken cancellationToken) =>
+        KeySql.TouchedAsync(side, kind, sinceUtc, after, limit, cancellationToken);
 
     /// <summary>The nearest end of a chunk among root rows (or map rows) and entity rows: so gaps full of tombstones are cut into chunks as
     /// well.</summary>
@@ -283,22 +300,21 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     }
 
     // On the new side only the public id is ordered by: together with the ordinal of the other table it would cost a sort on the server.
-    private void SelectManyRange(Batch batch, AggregateSql sql, int table, string kind, long from, long to)
+    private void SelectManyRange(Batch batch, AggregateSql sql, int table, string kind, KeySet keys)
     {
         if (Side == SideName.New)
         {
-            batch.Add($"""
+            batch.Part($"""
                 SELECT m.public_id, x.`ordinal`, {sql.ManyColumns[table]} FROM strangler_id_map m
                 STRAIGHT_JOIN {sql.Names[table]} x ON x.{sql.Keys[table]} = m.new_id
-                WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id BETWEEN {from} AND {to} ORDER BY m.public_id
+                WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id
                 """);
+            keys.Append(batch).Part($" ORDER BY m.public_id").End();
         }
         else
         {
-            batch.Add($"""
-                SELECT x.{sql.Keys[table]}, x.`ordinal`, {sql.ManyColumns[table]} FROM {sql.Names[table]} x
-                WHERE x.{sql.Keys[table]} BETWEEN {from} AND {to} ORDER BY x.{sql.Keys[table]}, x.`ordinal`
-                """);
+            batch.Part($"SELECT x.{sql.Keys[table]}, x.`ordinal`, {sql.ManyColumns[table]} FROM {sql.Names[table]} x WHERE x.{sql.Keys[table]}");
+            keys.Append(batch).Part($" ORDER BY x.{sql.Keys[table]}, x.`ordinal`").End();
         }
     }
 

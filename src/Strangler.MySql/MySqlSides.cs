@@ -21,6 +21,7 @@ public sealed record MySqlNewSide(
     IBackfillTarget BackfillTarget,
     IQuarantine Quarantine,
     IReconciliationHistory Reconciliations,
+    IReconciliationLease ReconciliationLease,
     IShadowLog ShadowLog,
     IObligationLog Obligations);
 
@@ -96,6 +97,7 @@ public static class MySqlSides
             new MySqlBackfillTarget(side, sql),
             new MySqlQuarantine(side),
             new MySqlReconciliationHistory(side),
+            new MySqlReconciliationLease(side),
             new MySqlShadowLog(side),
             new MySqlObligationLog(side));
     }
@@ -113,6 +115,7 @@ public static class MySqlSides
         BackfillTarget = @new.BackfillTarget,
         Quarantine = @new.Quarantine,
         Reconciliations = @new.Reconciliations,
+        ReconciliationLease = @new.ReconciliationLease,
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
         Replicas = legacy.Replicas,
@@ -122,7 +125,7 @@ public static class MySqlSides
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>
         new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),
-            new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side) };
+            new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side) };
 
     private static Dictionary<string, AggregateSql> Sql(IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
         kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(kind.Key, kind.Value, side));

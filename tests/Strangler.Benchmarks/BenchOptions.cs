@@ -5,7 +5,8 @@ namespace Strangler.Benchmarks;
 /// <summary>What the command line asks for.</summary>
 internal sealed record BenchOptions(int Rows, bool Quick, string? Only, bool Json)
 {
-    private static readonly string[] Names = ["repository", "dual-write", "backfill", "reconcile", "mapping", "availability", "flip", "capture"];
+    private static readonly string[] Names = ["repository", "dual-write", "backfill", "reconcile", "reconcile-memory", "mapping",
+        "availability", "flip", "capture"];
 
     /// <summary>Rounds of single operations, and operations of each side a round.</summary>
     public (int Rounds, int Operations) Single => Quick ? (5, 60) : (11, 150);

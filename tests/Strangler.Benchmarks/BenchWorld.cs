@@ -26,7 +26,7 @@ internal sealed class BenchWorld : IAsyncDisposable
         _server = server;
         Legacy = MySqlDriver.CreateDataSource(server.ConnectionString(LegacyDatabase), new MySqlDataSourceOptions { MaxPoolSize = 10 });
         New = MySqlDriver.CreateDataSource(server.ConnectionString(NewDatabase), new MySqlDataSourceOptions { MaxPoolSize = 10 });
-        var settings = new Dictionary<string, string>
+        Settings = new Dictionary<string, string>
         {
             [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = server.ConnectionString(LegacyDatabase),
             [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = server.ConnectionString(NewDatabase),
@@ -36,7 +36,7 @@ internal sealed class BenchWorld : IAsyncDisposable
 
         ContextHost Open(bool oneTransaction)
         {
-            var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => settings.GetValueOrDefault(name));
+            var configuration = StranglerConfiguration.Load(null, ContextCatalog.Names, name => Settings.GetValueOrDefault(name));
             configuration.Contexts[DonationsContext.Name].Options.OneTransaction = oneTransaction;
             return ContextHost.Open(configuration, DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
         }
@@ -47,6 +47,9 @@ internal sealed class BenchWorld : IAsyncDisposable
     public string NewDatabase => $"strangler_bench_new_{_suffix}";
 
     public ContextHost Host { get; }
+
+    /// <summary>Variables under which another process finds this world.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; }
 
     /// <summary>The same context, which writes both sides in one transaction.</summary>
     public ContextHost Joint { get; }

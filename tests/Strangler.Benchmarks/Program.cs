@@ -4,10 +4,15 @@ using Strangler.Benchmarks;
 using Strangler.MySql;
 
 // Everything is a ratio of two ways to do the same work, measured in turns in one run. It informs: the exit code is 0 also where a target is missed.
+if (args is [ReconcileMemoryBench.Verb, var last])
+{
+    return await ReconcileMemoryBench.RunChildAsync(long.Parse(last, CultureInfo.InvariantCulture));
+}
+
 var options = BenchOptions.Parse(args);
 if (options is null)
 {
-    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|mapping|availability|flip|capture, --rows N (1,000 to 1,000,000), --json");
+    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-memory|mapping|availability|flip|capture, --rows N (1,000 to 1,000,000), --json");
     return 2;
 }
 
@@ -17,6 +22,7 @@ Console.CancelKeyPress += (_, signal) =>
     signal.Cancel = true;
     stop.Cancel();
 };
+const string Memory = "reconcile-memory";
 var lines = new List<BenchLine>();
 (string Name, Func<BenchWorld, BenchOptions, CancellationToken, Task<IReadOnlyList<BenchLine>>> Run)[] all =
 [
@@ -27,13 +33,14 @@ var lines = new List<BenchLine>();
     ("mapping", MappingBench.RunAsync),
     ("availability", AvailabilityBench.RunAsync),
     ("flip", FlipBench.RunAsync),
+    (Memory, ReconcileMemoryBench.RunAsync),
     ("capture", CaptureBench.RunAsync),
 ];
 try
 {
     var began = TimeProvider.System.GetTimestamp();
     await using var world = await BenchWorld.StartAsync(options, stop.Token);
-    foreach (var (name, run) in all.Where(bench => options.Only is null || bench.Name == options.Only))
+    foreach (var (name, run) in all.Where(bench => options.Only is null ? bench.Name != Memory : bench.Name == options.Only))
     {
         await Console.Error.WriteLineAsync($"{name} …");
         lines.AddRange(await run(world, options, stop.Token));

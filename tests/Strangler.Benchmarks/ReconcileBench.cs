@@ -50,13 +50,50 @@ internal static class ReconcileBench
             }
         }
 
+        var trusted = await IncrementalAsync(world, options, cancellationToken);
         return
         [
+            trusted,
             BenchLine.AtMost("reconcile / streaming both sides and discarding", 1.5, turns, string.Create(
                 CultureInfo.InvariantCulture,
                 $"{entities / turns.Ours:N0} / {entities / turns.Bare:N0} entities/s; {Turns.Median(core):N0} / {Turns.Median(bareCore):N0} a second of the client's CPU time")),
         ];
     }
+
+    /// <summary>Where every entity has been written since the backfill, so that both sides have versions and hashes of it.</summary>
+    private static async Task<BenchLine> IncrementalAsync(BenchWorld world, BenchOptions options, CancellationToken cancellationToken)
+    {
+        await using (var connection = await world.Legacy.OpenAsync(cancellationToken))
+        {
+            await BenchWorld.ExecuteAsync(
+                connection,
+                $"""
+                REPLACE INTO strangler_entity (context, kind, `key`, epoch, counter, foreign_seq, tombstone, field_hashes)
+                SELECT context, kind, `key`, epoch, counter, foreign_seq, tombstone,
+                    field_hashes FROM `{world.NewDatabase}`.strangler_entity
+                """,
+                cancellationToken);
+        }
+
+        var turns = new Turns();
+        var notRead = 0L;
+        for (var round = -1; round < options.Runs; round++)
+        {
+            var incremental = await Turns.SecondsAsync(async () => notRead = (await RunAsync(world, true, cancellationToken)).NotRead);
+            var full = await Turns.SecondsAsync(() => RunAsync(world, false, cancellationToken));
+            if (round >= 0)
+            {
+                turns.Add(incremental, full);
+            }
+        }
+
+        return BenchLine.AtMost("reconcile --incremental / full", 0.3, turns, string.Create(
+            CultureInfo.InvariantCulture, $"{turns.Ours:0.00} / {turns.Bare:0.00} s; rows of {notRead:N0} keys not read"));
+    }
+
+    private static Task<ReconciliationReport> RunAsync(BenchWorld world, bool incremental, CancellationToken cancellationToken) =>
+        world.Host.Reconciler().RunAsync(new ReconciliationScope { Kind = BenchWorld.Kind, Incremental = incremental }, null,
+            cancellationToken);
 
     public static double Cpu(Process self)
     {

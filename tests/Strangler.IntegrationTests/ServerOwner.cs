@@ -1,4 +1,5 @@
 using Strangler.IntegrationTests.Crashes;
+using Strangler.IntegrationTests.Reconcile;
 using Strangler.LocalServers;
 
 namespace Strangler.IntegrationTests;
@@ -13,6 +14,8 @@ internal static class ServerOwner
     {
         if (args is [CrashChild.Verb, var configFile])
             return await CrashChild.RunAsync(configFile);
+        if (args is [ReconcileChild.Verb, var config, var how])
+            return await ReconcileChild.RunAsync(config, how);
         if (args is not [Verb, var root])
             return 64;
         var options = new LocalServerOptions { RootFolder = root, InstallPackages = false };

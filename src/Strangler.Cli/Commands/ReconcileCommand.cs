@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Strangler.Cli.Terminal;
 using Strangler.Reconciliation;
+using Strangler.Service;
 
 namespace Strangler.Cli.Commands;
 
@@ -10,126 +11,159 @@ internal static class ReconcileCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var context = StandardOptions.Context();
-        var range = new Option<string?>("--range") { Description = "Only these public ids: FROM..TO, either may be left out" };
-        var keys = new Option<FileInfo?>("--keys-from") { Description = "Only the ids in this file, one a line" };
+        var contexts = new Argument<string[]>("contexts")
+        {
+            Description = "The contexts, e.g. donations", Arity = ArgumentArity.ZeroOrMore,
+        };
+        var named = new Option<string[]>("--context")
+        {
+            Description = "A context; may be given several times", DefaultValueFactory = _ => [],
+        };
+        var all = new Option<bool>("--all") { Description = "Every context that the configuration has" };
+        var scope = new ReconcileScope();
         var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
         var samples = new Option<int>("--samples")
         {
             Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20,
+        };
+        var running = new Option<int>("--max-running")
+        {
+            Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 0,
         };
         var command = new Verb(
             "reconcile",
             """
             Compare both sides, field by field, and report drift
 
-            Writes in flight are looked at again, never reported as drift. A full pass that is clean opens gates; a partial one does not. Values of
-            personal fields are masked.
+            Writes in flight are looked at again, never reported as drift. A full pass that is clean opens gates; any other does not, and
+            says what it has not looked at. Values of personal fields are masked. One run a context at a time; one that was interrupted or
+            killed can be resumed.
 
             Examples:
               strangler reconcile donations
+              strangler reconcile donations --resume
               strangler reconcile donations --range 1000000..1999999
+              strangler reconcile donations --sample 1% --seed 42
+              strangler reconcile donations --since 24h
+              strangler reconcile donations --incremental
+              cut -f1 ids.tsv | strangler reconcile donations --keys-from -
+              strangler reconcile --all
               strangler reconcile donations --json > report.json
               strangler reconcile donations --report html=report.html --report csv=differences.csv --samples 1000
 
-            Exit codes: 0 clean · 1 drift · 2 could not run · 3 inconclusive (keys stayed in flight)
-            """) { context, range, keys, report, overwrite, samples };
+            Exit codes: 0 clean · 1 drift · 2 could not run · 3 inconclusive (keys stayed in flight); of several contexts the worst:
+            2, then 1, then 3
+            """) { contexts, named, all };
+        foreach (var option in scope.Options)
+        {
+            command.Options.Add(option);
+        }
+
+        command.Options.Add(report);
+        command.Options.Add(overwrite);
+        command.Options.Add(samples);
+        command.Options.Add(running);
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
-            var (from, to) = ParseRange(run.Parsed.GetValue(range));
-            var ids = ReadIds(run.Parsed.GetValue(keys));
+            var choice = scope.Parse(run.Parsed, run.Time, Console.In);
             var files = ReportFiles.Parse(run.Parsed.GetValue(report), run.Parsed.GetValue(overwrite));
-            var limit = run.Parsed.GetValue(samples);
-            if (limit is < 0 or > 10_000)
+            var limit = Between(run.Parsed.GetValue(samples), 10_000, "--samples");
+            var busy = Between(run.Parsed.GetValue(running), 100_000, "--max-running");
+            var names = Names(run, [.. run.Parsed.GetValue(contexts) ?? [], .. run.Parsed.GetValue(named) ?? []], run.Parsed.GetValue(all));
+            if (names.Count > 1 && !files.IsEmpty)
             {
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"--samples is {limit}; it must lie between 0 and 10,000."));
+                throw new ArgumentException("--report takes one context at a time: each would write the same file.");
             }
 
-            if (ids is not null && (from ?? to) is not null)
+            List<int> codes = [];
+            foreach (var name in names)
             {
-                throw new ArgumentException("--range and --keys-from exclude each other.");
+                codes.Add(await run.GuardAsync(() => ReconcileAsync(run, name, choice, files, Tune, token), token).ConfigureAwait(false));
             }
 
-            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var worst = ExitCodes.Ok;
-            foreach (var kind in host.Runtime.Kinds.Keys)
-            {
-                var scope = new ReconciliationScope { Kind = kind, From = from, To = to, Keys = ids };
-                var options = host.ReconciliationOptions;
-                options.SamplesPerVerdict = limit;
-                ReconciliationReport found;
-                using (var progress = new ProgressLine(run.Output, run.Time))
-                {
-                    found = await host.Reconciler(options).RunAsync(scope, new Adapter(kind, progress), token).ConfigureAwait(false);
-                }
+            return OutcomeRules.Worst(codes);
 
-                ReportTable.Show(run.Output, found);
-                await files.WriteAsync(run, host, found, token).ConfigureAwait(false);
-                worst = Math.Max(worst, OutcomeRules.ExitCode(found.Outcome));
-            }
-
-            return worst;
+            void Tune(ReconciliationOptions options) =>
+                (options.SamplesPerVerdict, options.MaxThreadsRunning, options.Actor) = (limit, busy, CommandRun.Actor);
         });
         return command;
     }
 
-    private static (long? From, long? To) ParseRange(string? text)
+    private static async Task<int> ReconcileAsync(
+        CommandRun run, string context, ReconcileScope.Choice choice, ReportFiles files, Action<ReconciliationOptions> tune,
+            CancellationToken token)
     {
-        if (text is null)
+        await using var host = run.Open(context);
+        List<int> codes = [];
+        foreach (var kind in host.Runtime.Kinds.Keys)
         {
-            return (null, null);
-        }
-
-        var parts = text.Split("..");
-        if (parts.Length == 2 && TryBound(parts[0], out var from) && TryBound(parts[1], out var to) && (from ?? 1) <= (to ?? long.MaxValue))
-        {
-            return (from, to);
-        }
-
-        throw new ArgumentException($"--range is '{text}'; expected FROM..TO with ids of 1 or more, e.g. 1000..1999.");
-    }
-
-    private static bool TryBound(string text, out long? bound)
-    {
-        bound = null;
-        if (text.Length == 0)
-        {
-            return true;
-        }
-
-        var good = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1;
-        bound = number;
-        return good;
-    }
-
-    private static IReadOnlyList<long>? ReadIds(FileInfo? file)
-    {
-        if (file is null)
-        {
-            return null;
-        }
-
-        if (!file.Exists)
-        {
-            throw new ArgumentException($"--keys-from is '{file}'; there is no such file.");
-        }
-
-        var ids = new List<long>();
-        var line = 0;
-        foreach (var text in File.ReadLines(file.FullName))
-        {
-            line++;
-            if (text.Trim() is { Length: > 0 } trimmed)
+            var options = host.ReconciliationOptions;
+            tune(options);
+            var reconciler = host.Reconciler(options);
+            var interrupted = await reconciler.InterruptedAsync(kind, token).ConfigureAwait(false);
+            if (choice.Resume && interrupted is null && host.Runtime.Kinds.Count > 1)
             {
-                ids.Add(long.TryParse(trimmed, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id >= 1
-                    ? id
-                    : throw new ArgumentException($"{file}:{line}: no id of 1 or more."));
+                run.Output.Step($"{kind}: no run was interrupted; nothing to resume.");
+                continue;
             }
+
+            var found = await RunAsync(run, reconciler, host, kind, choice, interrupted, token).ConfigureAwait(false);
+            ReportTable.Show(run.Output, found);
+            await files.WriteAsync(run, host, found, token).ConfigureAwait(false);
+            codes.Add(OutcomeRules.ExitCode(found.Outcome));
         }
 
-        return ids.Count > 0 ? ids : throw new ArgumentException($"{file} holds no ids.");
+        return OutcomeRules.Worst(codes);
     }
+
+    private static async Task<ReconciliationReport> RunAsync(
+        CommandRun run, Reconciler reconciler, ContextHost host, string kind, ReconcileScope.Choice choice, RunCheckpoint? interrupted,
+            CancellationToken token)
+    {
+        var again = $"strangler reconcile {host.Name} --resume";
+        using var progress = new ProgressLine(run.Output, run.Time);
+        var adapter = new Adapter(kind, progress);
+        try
+        {
+            if (choice.Resume)
+            {
+                return await reconciler.ResumeAsync(kind, adapter, token).ConfigureAwait(false);
+            }
+
+            var scope = await choice.ScopeAsync(host, kind, token).ConfigureAwait(false);
+            if (interrupted is not null)
+            {
+                await run.Output.Error.WriteLineAsync(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Run {interrupted.RunId} did not end; it came this far at {interrupted.SavedUtc:yyyy-MM-dd HH:mm:ss} UTC. To go on with it: {again}")).ConfigureAwait(false);
+            }
+
+            return await reconciler.RunAsync(scope, adapter, token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            await run.Output.Error.WriteLineAsync($"Stopped. To go on: {again}").ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static IReadOnlyList<string> Names(CommandRun run, IReadOnlyList<string> named, bool all)
+    {
+        if (all)
+        {
+            return named.Count == 0
+                ? [.. run.LoadConfiguration().Contexts.Keys.Order(StringComparer.Ordinal)]
+                : throw new ArgumentException("--all goes without names of contexts.");
+        }
+
+        return named.Count > 0 ? [.. named.Distinct(StringComparer.Ordinal)]
+            : throw new ArgumentException("Name a context, e.g. strangler reconcile donations, or give --all.");
+    }
+
+    private static int Between(int value, int most, string option) => value >= 0 && value <= most
+        ? value
+        : throw new ArgumentException(
+            string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; it must lie between 0 and {most:N0}."));
 
     private sealed class Adapter(string kind, ProgressLine line) : IProgress<ReconciliationProgress>
     {

@@ -39,6 +39,11 @@ internal static class ReportTable
         Declared(console, report);
         Sums(console, report);
         Samples(console, report);
+        foreach (var note in report.Notes)
+        {
+            console.MarkupLineInterpolated($"[yellow]{note}[/]");
+        }
+
         if (report.Truncated)
         {
             console.MarkupLine("[yellow]There are more than are listed.[/]");

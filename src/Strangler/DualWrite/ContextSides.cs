@@ -28,6 +28,8 @@ public sealed class ContextSides
 
     public required IReconciliationHistory Reconciliations { get; init; }
 
+    public required IReconciliationLease ReconciliationLease { get; init; }
+
     public required IShadowLog ShadowLog { get; init; }
 
     public required IObligationLog Obligations { get; init; }
@@ -48,6 +50,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 {
     /// <summary>The side's database for a context's own read models; null where the side is not an SQL store.</summary>
     public ISqlQueries? Queries { get; init; }
+
+    /// <summary>How busy the side's server is; null where that cannot be asked.</summary>
+    public IServerLoad? Load { get; init; }
 
     /// <summary>What the side's tables tell of one entity; null where a store keeps no such record.</summary>
     public IEntityTraces? Traces { get; init; }

@@ -36,6 +36,15 @@ public sealed record RangeItem(long Id, AggregateRow? Row, EntityState? Entity, 
 /// <param name="Journal">Open and parked journal rows of the range in that snapshot: id → oldest row's creation time (UTC) and whether any is parked.</param>
 public sealed record RangeSnapshot(FenceRow Fence, IReadOnlyList<RangeItem> Items, IReadOnlyDictionary<long, JournalMark> Journal);
 
+/// <summary>What a side knows of an entity, without its rows.</summary>
+/// <param name="Id">Public id.</param>
+/// <param name="Present">Whether the side has a root row for it; on the new side, one that its map row leads to.</param>
+/// <param name="Entity">Entity row, null when there is none.</param>
+public sealed record KeyMark(long Id, bool Present, EntityState? Entity);
+
+/// <summary>A range of one side in one snapshot, without rows; in ascending order of public id.</summary>
+public sealed record MarkPage(FenceRow Fence, IReadOnlyList<KeyMark> Keys);
+
 /// <summary>That a key has journal rows.</summary>
 public sealed record JournalMark(DateTime OldestUtc, bool Parked);
 
@@ -98,6 +107,24 @@ public interface ISideStore
 
     /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);
+
+    /// <summary>As <see cref="ReadRangeAsync(string, long, long, CancellationToken)"/>, of the ids given alone; what the side does not
+    /// know is left out.</summary>
+    Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
+
+    /// <summary>The keys that lie in [from, to], in one snapshot; no rows of aggregates are read.</summary>
+    Task<MarkPage> MarksAsync(string kind, long from, long to, CancellationToken cancellationToken);
+
+    /// <summary>The next public ids beyond one that the side knows (rows, entity rows, map rows), ascending, at most <paramref
+    /// name="limit"/>.</summary>
+    Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The next public ids beyond one whose entity row changed at or after a moment by the side's own clock, or at a time that is not
+    /// known; ascending, at most
+    /// <paramref name="limit"/>. Finds writes of ours, applies, and what capture saw; nothing else.
+    /// </summary>
+    Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken);
 
     /// <summary>
     /// The id at which a chunk of about <paramref name="rows"/> entities starting at <paramref name="from"/> ends (inclusive); null when nothing lies at or beyond it.

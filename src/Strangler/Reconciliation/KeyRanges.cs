@@ -6,11 +6,18 @@ namespace Strangler.Reconciliation;
 /// <param name="From">First id.</param>
 /// <param name="To">Last id.</param>
 /// <param name="Deferrals">How often it was put off.</param>
-internal readonly record struct KeyRange(long From, long To, int Deferrals = 0);
+/// <param name="Keys">Only these ids, ascending; null: all that lie between.</param>
+internal readonly record struct KeyRange(long From, long To, int Deferrals = 0, IReadOnlyList<long>? Keys = null)
+{
+    /// <summary>A list of ids, ascending; at least one.</summary>
+    public static KeyRange Of(IReadOnlyList<long> keys) => new(keys[0], keys[^1], Keys: keys);
+}
 
 /// <summary>Cuts a scope into units. Pure.</summary>
 internal static class KeyRanges
 {
+    private const int ListSize = 500;
+
     /// <summary>
     /// Equal slices of the union of both sides' bounds. The first begins at or below every id and the last has no end, so that what lies
     /// before the first, in gaps
@@ -20,7 +27,7 @@ internal static class KeyRanges
     {
         if (scope.Keys is { } keys)
         {
-            return Runs([.. keys.Distinct().Order()]);
+            return [.. Lists(keys)];
         }
 
         var known = new[] { legacy, @new }.Where(bounds => bounds.From <= bounds.To).ToList();
@@ -47,21 +54,6 @@ internal static class KeyRanges
         return ranges;
     }
 
-    private static List<KeyRange> Runs(List<long> ids)
-    {
-        List<KeyRange> ranges = [];
-        foreach (var id in ids)
-        {
-            if (ranges.Count > 0 && ranges[^1].To + 1 == id)
-            {
-                ranges[^1] = ranges[^1] with { To = id };
-            }
-            else
-            {
-                ranges.Add(new KeyRange(id, id));
-            }
-        }
-
-        return ranges;
-    }
+    /// <summary>Lists that are read in one round trip each.</summary>
+    public static IEnumerable<KeyRange> Lists(IEnumerable<long> ids) => ids.Distinct().Order().Chunk(ListSize).Select(KeyRange.Of);
 }

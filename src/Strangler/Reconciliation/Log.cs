@@ -19,6 +19,12 @@ internal static partial class Log
         "{Context}: {Count} entities were changed in legacy past capture (reconciliation {Run}); check the capture")]
     public static partial void Uncaptured(this ILogger logger, string context, long count, long run);
 
+    [LoggerMessage(1405, LogLevel.Warning, "{Context}: the claim or a checkpoint of reconciliation {Run} could not be stored")]
+    public static partial void KeepingFailed(this ILogger logger, string context, long run, Exception exception);
+
+    [LoggerMessage(1406, LogLevel.Information, "{Context}: reconciliation {Run} goes on after {Entities} entities")]
+    public static partial void RunResumed(this ILogger logger, string context, long run, long entities);
+
     [LoggerMessage(1404, LogLevel.Information, "{Context}: repair of {Kind} {Id} by {Actor}: {Outcome}")]
     public static partial void Repaired(this ILogger logger, string context, string kind, long id, string actor, RepairOutcome outcome);
 }

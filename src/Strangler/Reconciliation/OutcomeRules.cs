@@ -36,6 +36,16 @@ public static class OutcomeRules
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, null),
     };
 
+    /// <summary>The exit code of several runs: whether one could not be carried out comes first, then drift, then an open question. 0 of
+    /// none.</summary>
+    public static int Worst(IEnumerable<int> codes) => codes.DefaultIfEmpty(0).MaxBy(code => code switch
+    {
+        0 => 0,
+        3 => 1,
+        1 => 2,
+        _ => 3,
+    });
+
     /// <summary>As stored in the history: <c>clean</c>, <c>drift</c>, <c>inconclusive</c>.</summary>
     public static string Name(ReconciliationOutcome outcome) => outcome switch
     {

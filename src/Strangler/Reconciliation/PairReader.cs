@@ -6,8 +6,6 @@ namespace Strangler.Reconciliation;
 /// <summary>Both sides' observations of a range of keys: one snapshot a side, read at the same time.</summary>
 internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
 {
-    // Between two suspects, reading this many keys too many is cheaper than another round trip.
-    private const long Gap = 32;
     private const int GroupLimit = 500;
 
     private readonly TransientRetry _retry = new(runtime.Time, 6, TimeSpan.FromMilliseconds(200));
@@ -49,52 +47,44 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
         _retry.RunAsync(() => ReadOnceAsync(from, to, withClocks, cancellationToken), _ => { }, cancellationToken);
 
     /// <summary>Exactly the given keys, in ascending order; of one that neither side knows an empty observation.</summary>
-    public async Task<IReadOnlyList<PairView>> ReadKeysAsync(IEnumerable<long> ids, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<PairView>> ReadKeysAsync(IEnumerable<long> ids, bool withClocks, CancellationToken cancellationToken)
     {
         List<PairView> pairs = [];
-        foreach (var group in Group([.. ids.Distinct().Order()]))
+        foreach (var group in ids.Distinct().Order().Chunk(GroupLimit))
         {
-            var read = (await ReadAsync(group[0], group[^1], withClocks: true, cancellationToken)).ToDictionary(pair => pair.Id);
-            foreach (var id in group)
-            {
-                pairs.Add(read.TryGetValue(id, out var pair) ? pair : await ReadAbsentAsync(id, cancellationToken));
-            }
+            pairs.AddRange(await _retry.RunAsync(() => ReadOnceAsync(group, withClocks, cancellationToken), _ => { }, cancellationToken));
         }
 
         return pairs;
     }
 
-    private async Task<PairView> ReadAbsentAsync(long id, CancellationToken cancellationToken)
+    /// <summary>What both sides know of the keys in [from, to], without rows, and the lead if both snapshots agree on one.</summary>
+    public Task<(MarkPage Legacy, MarkPage New, FenceRow? Lead)> ReadMarksAsync(long from, long to, CancellationToken cancellationToken) =>
+        _retry.RunAsync(() => ReadMarksOnceAsync(from, to, cancellationToken), _ => { }, cancellationToken);
+
+    private async Task<(MarkPage Legacy, MarkPage New, FenceRow? Lead)> ReadMarksOnceAsync(long from, long to,
+        CancellationToken cancellationToken)
     {
-        var (lead, fence) = await RequireDualAsync("Reconciliation", cancellationToken);
-        return new PairView(id, new SideView { Side = SideName.Legacy }, new SideView { Side = SideName.New }, null, lead, fence);
+        var legacyTask = runtime.Sides.Legacy.Store.MarksAsync(kind.Name, from, to, cancellationToken);
+        var newTask = runtime.Sides.New.Store.MarksAsync(kind.Name, from, to, cancellationToken);
+        await Task.WhenAll(legacyTask, newTask);
+        var (legacy, @new) = (await legacyTask, await newTask);
+        var lead = PairView.LeadOf(legacy.Fence, @new.Fence);
+        return (legacy, @new, lead is null ? null : Check("Reconciliation", lead == SideName.New ? @new.Fence : legacy.Fence));
     }
 
-    private static IEnumerable<List<long>> Group(List<long> ids)
-    {
-        List<long> group = [];
-        foreach (var id in ids)
-        {
-            if (group.Count > 0 && (id - group[^1] > Gap || group.Count >= GroupLimit))
-            {
-                yield return group;
-                group = [];
-            }
+    private Task<IReadOnlyList<PairView>> ReadOnceAsync(long from, long to, bool withClocks, CancellationToken cancellationToken) =>
+        ReadOnceAsync(store => store.ReadRangeAsync(kind.Name, from, to, cancellationToken), null, withClocks, cancellationToken);
 
-            group.Add(id);
-        }
+    private Task<IReadOnlyList<PairView>> ReadOnceAsync(IReadOnlyCollection<long> ids, bool withClocks,
+        CancellationToken cancellationToken) =>
+        ReadOnceAsync(store => store.ReadRangeAsync(kind.Name, ids, cancellationToken), ids, withClocks, cancellationToken);
 
-        if (group.Count > 0)
-        {
-            yield return group;
-        }
-    }
-
-    private async Task<IReadOnlyList<PairView>> ReadOnceAsync(long from, long to, bool withClocks, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<PairView>> ReadOnceAsync(
+        Func<ISideStore, Task<RangeSnapshot>> read, IEnumerable<long>? ids, bool withClocks, CancellationToken cancellationToken)
     {
         var clocks = withClocks ? await ClocksAsync(cancellationToken) : default;
-        var legacyTask = runtime.Sides.Legacy.Store.ReadRangeAsync(kind.Name, from, to, cancellationToken);
-        var newTask = runtime.Sides.New.Store.ReadRangeAsync(kind.Name, from, to, cancellationToken);
+        var (legacyTask, newTask) = (read(runtime.Sides.Legacy.Store), read(runtime.Sides.New.Store));
         await Task.WhenAll(legacyTask, newTask);
         var (legacy, @new) = (await legacyTask, await newTask);
         var lead = PairView.LeadOf(legacy.Fence, @new.Fence);
@@ -104,7 +94,18 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
             Check("Reconciliation", fence);
         }
 
-        return Join(legacy, @new, lead, fence, clocks);
+        var pairs = Join(legacy, @new, lead, fence, clocks);
+        return ids is null ? pairs : WithAbsent(pairs, ids, lead, fence);
+    }
+
+    private static List<PairView> WithAbsent(List<PairView> pairs, IEnumerable<long> ids, SideName? lead, FenceRow fence)
+    {
+        var known = pairs.ToDictionary(pair => pair.Id);
+        return
+        [
+            .. ids.Select(id => known.GetValueOrDefault(id)
+                ?? new PairView(id, new SideView { Side = SideName.Legacy }, new SideView { Side = SideName.New }, null, lead, fence)),
+        ];
     }
 
     private async Task<(DateTime Legacy, DateTime New)> ClocksAsync(CancellationToken cancellationToken)

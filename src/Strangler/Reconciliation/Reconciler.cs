@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
 using Strangler.DualWrite;
@@ -27,30 +30,194 @@ public sealed class Reconciler
     }
 
     /// <summary>
-    /// Runs to the end and stores the report in the history; a run that was cancelled or died stays there as not ended. Throws
+    /// Runs to the end and stores the report in the history; a run that was cancelled or died stays there as not ended, and
+    /// <see cref="ResumeAsync(string, IProgress{ReconciliationProgress}?, CancellationToken)"/> goes on with it. Throws <see
+    /// cref="AlreadyRunningException"/> while another run has the context,
     /// <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and when a flip leads there in the middle.
     /// </summary>
     public async Task<ReconciliationReport> RunAsync(
         ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
-        var kind = _runtime.Kind(scope.Kind);
-        var reader = new PairReader(_runtime, kind);
+        await RequireDualAsync(scope.Kind, cancellationToken);
+        await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, scope.ToString(), cancellationToken);
+        return await KeptAsync(keeper, token => RunAsync(keeper, scope, progress, token), cancellationToken);
+    }
+
+    /// <summary>The newest run of a kind that was interrupted and could be resumed; null when there is none.</summary>
+    public async Task<RunCheckpoint?> InterruptedAsync(string kind, CancellationToken cancellationToken)
+    {
+        await RequireDualAsync(kind, cancellationToken);
+        return await _runtime.Sides.ReconciliationLease.LatestAsync(kind, cancellationToken);
+    }
+
+    /// <summary>
+    /// Goes on with the newest interrupted run of a kind: nothing that it had counted is compared again, nothing is left out, and what was
+    /// suspect is looked at anew. So every entity was compared at some moment since that run began, as in one that was never interrupted;
+    /// whether that opens a gate is decided, as ever, by its begin: a backfill, repair or forced step after it makes it worthless, and so
+    /// does its age. Throws <see cref="CannotResumeException"/> when there is none, or when lead, dual epoch or mapping are other ones than
+    /// then.
+    /// </summary>
+    public async Task<ReconciliationReport> ResumeAsync(
+        string kind, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
+    {
+        await RequireDualAsync(kind, cancellationToken);
+        await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, $"{kind}: an interrupted run, resumed", cancellationToken);
+        return await KeptAsync(keeper, token => ResumeAsync(keeper, kind, progress, token), cancellationToken);
+    }
+
+    // Before anything on the new side is asked for: in LegacyOnly it may not even be there.
+    private Task RequireDualAsync(string kind, CancellationToken cancellationToken) =>
+        new PairReader(_runtime, _runtime.Kind(kind)).RequireDualAsync("Reconciliation", cancellationToken);
+
+    // A claim that is lost ends the run, and is the reason that is told.
+    private async Task<ReconciliationReport> KeptAsync(
+        RunKeeper keeper, Func<CancellationToken, Task<ReconciliationReport>> run, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, keeper.Lost);
+        try
+        {
+            return await run(either.Token);
+        }
+        catch (OperationCanceledException) when (keeper.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new LeaseLostException(_runtime.Context, keeper.Run.RunId);
+        }
+    }
+
+    private async Task<ReconciliationReport> RunAsync(
+        RunKeeper keeper, ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var reader = new PairReader(_runtime, _runtime.Kind(scope.Kind));
         var start = await reader.RequireDualAsync("Reconciliation", cancellationToken);
-        var history = _runtime.Sides.Reconciliations;
-        var began = await history.UtcNowAsync(cancellationToken);
-        var classifier = await CreateClassifierAsync(_runtime, kind, _options, start.Fence, began, cancellationToken);
-        var run = await history.BeginAsync(scope.IsFull, scope.ToString(), cancellationToken);
+        var began = await _runtime.Sides.Reconciliations.UtcNowAsync(cancellationToken);
+        var run = await _runtime.Sides.Reconciliations.BeginAsync(scope.IsFull, scope.ToString(), cancellationToken);
         _log.RunBegan(_runtime.Context, run, scope.ToString());
-        var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, progress);
+        keeper.Run = new RunCheckpoint(Keeps(scope) ? run : 0, scope.Kind, began, began, "");
         var before = await CountTablesAsync(scope, cancellationToken);
-        await pass.RunAsync(cancellationToken);
-        var tables = Counted(before, await CountTablesAsync(scope, cancellationToken));
-        var ended = await history.UtcNowAsync(cancellationToken);
-        var report = Report(scope, run, began, ended, pass, kind, tables);
-        await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
+        return await CompareAsync(new Started(keeper, run, scope, began, start, before, null), reader, progress, cancellationToken);
+    }
+
+    private async Task<ReconciliationReport> ResumeAsync(
+        RunKeeper keeper, string kind, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var reader = new PairReader(_runtime, _runtime.Kind(kind));
+        var start = await reader.RequireDualAsync("Reconciliation", cancellationToken);
+        var checkpoint = await _runtime.Sides.ReconciliationLease.LatestAsync(kind, cancellationToken)
+            ?? throw new CannotResumeException(
+                $"No run of {_runtime.Context}, {kind}, was interrupted after its first checkpoint; begin one without --resume.");
+        var state = RunState.Parse(checkpoint);
+        Check(checkpoint, state, start);
+        var entities = state.Tally.Counts.Sum();
+        _log.RunResumed(_runtime.Context, checkpoint.RunId, entities);
+        keeper.Run = checkpoint;
+        var now = await _runtime.Sides.Reconciliations.UtcNowAsync(cancellationToken);
+        var scope = new ReconciliationScope
+        {
+            Kind = kind,
+            From = state.From,
+            To = state.To,
+            Incremental = state.Incremental,
+            Keys = state.Keys is null ? null : [],
+            Chosen = state.Keys,
+            Notes =
+            [
+                .. state.Notes,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Interrupted after {checkpoint.SavedUtc:yyyy-MM-dd HH:mm:ss} UTC ({entities:N0} entities), resumed {now:yyyy-MM-dd HH:mm:ss} UTC."),
+            ],
+        };
+        var before = state.TablesBefore is [var legacy, var @new] ? (legacy, @new) : ((long, long)?)null;
+        return await CompareAsync(new Started(keeper, checkpoint.RunId, scope, checkpoint.BeganUtc, start, before, state), reader,
+            progress, cancellationToken);
+    }
+
+    // What has been compared holds on only while every write since was made by the same lead under the same versions.
+    private void Check(RunCheckpoint checkpoint, RunState state, (SideName Lead, FenceRow Fence) now)
+    {
+        var why = state.Meaning != Meaning(checkpoint.Kind) ? "the mapping or this program is another one than then"
+            : state.DualEpoch != now.Fence.DualEpoch ? "DualWrite was left and entered again since"
+            : state.Lead != now.Lead ? "the other side leads since"
+            : null;
+        if (why is not null)
+        {
+            throw new CannotResumeException(
+                $"Run {checkpoint.RunId} of {_runtime.Context} cannot be resumed: {why}. Begin a new run, without --resume.");
+        }
+    }
+
+    // A long list of keys would make every checkpoint as long; such a run is begun anew.
+    private static bool Keeps(ReconciliationScope scope) => scope.Keys is null or { Count: <= 200_000 };
+
+    private string Meaning(string kind)
+    {
+        var entities = _runtime.Kind(kind);
+        var text = string.Join('\n',
+        [
+            _runtime.Build,
+            .. Enum.GetNames<Verdict>(),
+            .. entities.Legacy.Lens.Schema.Fields.Select(field => $"{field.Name} {field.Type}"),
+            .. DeclaredOf(_options, entities).Select(declared => declared.ToString()),
+            .. _options.Sums.Where(sum => sum.Kind == kind).Select(sum => $"{sum.Name} {sum.Amount} {string.Join(',', sum.By)}"),
+        ]);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
+
+    private async Task<ReconciliationReport> CompareAsync(
+        Started started, PairReader reader, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var (keeper, run, scope, began, start, before, state) = started;
+        var (kind, history) = (_runtime.Kind(scope.Kind), _runtime.Sides.Reconciliations);
+        var classifier = await CreateClassifierAsync(_runtime, kind, _options, start.Fence, began, cancellationToken);
+        var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
+        {
+            Describe = pass => Describe(started, pass),
+        };
+        ReconciliationReport report;
+        try
+        {
+            await pass.RunAsync(state, cancellationToken);
+            var tables = Counted(before, await CountTablesAsync(scope, cancellationToken));
+            var ended = await history.UtcNowAsync(cancellationToken);
+            report = Report(scope, run, began, ended, pass, kind, tables, await DisturbanceAsync(scope, began, cancellationToken));
+            await keeper.RequireAsync(cancellationToken);
+            await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
+        }
+        catch
+        {
+            await keeper.SaveLastAsync(pass.Snapshot);
+            throw;
+        }
+
+        await _runtime.Sides.ReconciliationLease.ForgetAsync(scope.Kind, run, older: scope.IsFull, cancellationToken);
         Alarm(report);
         return report;
     }
+
+    private RunState Describe(Started started, ReconciliationPass pass) => new()
+    {
+        Meaning = Meaning(started.Scope.Kind),
+        From = started.Scope.From,
+        To = started.Scope.To,
+        Incremental = started.Scope.Incremental,
+        Keys = started.Scope.Keys is null ? null : started.Scope.Which,
+        Lead = pass.Lead,
+        DualEpoch = pass.Fence.DualEpoch,
+        TablesBefore = started.Before is { } rows ? [rows.Legacy, rows.New] : null,
+        ToDo = pass.ToDo(),
+        Tally = pass.Tally.ToState(),
+        Rechecks = pass.Rechecks,
+        HotKeys = pass.HotKeys,
+        DeferredChunks = pass.DeferredChunks,
+        Notes = started.Scope.Notes,
+    };
+
+    private async Task<string?> DisturbanceAsync(ReconciliationScope scope, DateTime began, CancellationToken cancellationToken) =>
+        scope.IsFull && await _runtime.Sides.Reconciliations.LastDisturbanceUtcAsync(cancellationToken) is { } at && at >= began
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"A backfill, repair or forced step came at {at:yyyy-MM-dd HH:mm:ss} UTC, after this run began: it opens no gate, run another.")
+            : null;
 
     private void Alarm(ReconciliationReport report)
     {
@@ -108,9 +275,9 @@ public sealed class Reconciler
 
     private ReconciliationReport Report(
         ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind,
-        TableCounts? tables)
+        TableCounts? tables, string? disturbance)
     {
-        var (tally, schema) = (pass.Tally, kind.Legacy.Lens.Schema);
+        var (tally, schema) = (pass.Total(), kind.Legacy.Lens.Schema);
         var today = DateOnly.FromDateTime(began);
         return new ReconciliationReport
         {
@@ -140,7 +307,33 @@ public sealed class Reconciler
             Differing = [.. tally.Differing],
             Sums = tally.Sums,
             Truncated = tally.Truncated,
+            NotRead = tally.Trusted,
+            Notes = Notes(scope, tally, disturbance),
         };
+    }
+
+    private static IReadOnlyList<string> Notes(ReconciliationScope scope, Tally tally, string? disturbance)
+    {
+        List<string> notes = [.. scope.Notes];
+        if (scope.Incremental)
+        {
+            notes.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Incremental: the rows of {tally.Trusted:N0} keys were not read, since both sides' stored versions and hashes agree. A change that raised no "
+                + $"version (past the wrapper and past capture) is not seen there, nor are rows that no public id leads to."));
+        }
+
+        if (tally.Unknown > 0)
+        {
+            notes.Add(string.Create(CultureInfo.InvariantCulture, $"{tally.Unknown:N0} of the ids asked for are known to neither side."));
+        }
+
+        if (disturbance is not null)
+        {
+            notes.Add(disturbance);
+        }
+
+        return notes;
     }
 
     private static DeclaredHits Hits(DeclaredDifference declared, Tally tally, int ordinal, DateOnly today)
@@ -148,4 +341,9 @@ public sealed class Reconciler
         var expired = !declared.CoversOn(today);
         return new DeclaredHits(declared, expired ? tally.FieldCount(ordinal) : tally.DeclaredHitsOf(ordinal), expired);
     }
+
+    /// <summary>A run as it begins in this process.</summary>
+    private sealed record Started(
+        RunKeeper Keeper, long Run, ReconciliationScope Scope, DateTime Began, (SideName Lead, FenceRow Fence) Start,
+            (long Legacy, long New)? Before, RunState? State);
 }

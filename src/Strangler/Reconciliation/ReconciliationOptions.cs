@@ -1,3 +1,4 @@
+using System.Globalization;
 using Strangler.Mapping;
 
 namespace Strangler.Reconciliation;
@@ -46,6 +47,32 @@ public sealed class ReconciliationOptions
     /// </summary>
     public TimeSpan PauseForLag { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000;
+    /// default 0, since what is
+    /// much differs from server to server.
+    /// </summary>
+    public int MaxThreadsRunning { get; set; }
+
+    /// <summary>How long a small commit on the new side may take before the run pauses; zero: never. 0 to 1 minute; default 1 s.</summary>
+    public TimeSpan MaxCommitTime { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a run pauses in all for a loaded server; then it goes on. 0 to 1 day; default 5 minutes.</summary>
+    public TimeSpan PauseForLoad { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a run that falls silent keeps others out. 1 s to 1 hour; default 30 s.</summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Least time between two checkpoints; zero: one a chunk. 0 to 1 hour; default 2 s. What comes after the last is compared
+    /// anew by a resumed run.</summary>
+    public TimeSpan CheckpointEvery { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Who runs it, for those whom it keeps out.</summary>
+    public string Actor { get; set; } = Environment.UserName;
+
+    /// <summary>Where it runs.</summary>
+    public ProcessIdentity Process { get; set; } = ProcessIdentity.Current;
+
     /// <summary>The mapping's declared differences; expired ones explain nothing, but are listed with their hits.</summary>
     public IReadOnlyList<DeclaredDifference> Declared { get; set; } = [];
 
@@ -67,6 +94,11 @@ public sealed class ReconciliationOptions
         Check(errors, nameof(MaxDifferingIds), MaxDifferingIds, 0, 1_000_000);
         Check(errors, nameof(MaxUnmapped), MaxUnmapped, 1, 1_000_000);
         Check(errors, nameof(PauseForLag), PauseForLag, TimeSpan.Zero, TimeSpan.FromDays(1));
+        Check(errors, nameof(MaxThreadsRunning), MaxThreadsRunning, 0, 100_000);
+        Check(errors, nameof(MaxCommitTime), MaxCommitTime, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Check(errors, nameof(PauseForLoad), PauseForLoad, TimeSpan.Zero, TimeSpan.FromDays(1));
+        Check(errors, nameof(Lease), Lease, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        Check(errors, nameof(CheckpointEvery), CheckpointEvery, TimeSpan.Zero, TimeSpan.FromHours(1));
         if (errors.Count > 0)
         {
             throw new ArgumentException(string.Join(Environment.NewLine, errors));
@@ -97,13 +129,24 @@ public sealed class ReconciliationScope
     /// <summary>Explicit public ids; null: all of the range.</summary>
     public IReadOnlyList<long>? Keys { get; init; }
 
-    /// <summary>Whether every entity of both sides is compared; only such a run opens gates.</summary>
-    public bool IsFull => From is null && To is null && Keys is null;
+    /// <summary>Whether rows are read only where both sides' stored versions and hashes do not agree.</summary>
+    public bool Incremental { get; init; }
 
-    public override string ToString() =>
-        Keys is { } keys ? $"{Kind}: {keys.Count} keys"
-        : IsFull ? $"{Kind}: all"
-        : $"{Kind}: {From?.ToString() ?? "first"} to {To?.ToString() ?? "last"}";
+    /// <summary>How <see cref="Keys"/> were chosen, for the report; null: they were given.</summary>
+    public string? Chosen { get; init; }
+
+    /// <summary>What the report says about the choice: what it covers and what it cannot see.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Whether every entity of both sides is compared; only such a run opens gates.</summary>
+    public bool IsFull => From is null && To is null && Keys is null && !Incremental;
+
+    public override string ToString() => $"{Kind}: {Which}{(Incremental ? ", incremental" : "")}";
+
+    internal string Which =>
+        Keys is { } keys ? Chosen ?? string.Create(CultureInfo.InvariantCulture, $"{keys.Count:N0} keys")
+        : From is null && To is null ? "all"
+        : $"{From?.ToString(CultureInfo.InvariantCulture) ?? "first"} to {To?.ToString(CultureInfo.InvariantCulture) ?? "last"}";
 }
 
 /// <summary>How far a run has come.</summary>

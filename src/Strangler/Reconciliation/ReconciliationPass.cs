@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Strangler.Backfill;
 using Strangler.DualWrite;
@@ -18,6 +17,9 @@ internal sealed class ReconciliationPass
     private const int SlicesPerWalker = 8;
     private const int RecheckBatch = 500;
 
+    // A key without its rows is that much less to hold in memory.
+    private const int MarksPerRow = 10;
+
     // After that a full queue holds the walker up instead: the suspects are not passing by themselves.
     private const int MaxDeferrals = 2;
 
@@ -28,16 +30,26 @@ internal sealed class ReconciliationPass
     private readonly IProgress<ReconciliationProgress>? _progress;
     private readonly PairReader _reader;
     private readonly Classifier _classifier;
-    private readonly LagThrottle _throttle;
+    private readonly LoadThrottle _throttle;
+    private readonly RunKeeper _keeper;
     private readonly ChunkSizer _sizer;
     private readonly ValueMask _mask;
     private readonly SuspectQueue _suspects;
-    private readonly ConcurrentQueue<KeyRange> _ranges = new();
+
+    // What is still to be compared: ranges nobody has taken, what is left of those being walked, and suspects. All under the gate
+    // together with the tally, so
+    // that at any moment each entity is either counted or in exactly one of them.
+    private readonly Queue<KeyRange> _ranges = [];
+    private readonly Dictionary<int, KeyRange> _walking = [];
+    private readonly HashSet<long> _open = [];
     private readonly Lock _gate = new();
     private readonly long _startedAt;
+    private readonly Tally _unmapped;
+    private long _doneBefore;
     private TaskCompletionSource _stirred = new();
     private ExceptionDispatchInfo? _failure;
     private volatile bool _walked;
+    private int _taken;
     private long _total;
     private string? _waiting;
 
@@ -48,6 +60,7 @@ internal sealed class ReconciliationPass
         PairReader reader,
         Classifier classifier,
         (SideName Lead, FenceRow Fence) start,
+        RunKeeper keeper,
         IProgress<ReconciliationProgress>? progress)
     {
         _runtime = runtime;
@@ -58,15 +71,28 @@ internal sealed class ReconciliationPass
         _reader = reader;
         _classifier = classifier;
         (Lead, Fence) = start;
-        _throttle = new LagThrottle(runtime, options.PauseForLag);
-        _sizer = new ChunkSizer(options.ChunkTarget, options.FirstChunk, options.MaxChunk);
+        _keeper = keeper;
+        _throttle = new LoadThrottle(runtime, options, () => keeper.CommitTook);
+        var size = scope.Incremental ? MarksPerRow : 1;
+        _sizer = new ChunkSizer(options.ChunkTarget, options.FirstChunk * size, options.MaxChunk * size);
         _mask = new ValueMask(runtime.Hasher);
         _suspects = new SuspectQueue(options.MaxSuspects);
         _startedAt = runtime.Time.GetTimestamp();
-        Tally = NewTally();
+        (Tally, _unmapped) = (NewTally(), NewTally());
     }
 
+    /// <summary>What has been compared so far; a checkpoint holds it.</summary>
     public Tally Tally { get; }
+
+    /// <summary>All of it, rows that no public id leads to included: those are looked for at the very end, and anew by a resumed
+    /// run.</summary>
+    public Tally Total()
+    {
+        var total = NewTally();
+        total.Merge(Tally);
+        total.Merge(_unmapped);
+        return total;
+    }
 
     /// <summary>The lead as last seen.</summary>
     public SideName Lead { get; private set; }
@@ -79,9 +105,12 @@ internal sealed class ReconciliationPass
 
     public long DeferredChunks { get; private set; }
 
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <summary>What the run rests on, for its checkpoints; set before it runs.</summary>
+    public required Func<ReconciliationPass, RunState> Describe { get; init; }
+
+    public async Task RunAsync(RunState? before, CancellationToken cancellationToken)
     {
-        await PlanAsync(cancellationToken);
+        await PlanAsync(before, cancellationToken);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var walkers = Enumerable.Range(0, _options.Parallelism).Select(_ => GuardAsync(WalkAsync, stop)).ToList();
         var recheck = GuardAsync(RecheckAsync, stop);
@@ -98,12 +127,31 @@ internal sealed class ReconciliationPass
         Report();
     }
 
-    private async Task PlanAsync(CancellationToken cancellationToken)
+    /// <summary>The state at this moment, for a checkpoint.</summary>
+    public string Snapshot()
+    {
+        lock (_gate)
+        {
+            return Describe(this).ToJson();
+        }
+    }
+
+    /// <summary>What is still to be compared; under the gate.</summary>
+    public IReadOnlyList<KeyRange> ToDo() => [.. KeyRanges.Lists(_open), .. _walking.Values, .. _ranges];
+
+    private async Task PlanAsync(RunState? before, CancellationToken cancellationToken)
     {
         var legacy = await _runtime.Sides.Legacy.Store.BoundsAsync(_kind.Name, cancellationToken);
         var @new = await _runtime.Sides.New.Store.BoundsAsync(_kind.Name, cancellationToken);
         _total = _scope.Keys?.Count ?? (_scope.IsFull ? Math.Max(legacy.Rows, @new.Rows) : 0);
-        foreach (var range in KeyRanges.Of(_scope, legacy, @new, _options.Parallelism * SlicesPerWalker))
+        if (before is not null)
+        {
+            Tally.Add(before.Tally);
+            _doneBefore = Tally.Entities + Tally.Trusted;
+            (Rechecks, HotKeys, DeferredChunks) = (before.Rechecks, before.HotKeys, before.DeferredChunks);
+        }
+
+        foreach (var range in before?.ToDo ?? KeyRanges.Of(_scope, legacy, @new, _options.Parallelism * SlicesPerWalker))
         {
             _ranges.Enqueue(range);
         }
@@ -127,31 +175,45 @@ internal sealed class ReconciliationPass
 
     private async Task WalkAsync(CancellationToken cancellationToken)
     {
-        while (_ranges.TryDequeue(out var range))
+        while (Take() is { } walk)
         {
-            await WalkRangeAsync(range, cancellationToken);
+            await WalkRangeAsync(walk.Number, walk.Range, cancellationToken);
         }
     }
 
-    private async Task WalkRangeAsync(KeyRange range, CancellationToken cancellationToken)
+    private (int Number, KeyRange Range)? Take()
+    {
+        lock (_gate)
+        {
+            if (!_ranges.TryDequeue(out var range))
+            {
+                return null;
+            }
+
+            _walking[++_taken] = range;
+            return (_taken, range);
+        }
+    }
+
+    private async Task WalkRangeAsync(int number, KeyRange range, CancellationToken cancellationToken)
     {
         var from = range.From;
         while (true)
         {
             await _throttle.WaitAsync(Lead, Say, cancellationToken);
             var started = _runtime.Time.GetTimestamp();
-            var end = await EndAsync(from, range.To, cancellationToken);
-
-            var pairs = await _reader.ReadAsync(from, end, withClocks: false, cancellationToken);
-            await CompareAsync(range with { From = from, To = end }, pairs, cancellationToken);
-            _sizer.Took(pairs.Count, _runtime.Time.GetElapsedTime(started));
+            var end = range.Keys is null ? await EndAsync(from, range.To, cancellationToken) : range.To;
+            var chunk = new Chunk(number, range with { From = from, To = end }, end < range.To ? range with { From = end + 1 } : null);
+            var keys = await CompareAsync(chunk, cancellationToken);
+            _sizer.Took(keys, _runtime.Time.GetElapsedTime(started));
             Report();
-            if (end >= range.To)
+            await _keeper.SaveIfDueAsync(Snapshot, cancellationToken);
+            if (chunk.Rest is not { } rest)
             {
                 return;
             }
 
-            from = end + 1;
+            from = rest.From;
         }
     }
 
@@ -162,15 +224,68 @@ internal sealed class ReconciliationPass
         return (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
     }
 
-    private async Task CompareAsync(KeyRange chunk, IReadOnlyList<PairView> pairs, CancellationToken cancellationToken)
+    private async Task<int> CompareAsync(Chunk chunk, CancellationToken cancellationToken)
     {
+        var (from, to, _, keys) = chunk.Range;
         var tally = NewTally();
+        IReadOnlyList<PairView> pairs;
+        if (keys is not null)
+        {
+            pairs = await _reader.ReadKeysAsync(keys, withClocks: false, cancellationToken);
+        }
+        else if (_scope.Incremental)
+        {
+            pairs = await ReadUntrustedAsync(from, to, tally, cancellationToken);
+        }
+        else
+        {
+            pairs = await _reader.ReadAsync(from, to, withClocks: false, cancellationToken);
+        }
+
+        await CompareAsync(chunk, pairs, tally, cancellationToken);
+        return pairs.Count + (int)tally.Trusted;
+    }
+
+    private async Task<IReadOnlyList<PairView>> ReadUntrustedAsync(long from, long to, Tally tally, CancellationToken cancellationToken)
+    {
+        var (legacy, @new, lead) = await _reader.ReadMarksAsync(from, to, cancellationToken);
+        var fields = _kind.Legacy.Lens.Schema.Fields.Count;
+        List<long> doubtful = [];
+        var (i, j) = (0, 0);
+        while (i < legacy.Keys.Count || j < @new.Keys.Count)
+        {
+            var left = i < legacy.Keys.Count ? legacy.Keys[i] : null;
+            var right = j < @new.Keys.Count ? @new.Keys[j] : null;
+            var id = Math.Min(left?.Id ?? long.MaxValue, right?.Id ?? long.MaxValue);
+            left = left?.Id == id ? left : null;
+            right = right?.Id == id ? right : null;
+            i += left is null ? 0 : 1;
+            j += right is null ? 0 : 1;
+            if (lead is null || !IncrementalRules.Agrees(left, right, lead.DualEpoch, fields))
+            {
+                doubtful.Add(id);
+            }
+            else
+            {
+                tally.AddTrusted(1);
+            }
+        }
+
+        return doubtful.Count == 0 ? [] : await _reader.ReadKeysAsync(doubtful, withClocks: false, cancellationToken);
+    }
+
+    private async Task CompareAsync(Chunk chunk, IReadOnlyList<PairView> pairs, Tally tally, CancellationToken cancellationToken)
+    {
         List<Suspect> suspects = [];
         Dictionary<long, long> seen = [];
         foreach (var pair in pairs)
         {
             See(pair);
-            if (Sharing(pair, seen) is { } shared)
+            if (chunk.Range.Keys is not null && pair.IsUnknown)
+            {
+                tally.AddUnknown();
+            }
+            else if (Sharing(pair, seen) is { } shared)
             {
                 Add(tally, pair, shared, signedOff: false);
             }
@@ -188,13 +303,7 @@ internal sealed class ReconciliationPass
             }
         }
 
-        if (await HandOverAsync(chunk, suspects, cancellationToken))
-        {
-            lock (_gate)
-            {
-                Tally.Merge(tally);
-            }
-        }
+        await HandOverAsync(chunk, suspects, tally, cancellationToken);
     }
 
     // Two public ids that lead to one row: its unique key prevents that, unless it was dropped. Seen where both lie in one chunk.
@@ -204,36 +313,49 @@ internal sealed class ReconciliationPass
             : null;
 
     /// <summary>
-    /// Hands suspects to the re-check. False: there is no room, the whole chunk counts for nothing and is read anew later, when most of
-    /// them have passed by
-    /// themselves. A chunk put off too often waits for room instead.
+    /// Counts the chunk and hands its suspects to the re-check, in one step for whoever takes a checkpoint. Where there is no room, the
+    /// whole chunk counts for
+    /// nothing and is read anew later, when most of them have passed by themselves. A chunk put off too often waits for room instead.
     /// </summary>
-    private async Task<bool> HandOverAsync(KeyRange chunk, List<Suspect> suspects, CancellationToken cancellationToken)
+    private async Task HandOverAsync(Chunk chunk, List<Suspect> suspects, Tally tally, CancellationToken cancellationToken)
     {
-        var added = 0;
-        while (added < suspects.Count)
+        var due = _runtime.Time.GetUtcNow() + _options.RecheckDelay;
+        var mayDefer = chunk.Range.Deferrals < MaxDeferrals;
+        int added;
+        lock (_gate)
         {
-            var mayDefer = chunk.Deferrals < MaxDeferrals && added == 0;
-            added = _suspects.Add(suspects, added, _runtime.Time.GetUtcNow() + _options.RecheckDelay, allOrNothing: mayDefer);
-            Stir();
+            added = _suspects.Add(suspects, 0, due, allOrNothing: mayDefer);
+            Advance(chunk);
             if (added < suspects.Count && mayDefer)
             {
-                _ranges.Enqueue(chunk with { Deferrals = chunk.Deferrals + 1 });
-                lock (_gate)
-                {
-                    DeferredChunks++;
-                }
-
-                return false;
+                _ranges.Enqueue(chunk.Range with { Deferrals = chunk.Range.Deferrals + 1 });
+                DeferredChunks++;
+                return;
             }
 
-            if (added < suspects.Count)
-            {
-                await Task.Delay(_options.RecheckDelay, _runtime.Time, cancellationToken);
-            }
+            _open.UnionWith(suspects.Select(suspect => suspect.Id));
+            Tally.Merge(tally);
         }
 
-        return true;
+        Stir();
+        while (added < suspects.Count)
+        {
+            await Task.Delay(_options.RecheckDelay, _runtime.Time, cancellationToken);
+            added = _suspects.Add(suspects, added, _runtime.Time.GetUtcNow() + _options.RecheckDelay, allOrNothing: false);
+            Stir();
+        }
+    }
+
+    private void Advance(Chunk chunk)
+    {
+        if (chunk.Rest is { } rest)
+        {
+            _walking[chunk.Walk] = rest;
+        }
+        else
+        {
+            _walking.Remove(chunk.Walk);
+        }
     }
 
     private async Task RecheckAsync(CancellationToken cancellationToken)
@@ -268,7 +390,8 @@ internal sealed class ReconciliationPass
 
     private async Task RecheckAsync(IReadOnlyList<Suspect> due, CancellationToken cancellationToken)
     {
-        var pairs = (await _reader.ReadKeysAsync(due.Select(suspect => suspect.Id), cancellationToken)).ToDictionary(pair => pair.Id);
+        var pairs = (await _reader.ReadKeysAsync(due.Select(suspect => suspect.Id), withClocks: true, cancellationToken)).ToDictionary(
+            pair => pair.Id);
         foreach (var suspect in due)
         {
             var (before, now) = (suspect.Last, pairs[suspect.Id]);
@@ -291,6 +414,7 @@ internal sealed class ReconciliationPass
         }
 
         Report();
+        await _keeper.SaveIfDueAsync(Snapshot, cancellationToken);
     }
 
     private async Task SettleAsync(PairView pair, Finding finding, CancellationToken cancellationToken)
@@ -300,6 +424,7 @@ internal sealed class ReconciliationPass
         {
             Add(Tally, pair, finding, signedOff);
             HotKeys += finding.Note == RecheckRules.KeptChanging ? 1 : 0;
+            _open.Remove(pair.Id);
         }
 
         _suspects.Settle();
@@ -328,12 +453,12 @@ internal sealed class ReconciliationPass
         var persistent = first.Intersect(await UnmappedAsync(cancellationToken)).ToList();
         foreach (var newId in persistent.Take(_options.MaxUnmapped))
         {
-            Tally.AddUnmapped(new EntityFinding(0, Verdict.Unmapped, [], "a row of the new side that no map row points to", newId));
+            _unmapped.AddUnmapped(new EntityFinding(0, Verdict.Unmapped, [], "a row of the new side that no map row points to", newId));
         }
 
         if (persistent.Count > _options.MaxUnmapped)
         {
-            Tally.MarkTruncated();
+            _unmapped.MarkTruncated();
         }
     }
 
@@ -373,10 +498,16 @@ internal sealed class ReconciliationPass
         long done;
         lock (_gate)
         {
-            done = Tally.Entities;
+            done = Tally.Entities + Tally.Trusted;
         }
 
-        var rate = Rates.PerSecond(done, _runtime.Time.GetElapsedTime(_startedAt));
+        var rate = Rates.PerSecond(done - _doneBefore, _runtime.Time.GetElapsedTime(_startedAt));
         _progress.Report(new ReconciliationProgress(done, _total, rate, Rates.Left(_total - done, rate), _suspects.Count, _waiting));
     }
+
+    /// <summary>What a walker compares at a time.</summary>
+    /// <param name="Walk">Which walk it is part of.</param>
+    /// <param name="Range">What is compared.</param>
+    /// <param name="Rest">What is left of the walk behind it; null: nothing.</param>
+    private readonly record struct Chunk(int Walk, KeyRange Range, KeyRange? Rest);
 }

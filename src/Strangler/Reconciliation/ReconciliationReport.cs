@@ -118,6 +118,13 @@ public sealed class ReconciliationReport
     /// <summary>Whether there are more than <see cref="DifferingIds"/> lists, or more unmapped rows than were counted.</summary>
     public required bool Truncated { get; init; }
 
+    /// <summary>Keys whose rows an incremental run did not read, since both sides' stored versions and hashes agree; not among <see
+    /// cref="Entities"/>.</summary>
+    public long NotRead { get; init; }
+
+    /// <summary>What the run covers and does not, in words: how keys were chosen, what was not looked at, interruptions.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     public ReconciliationOutcome Outcome => OutcomeRules.Of(Counts, SignedOff);
 
     public TimeSpan Duration => EndedUtc - BeganUtc;

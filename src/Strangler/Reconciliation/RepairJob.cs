@@ -127,7 +127,7 @@ public sealed class RepairJob
         List<long> repaired = [];
         foreach (var batch in ids.Distinct().Order().Chunk(Batch))
         {
-            foreach (var pair in await reader.ReadKeysAsync(batch, cancellationToken))
+            foreach (var pair in await reader.ReadKeysAsync(batch, withClocks: true, cancellationToken))
             {
                 var step = await RepairAsync(pair, entities, classifier, dryRun, (actor, reason), cancellationToken);
                 counts[step.Outcome]++;

@@ -19,6 +19,7 @@ public static class ReportText
         Add(lines, "Declared differences", report.Declared.Select(Declared));
         Add(lines, "Sums", report.Sums.SelectMany(SumText.Lines));
         Add(lines, "Samples", report.Samples.SelectMany(Sample));
+        Add(lines, "Notes", report.Notes.Select(note => $"  {note}"));
         if (report.Truncated)
         {
             lines.Add("There are more than are listed.");

@@ -31,7 +31,8 @@ public sealed class Revealer(ContextRuntime runtime)
         var reader = new PairReader(runtime, kind);
         var (lead, fence) = await reader.RequireDualAsync("Revealing", cancellationToken);
         var samples = report.Samples.Where(sample => sample.Id != 0).ToList();
-        var pairs = (await reader.ReadKeysAsync(samples.Select(sample => sample.Id), cancellationToken)).ToDictionary(pair => pair.Id);
+        var pairs = (await reader.ReadKeysAsync(samples.Select(sample => sample.Id), withClocks: true, cancellationToken)).ToDictionary(
+            pair => pair.Id);
         var entities = samples.Select(sample => Reveal(sample, pairs[sample.Id], kind.Legacy.Lens.Schema)).ToList();
         var values = entities.Sum(Values);
         var audit = runtime.Sides.Of(lead).Audit;

@@ -78,6 +78,11 @@ internal sealed record PairView(long Id, SideView Legacy, SideView New, long? Ne
 
     public SideView Of(SideName side) => side == SideName.Legacy ? Legacy : New;
 
+    /// <summary>Whether neither side has, or has ever had, anything of that id.</summary>
+    public bool IsUnknown => NewId is null && IsBare(Legacy) && IsBare(New);
+
+    private static bool IsBare(SideView side) => side is { Present: false, Entity: null, Journal: null };
+
     public bool SameStateAs(PairView earlier) =>
         Lead == earlier.Lead && DualEpoch == earlier.DualEpoch && Legacy.SameStateAs(earlier.Legacy) && New.SameStateAs(earlier.New);
 

@@ -72,6 +72,24 @@ internal sealed class SumTable
         _overflow |= other._overflow;
     }
 
+    public SumState ToState() => new(
+        _cells.ToDictionary(cell => cell.Key, cell => cell.Value.ToGroup(NoValues), StringComparer.Ordinal), _open.ToGroup(NoValues),
+            _unreadable, _unmapped,
+        _overflow);
+
+    public void Add(SumState state)
+    {
+        foreach (var (key, group) in state.Groups)
+        {
+            CellOf(key).Merge(group);
+        }
+
+        _open.Merge(state.Open);
+        _unreadable += state.Unreadable;
+        _unmapped += state.Unmapped;
+        _overflow |= state.Overflow;
+    }
+
     public BusinessSum ToSum()
     {
         var groups = _cells.Select(cell => cell.Value.ToGroup(cell.Key.Split(Separator))).ToList();

@@ -137,6 +137,16 @@ internal sealed class Tally
 
     public void MarkTruncated() => Truncated = true;
 
+    /// <summary>Keys that were not looked at, since both sides' stored versions and hashes agree.</summary>
+    public long Trusted { get; private set; }
+
+    /// <summary>Keys asked for that neither side has ever heard of.</summary>
+    public long Unknown { get; private set; }
+
+    public void AddTrusted(long keys) => Trusted += keys;
+
+    public void AddUnknown() => Unknown++;
+
     public void Merge(Tally other)
     {
         for (var i = 0; i < _counts.Length; i++)
@@ -170,6 +180,66 @@ internal sealed class Tally
         SignedOff += other.SignedOff;
         Richer += other.Richer;
         Truncated |= other.Truncated;
+        Trusted += other.Trusted;
+        Unknown += other.Unknown;
+    }
+
+    /// <summary>All that was counted, for a checkpoint.</summary>
+    public TallyState ToState() => new()
+    {
+        Counts = _counts,
+        LegacyRows = _legacyRows,
+        NewRows = _newRows,
+        Fields = _fields,
+        DeclaredHits = _declaredHits,
+        Samples = [.. _samples.SelectMany(samples => samples.Select(sample => new KeptSample(sample.Key, sample.Value)))],
+        Differing = [.. _differing],
+        Sums = [.. _sums.Select(sum => sum.ToState())],
+        Deleted = Deleted,
+        SignedOff = SignedOff,
+        Richer = Richer,
+        Truncated = Truncated,
+        Trusted = Trusted,
+        Unknown = Unknown,
+    };
+
+    /// <summary>Adds what a checkpoint holds; it must be of the same fields, sums and verdicts.</summary>
+    public void Add(TallyState state)
+    {
+        Add(_counts, state.Counts);
+        Add(_legacyRows, state.LegacyRows);
+        Add(_newRows, state.NewRows);
+        Add(_fields, state.Fields);
+        Add(_declaredHits, state.DeclaredHits);
+        foreach (var (id, finding) in state.Samples)
+        {
+            AddSample(finding.Verdict, id, () => finding);
+        }
+
+        foreach (var entity in state.Differing)
+        {
+            AddDiffering(entity);
+        }
+
+        foreach (var (sum, kept) in _sums.Zip(state.Sums))
+        {
+            sum.Add(kept);
+        }
+
+        Deleted += state.Deleted;
+        SignedOff += state.SignedOff;
+        Richer += state.Richer;
+        Truncated |= state.Truncated;
+        Trusted += state.Trusted;
+        Unknown += state.Unknown;
+    }
+
+    private static void Add(long[] counts, long[] more)
+    {
+        for (var i = 0; i < counts.Length; i++)
+        {
+            counts[i] += more[i];
+        }
     }
 
     private static Dictionary<Verdict, long> ByVerdict(long[] counts) =>

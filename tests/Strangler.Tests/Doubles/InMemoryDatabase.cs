@@ -62,7 +62,18 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public Dictionary<string, BackfillCheckpoint> Checkpoints { get; } = [];
 
+    /// <summary>When an entity row changed last; as in the real store, not known of all.</summary>
+    public Dictionary<EntityKey, DateTime> ChangedUtc { get; } = [];
+
     public List<(ReconciliationRun Run, string Scope)> Runs { get; } = [];
+
+    public Dictionary<long, RunCheckpoint> RunCheckpoints { get; } = [];
+
+    /// <summary>Who reconciles at the moment, or did when it was last heard of.</summary>
+    public LeaseHolder? Reconciler { get; set; }
+
+    /// <summary>The most that ever ran at one time by runs begun and ended, the claim apart.</summary>
+    public int MostReconcilers { get; set; }
 
     public DateTime? LastDisturbance { get; set; }
 
@@ -85,6 +96,7 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     {
         Witness?.EntitySet(this, key, Entities.GetValueOrDefault(key), state);
         Entities[key] = state;
+        ChangedUtc[key] = UtcNow;
     }
 
     public EntityKey? LocalKey(EntityKey key) =>

@@ -42,6 +42,7 @@ internal sealed class InMemorySides
             BackfillTarget = new InMemoryBackfillTarget(toNew),
             Quarantine = new InMemoryQuarantine(toNew),
             Reconciliations = new InMemoryHistory(toNew),
+            ReconciliationLease = new InMemoryReconciliationLease(toNew),
             ShadowLog = new InMemoryShadowLog(toNew),
             Obligations = new InMemoryObligationLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
@@ -124,6 +125,7 @@ internal sealed class InMemorySides
                     ?? new EntityState(new EntityVersion(LegacyDatabase.FenceRow.DualEpoch, 0), 0, false, []);
                 entity = entity with { ForeignSeq = entity.ForeignSeq + 1 };
                 LegacyDatabase.Entities[key] = entity;
+                LegacyDatabase.ChangedUtc[key] = LegacyDatabase.UtcNow;
                 LegacyDatabase.Journal.Add(new JournalRow
                 {
                     Seq = ++LegacyDatabase.JournalIncrement,
@@ -471,6 +473,7 @@ internal sealed class InMemoryHistory(InMemoryConnection connection) : IReconcil
         connection.StepAsync<long>("run-begin", () =>
         {
             Database.Runs.Add((new ReconciliationRun(Database.Runs.Count + 1, Database.UtcNow, null, full, "", ""), scope));
+            Database.MostReconcilers = Math.Max(Database.MostReconcilers, Database.Runs.Count(run => run.Run.EndedUtc is null));
             return Database.Runs.Count;
         }, cancellationToken);
 

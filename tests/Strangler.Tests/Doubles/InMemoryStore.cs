@@ -75,20 +75,54 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
         ]);
 
     public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
-        connection.StepAsync("range", () =>
+        connection.StepAsync(
+            "range", () => Range(kind, [.. Database.Ids(kind).GetViewBetween(from, Math.Max(from, to)).Where(id => id <= to)]),
+                cancellationToken);
+
+    private RangeSnapshot Range(string kind, IReadOnlyCollection<long> wanted)
+    {
+        var ids = Database.Ids(kind);
+        var items = wanted.Where(ids.Contains).Order().Select(id =>
         {
-            var items = Database.Ids(kind).GetViewBetween(from, Math.Max(from, to)).Where(id => id <= to).Select(id =>
-            {
-                var key = new EntityKey(kind, id);
-                return new RangeItem(
-                    id, Database.RowOf(key), Database.Entities.GetValueOrDefault(key),
-                    Database.NewIds.TryGetValue(key, out var newId) ? newId : null);
-            }).ToList();
-            var journal = Database.Journal.Where(row => row.Key.Kind == kind && row.Key.Id >= from && row.Key.Id <= to)
-                .GroupBy(row => row.Key.Id)
-                .ToDictionary(rows => rows.Key, rows => new JournalMark(rows.Min(row => row.CreatedUtc), rows.Any(row => row.Parked)));
-            return new RangeSnapshot(Database.FenceRow, items, journal);
+            var key = new EntityKey(kind, id);
+            return new RangeItem(
+                id, Database.RowOf(key), Database.Entities.GetValueOrDefault(key),
+                Database.NewIds.TryGetValue(key, out var newId) ? newId : null);
+        }).ToList();
+        var asked = wanted.ToHashSet();
+        var journal = Database.Journal.Where(row => row.Key.Kind == kind && asked.Contains(row.Key.Id))
+            .GroupBy(row => row.Key.Id)
+            .ToDictionary(rows => rows.Key, rows => new JournalMark(rows.Min(row => row.CreatedUtc), rows.Any(row => row.Parked)));
+        return new RangeSnapshot(Database.FenceRow, items, journal);
+    }
+
+    public Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        connection.StepAsync("range", () => Range(kind, ids), cancellationToken);
+
+    public Task<MarkPage> MarksAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
+        connection.StepAsync("marks", () =>
+        {
+            var marks = Database.Ids(kind).Where(id => id >= from && id <= to).Select(id =>
+                new KeyMark(id, Database.RowOf(new EntityKey(kind, id)) is not null,
+                    Database.Entities.GetValueOrDefault(new EntityKey(kind, id))));
+            return new MarkPage(Database.FenceRow, [.. marks]);
         }, cancellationToken);
+
+    public Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<long>>(
+            "keys", () => [.. Database.Ids(kind).Where(id => id > after).Take(limit)], cancellationToken);
+
+    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit,
+        CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<long>>(
+            "touched",
+            () =>
+            [
+                .. Database.Entities.Keys.Where(key => key.Kind == kind && key.Id > after
+                    && !(Database.ChangedUtc.TryGetValue(key, out var at) && at < sinceUtc))
+                    .Select(key => key.Id).Order().Take(limit),
+            ],
+            cancellationToken);
 
     public Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken) =>
         connection.StepAsync<long?>("chunk-end", () =>

@@ -61,6 +61,7 @@ public sealed class LeadQueriesTests
             BackfillTarget = sides.BackfillTarget,
             Quarantine = sides.Quarantine,
             Reconciliations = sides.Reconciliations,
+            ReconciliationLease = sides.ReconciliationLease,
             ShadowLog = sides.ShadowLog,
             Obligations = sides.Obligations,
             Replicas = sides.Replicas,

@@ -34,17 +34,31 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
     public Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
         inner.VersionsAsync(kind, ids, cancellationToken);
 
-    public Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
+    public virtual Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
         inner.ReadRangeAsync(kind, from, to, cancellationToken);
 
-    public Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken) =>
+    public virtual Task<RangeSnapshot> ReadRangeAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        inner.ReadRangeAsync(kind, ids, cancellationToken);
+
+    public virtual Task<MarkPage> MarksAsync(string kind, long from, long to, CancellationToken cancellationToken) =>
+        inner.MarksAsync(kind, from, to, cancellationToken);
+
+    public Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        inner.KeysAsync(kind, after, limit, cancellationToken);
+
+    public Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit,
+        CancellationToken cancellationToken) =>
+        inner.TouchedAsync(kind, sinceUtc, after, limit, cancellationToken);
+
+    public virtual Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken) =>
         inner.ChunkEndAsync(kind, from, rows, cancellationToken);
 
-    public Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken) => inner.BoundsAsync(kind, cancellationToken);
+    public virtual Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken) =>
+        inner.BoundsAsync(kind, cancellationToken);
 
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) => inner.CountAsync(kind, cancellationToken);
 
-    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+    public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
         inner.UnmappedAsync(kind, limit, cancellationToken);
 }
 

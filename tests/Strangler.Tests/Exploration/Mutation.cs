@@ -75,6 +75,7 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         BackfillTarget = Target,
         Quarantine = Memory.Sides.Quarantine,
         Reconciliations = Memory.Sides.Reconciliations,
+        ReconciliationLease = Memory.Sides.ReconciliationLease,
         ShadowLog = Memory.Sides.ShadowLog,
         Obligations = Memory.Sides.Obligations,
         Replicas = Memory.Sides.Replicas,

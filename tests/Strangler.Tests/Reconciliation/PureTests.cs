@@ -116,7 +116,7 @@ public sealed class PureTests
                 "stage", "lead", "legacy_rows",
                 "new_rows", "entities", "deleted", "counts", "legacy_counts", "new_counts", "table_rows", "fields", "declared",
                     "signed_off", "richer_in_new", "rechecks", "hot_keys",
-                "deferred_chunks", "sums", "samples", "differing_ids", "differing", "differing_fields", "truncated",
+                "deferred_chunks", "sums", "samples", "differing_ids", "differing", "differing_fields", "truncated", "not_read", "notes",
             }));
             Assert.That(root.GetProperty("stage").GetString(), Is.EqualTo("dual_write"));
             Assert.That(root.GetProperty("counts").EnumerateObject().Count(), Is.EqualTo(Enum.GetValues<Verdict>().Length));

@@ -290,7 +290,7 @@ public sealed class TruthTests
         });
     }
 
-    private static async Task WriteAsync(World world, Random random, Func<bool> busy, long[]? notThese = null)
+    internal static async Task WriteAsync(World world, Random random, Func<bool> busy, long[]? notThese = null)
     {
         for (var i = 0; i < 400 && busy(); i++)
         {
@@ -312,7 +312,7 @@ public sealed class TruthTests
         }
     }
 
-    private static async Task RelayAsync(World world, Func<bool> busy)
+    internal static async Task RelayAsync(World world, Func<bool> busy)
     {
         while (busy())
         {
@@ -326,7 +326,7 @@ public sealed class TruthTests
         }
     }
 
-    private static async Task FlipAsync(World world, Func<bool> busy)
+    internal static async Task FlipAsync(World world, Func<bool> busy)
     {
         while (busy())
         {

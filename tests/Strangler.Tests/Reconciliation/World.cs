@@ -71,6 +71,31 @@ internal sealed class World
         return world;
     }
 
+    /// <summary>The same databases, seen through other stores and lenses.</summary>
+    public ContextRuntime Seen(Func<ISideStore, ISideStore> store, Func<IRecordLens, IRecordLens> lens, IServerLoad? load = null)
+    {
+        var sides = Sides.Sides;
+        var (legacy, @new) = (store(sides.Legacy.Store), store(sides.New.Store));
+        var seen = new ContextSides
+        {
+            Context = sides.Context,
+            Legacy = sides.Legacy with { Store = legacy, Load = load },
+            New = sides.New with { Store = @new },
+            IdMap = sides.IdMap,
+            PublicIds = sides.PublicIds,
+            BackfillTarget = sides.BackfillTarget,
+            Quarantine = sides.Quarantine,
+            Reconciliations = sides.Reconciliations,
+            ReconciliationLease = sides.ReconciliationLease,
+            ShadowLog = sides.ShadowLog,
+            Obligations = sides.Obligations,
+            Replicas = sides.Replicas,
+        };
+        var kind = new EntityKind(TestLens.Kind, new Repository(legacy, lens(TestLens.Legacy)), new Repository(@new, lens(TestLens.New)));
+        return new ContextRuntime(seen, [kind], new ContextOptions { ForeignWritersNone = true }, new FieldHasher(new byte[32], 1), Time,
+            NullLoggerFactory.Instance) { Random = new Random(1) };
+    }
+
     public static EntityKey Key(long id) => new(TestLens.Kind, id);
 
     /// <summary>Another process over the same databases.</summary>

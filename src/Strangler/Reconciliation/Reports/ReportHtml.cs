@@ -172,7 +172,8 @@ public static class ReportHtml
                 new XAttribute("open", "open"),
                 new XElement("summary", Format($"{group.Key}: {group.Count():N0} of {report.Counts.GetValueOrDefault(group.Key):N0}")),
                 Table(["#id", "#new id", "field", "legacy", "new", "note"], group.SelectMany(Rows)))),
-            report.Truncated ? Nothing("There are more than are listed.") : null);
+            report.Truncated ? Nothing("There are more than are listed.") : null,
+            report.Notes.Select(Nothing));
     }
 
     private static IEnumerable<IReadOnlyList<object>> Rows(EntityFinding sample)

@@ -220,6 +220,14 @@ internal static class ReportJson
 
         json.WriteEndObject();
         json.WriteBoolean("truncated", report.Truncated);
+        json.WriteNumber("not_read", report.NotRead);
+        json.WriteStartArray("notes");
+        foreach (var note in report.Notes)
+        {
+            json.WriteStringValue(note);
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteSample(Utf8JsonWriter json, EntityFinding sample)
@@ -285,6 +293,8 @@ internal static class ReportJson
         Differing = ReadDiffering(root),
         Sums = root.TryGetProperty("sums", out var sums) ? [.. sums.EnumerateArray().Select(ReadSum)] : [],
         Truncated = root.GetProperty("truncated").GetBoolean(),
+        NotRead = root.TryGetProperty("not_read", out var notRead) ? notRead.GetInt64() : 0,
+        Notes = root.TryGetProperty("notes", out var notes) ? [.. notes.EnumerateArray().Select(note => note.GetString()!)] : [],
     };
 
     // Reports from before the counts were split by side know only each side's total: it stands under Matched, where nearly all of it is.
