@@ -153,7 +153,7 @@ public sealed class JourneyTests
         Assert.That((await _cli.RunAsync($"reconcile donations --range {id}..{id}", ExitCodes.Found)).Output, Does.Contain("amount"));
         var keys = Path.Combine(Path.GetDirectoryName(_cli.ConfigFile)!, "keys");
         await File.WriteAllTextAsync(keys, $"{id}\nnot-an-id\n");
-        Assert.That((await _cli.RunAsync($"reconcile donations --keys-from {keys}", ExitCodes.CouldNotRun)).Error, Does.Contain($"{keys}:2: no id"));
+        Assert.That((await _cli.RunAsync($"reconcile donations --keys-from {keys}", ExitCodes.CouldNotRun)).Error, Does.Contain($"{keys}: no id of 1 or more in line 2"));
         await File.WriteAllTextAsync(keys, $"{id}\n");
         await _cli.RunAsync($"reconcile donations --keys-from {keys}", ExitCodes.Found);
 
