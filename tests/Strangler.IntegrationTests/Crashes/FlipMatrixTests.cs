@@ -146,25 +146,17 @@ public sealed class FlipMatrixTests
         child.Arm(point, HookAction.Kill);
         child.Send("advance flip");
         await child.DeadAsync(cancellationToken);
-        var foreign = await ForeignInsertAsync();
+        List<long> foreign = [await ForeignInsertAsync()];
         List<long> ids = [];
-        try
-        {
-            await LeadAsync(SideName.New);
+        await LeadAsync(SideName.New);
 
-            // Nearly all, so that the next test reserves again.
-            do
-            {
-                ids.Add(await CreateAsync($"reserved {point}"));
-            }
-            while (await _world.Host.Sides.PublicIds.LeftAsync(DonationsContext.DonationKind, cancellationToken) > 10);
-            foreign.AddRange(await ForeignInsertAsync());
-        }
-        finally
+        // Nearly all, so that the next test reserves again.
+        do
         {
-            await RemoveAsync(foreign);
+            ids.Add(await CreateAsync($"reserved {point}"));
         }
-
+        while (await _world.Host.Sides.PublicIds.LeftAsync(DonationsContext.DonationKind, cancellationToken) > 10);
+        foreign.Add(await ForeignInsertAsync());
         Assert.That(ids, Has.Count.GreaterThan(30));
         Assert.That(ids.Concat(foreign), Is.Unique);
         await AssertNothingIsLostAsync(cancellationToken);
@@ -293,18 +285,14 @@ public sealed class FlipMatrixTests
         return donation.Id;
     }
 
-    private async Task<List<long>> ForeignInsertAsync()
+    // Rolled back: the id is allotted for good all the same, and while new leads a row of theirs would stay in legacy, and in flight.
+    private async Task<long> ForeignInsertAsync()
     {
         await using var connection = await _world.LegacyDatabase.OpenAsync();
-        const string sql = "INSERT INTO spenden (kommentar, dt_new) VALUES ('', NOW()); SELECT LAST_INSERT_ID()";
-        return [await connection.ExecuteScalarAsync<long>(sql)];
-    }
-
-    // Nothing captures them here: before a reconciliation they have to go.
-    private async Task RemoveAsync(List<long> ids)
-    {
-        await using var connection = await _world.LegacyDatabase.OpenAsync();
-        await connection.ExecuteAsync("DELETE FROM spenden WHERE id IN @ids", new { ids });
+        var id = await connection.ExecuteScalarAsync<long>(
+            "START TRANSACTION; INSERT INTO spenden (kommentar, dt_new) VALUES ('', NOW()); SELECT LAST_INSERT_ID()");
+        await connection.ExecuteAsync("ROLLBACK");
+        return id;
     }
 
     /// <summary>Reads both fences in one statement, that is in one snapshot, over and over.</summary>
