@@ -9,7 +9,7 @@ using Strangler.Timeline;
 namespace Strangler.DualWrite;
 
 /// <summary>All seams of one context, as its two stores give them out.</summary>
-public sealed class ContextSides
+public sealed record ContextSides
 {
     /// <summary>The context's name.</summary>
     public required string Context { get; init; }

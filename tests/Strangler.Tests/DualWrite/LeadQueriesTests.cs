@@ -51,20 +51,10 @@ public sealed class LeadQueriesTests
     private LeadQueries QueriesOf(TestProcess process)
     {
         var sides = process.Memory.Sides;
-        var readable = new ContextSides
+        var readable = sides with
         {
-            Context = sides.Context,
             Legacy = sides.Legacy with { Queries = new Queries(process.Memory, SideName.Legacy) },
             New = sides.New with { Queries = new Queries(process.Memory, SideName.New) },
-            IdMap = sides.IdMap,
-            PublicIds = sides.PublicIds,
-            BackfillTarget = sides.BackfillTarget,
-            Quarantine = sides.Quarantine,
-            Reconciliations = sides.Reconciliations,
-            ReconciliationLease = sides.ReconciliationLease,
-            ShadowLog = sides.ShadowLog,
-            Obligations = sides.Obligations,
-            Replicas = sides.Replicas,
         };
         return new LeadQueries(new ContextRuntime(
             readable, [.. process.Runtime.Kinds.Values], process.Runtime.Options, new FieldHasher(new byte[16], 1), _time,

@@ -76,20 +76,10 @@ internal sealed class World
     {
         var sides = Sides.Sides;
         var (legacy, @new) = (store(sides.Legacy.Store), store(sides.New.Store));
-        var seen = new ContextSides
+        var seen = sides with
         {
-            Context = sides.Context,
             Legacy = sides.Legacy with { Store = legacy, Load = load },
             New = sides.New with { Store = @new },
-            IdMap = sides.IdMap,
-            PublicIds = sides.PublicIds,
-            BackfillTarget = sides.BackfillTarget,
-            Quarantine = sides.Quarantine,
-            Reconciliations = sides.Reconciliations,
-            ReconciliationLease = sides.ReconciliationLease,
-            ShadowLog = sides.ShadowLog,
-            Obligations = sides.Obligations,
-            Replicas = sides.Replicas,
         };
         var kind = new EntityKind(TestLens.Kind, new Repository(legacy, lens(TestLens.Legacy)), new Repository(@new, lens(TestLens.New)));
         return new ContextRuntime(seen, [kind], new ContextOptions { ForeignWritersNone = true }, new FieldHasher(new byte[32], 1), Time,
