@@ -5,6 +5,9 @@ const string MySqlConnectorVersion = "2.6.1";
 const string Solution = "Strangler.sln";
 const string NeedsRealMongo = "RequiresMongod";
 const string NeedsChromium = "RequiresChromium";
+const int MostLinesOfFailure = 25;
+// A test that runs away must end itself and not the machine.
+const string MostHeapOfTests = "0x100000000";
 
 var target = Argument("target", "help");
 var passedOn = (EnvironmentVariable("STRANGLER_ARGUMENTS") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -104,6 +107,7 @@ Task("test").IsDependentOn("build").Does(() =>
     var hasChromium = new[] { "chromium", "chromium-browser", "google-chrome" }.Any(name =>
         (EnvironmentVariable("PATH") ?? "").Split(':').Any(folder => System.IO.File.Exists(System.IO.Path.Combine(folder, name))));
     var broken = false;
+    Environment.SetEnvironmentVariable("DOTNET_GCHeapHardLimit", MostHeapOfTests);
     foreach (var project in new[] { "Strangler.Tests", "Strangler.IntegrationTests" })
     {
         Console.WriteLine($"Testing {project}");
@@ -141,7 +145,9 @@ Task("test").IsDependentOn("build").Does(() =>
                     break;
                 default:
                     failed++;
-                    Console.WriteLine($"  failed: {name}");
+                    var why = string.Join("\n    ", test.Descendants(ns + "Message").Concat(test.Descendants(ns + "StackTrace"))
+                        .SelectMany(text => text.Value.Trim().Split('\n').Take(MostLinesOfFailure)));
+                    Console.WriteLine($"  failed: {name}\n    {why}");
                     break;
             }
         }

@@ -141,7 +141,7 @@ public sealed class CutConnectionTests
         FaultWorld world, FaultProxy proxy, SideName side, Action fault, Func<FaultLoad, bool> enough, int more = 20)
     {
         var replica = world.WithRelay(world.Open(side == SideName.Legacy ? proxy : null, side == SideName.New ? proxy : null));
-        var load = FaultLoad.Start(Writers, replica);
+        await using var load = FaultLoad.Start(Writers, replica);
         await load.UntilAcknowledgedAsync(50);
         fault();
         await FaultWorld.UntilAsync("the fault has done enough", () => enough(load));

@@ -20,12 +20,13 @@ internal sealed record Call(long Began, TimeSpan Took, Told Told, Exception? Err
 /// <summary>
 /// Writers that create, change and delete donations through wrappers, and keep in a ledger outside of both databases what they were told.
 /// Each has donations of its own; a few are shared, so that writers meet each other's changes. A create of unknown outcome that has a
-/// request key is repeated with it in the end, as a frontend would.
+/// request key is repeated with it in the end, as a frontend would. Disposing stops the writers, also where a test fails halfway.
 /// </summary>
-internal sealed class FaultLoad
+internal sealed class FaultLoad : IAsyncDisposable
 {
     private const int MostChanges = 12;
     private const int MostSharedChanges = 150;
+    private static readonly TimeSpan PauseAfterRefusal = TimeSpan.FromMilliseconds(2);
     private const int SharedDonations = 2;
 
     private readonly ConcurrentQueue<Call> _calls = new();
@@ -96,6 +97,8 @@ internal sealed class FaultLoad
         _stops = true;
         await Task.WhenAll(_writers);
     }
+
+    public ValueTask DisposeAsync() => new(StopAsync());
 
     private async Task WriteAsync(DonationRepositoryWrapper donations, int number, Random random)
     {
@@ -192,7 +195,7 @@ internal sealed class FaultLoad
         }
         catch (Exception exception)
         {
-            Note(exception);
+            await NoteAsync(exception);
             return null;
         }
     }
@@ -215,19 +218,22 @@ internal sealed class FaultLoad
         {
             (told, error) = (Told.Refused, exception);
             Interlocked.Increment(ref _refused);
-            Note(exception);
+            await NoteAsync(exception);
         }
 
         _calls.Enqueue(new Call(began, Stopwatch.GetElapsedTime(began), told, error));
         return told;
     }
 
-    private void Note(Exception exception)
+    // A caller that is refused at once does not ask again without a breath.
+    private async Task NoteAsync(Exception exception)
     {
         if (exception is not (SwitchingException or ConflictException or SideUnavailableException { IsTransient: true }))
         {
             _oddities.Enqueue(exception.ToString());
         }
+
+        await Task.Delay(PauseAfterRefusal);
     }
 
     public static Donation New(string marker)

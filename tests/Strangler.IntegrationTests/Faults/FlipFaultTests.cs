@@ -23,7 +23,7 @@ public sealed class FlipFaultTests
         await using var world = await FaultWorld.CreateAsync(Stage.ShadowRead);
         var replica = world.WithRelay(world.Open());
         var slow = world.Open(changeSide: side => side.TransactionDeadline = TimeSpan.FromSeconds(10));
-        var load = FaultLoad.Start(Writers, replica);
+        await using var load = FaultLoad.Start(Writers, replica);
         await load.UntilAcknowledgedAsync(50);
 
         var open = await slow.Sides.Legacy.Store.BeginAsync(new WriteIntent(new EntityKey("donation", 999_999)), CancellationToken.None);
@@ -52,7 +52,7 @@ public sealed class FlipFaultTests
         await using var legacy = FaultProxy.Before(world.Legacy.Process.Port);
         await using var @new = FaultProxy.Before(world.New.Process.Port);
         var whole = world.WithRelay(world.Open());
-        var load = FaultLoad.Start(Writers, whole, world.Open(legacy, @new));
+        await using var load = FaultLoad.Start(Writers, whole, world.Open(legacy, @new));
         await load.UntilAcknowledgedAsync(50);
         foreach (var proxy in new[] { @new, legacy })
         {
@@ -74,7 +74,7 @@ public sealed class FlipFaultTests
         await using var world = await FaultWorld.CreateAsync(Stage.ShadowRead);
         var ahead = world.WithRelay(world.Open(time: new SkewedTime(TimeSpan.FromMinutes(10))));
         var behind = world.WithRelay(world.Open(time: new SkewedTime(TimeSpan.FromMinutes(-10))));
-        var load = FaultLoad.Start(Writers, ahead, behind);
+        await using var load = FaultLoad.Start(Writers, ahead, behind);
         await load.UntilAcknowledgedAsync(50);
         foreach (var flipper in new[] { ahead, behind, ahead, behind })
         {

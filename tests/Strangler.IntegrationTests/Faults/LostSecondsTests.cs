@@ -19,7 +19,7 @@ public sealed class LostSecondsTests
     {
         await using var world = await FaultWorld.CreateAsync(stage);
         var replica = world.WithRelay(world.Open());
-        var load = FaultLoad.Start(Writers, replica);
+        await using var load = FaultLoad.Start(Writers, replica);
         var follower = world.ServerOf(Stages.Other(Stages.LeadOf(stage)));
         await load.UntilAcknowledgedAsync(50);
         await follower.Process.SaveAsync(CancellationToken.None);

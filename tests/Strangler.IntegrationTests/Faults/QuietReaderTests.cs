@@ -59,7 +59,7 @@ public sealed class QuietReaderTests
             }
         }
 
-        var load = FaultLoad.Start(4, replica);
+        await using var load = FaultLoad.Start(4, replica);
         await load.UntilAcknowledgedAsync(100);
         await load.StopAsync();
         foreach (var transaction in background)

@@ -94,7 +94,7 @@ public sealed class RefusingServerTests
     private static async Task UnderLoadAsync(FaultWorld world, bool isLead, Func<Task> fault, Func<Task> cure)
     {
         var replica = world.WithRelay(world.Open());
-        var load = FaultLoad.Start(Writers, replica);
+        await using var load = FaultLoad.Start(Writers, replica);
         await load.UntilAcknowledgedAsync(50);
         await fault();
         if (isLead)

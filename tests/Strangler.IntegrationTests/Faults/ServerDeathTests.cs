@@ -24,7 +24,7 @@ public sealed class ServerDeathTests
         await using var world = await FaultWorld.CreateAsync(stage);
         var (replica, other) = (world.WithRelay(world.Open()), world.WithRelay(world.Open()));
         var (lead, follower) = (Stages.LeadOf(stage), world.ServerOf(Stages.Other(Stages.LeadOf(stage))));
-        var load = FaultLoad.Start(Writers, replica, other);
+        await using var load = FaultLoad.Start(Writers, replica, other);
         await load.UntilAcknowledgedAsync(100);
 
         await follower.Process.KillAsync(CancellationToken.None);
@@ -48,7 +48,7 @@ public sealed class ServerDeathTests
         await using var world = await FaultWorld.CreateAsync(stage);
         var replica = world.WithRelay(world.Open());
         var (lead, follower) = (Stages.LeadOf(stage), world.ServerOf(Stages.Other(Stages.LeadOf(stage))));
-        var load = FaultLoad.Start(Writers, replica);
+        await using var load = FaultLoad.Start(Writers, replica);
         await load.UntilAcknowledgedAsync(100);
 
         await follower.Process.FreezeAsync(CancellationToken.None);
@@ -79,7 +79,7 @@ public sealed class ServerDeathTests
         await using var world = await FaultWorld.CreateAsync(stage);
         var (replica, other) = (world.WithRelay(world.Open()), world.WithRelay(world.Open()));
         var lead = world.ServerOf(Stages.LeadOf(stage));
-        var load = FaultLoad.Start(Writers, replica, other);
+        await using var load = FaultLoad.Start(Writers, replica, other);
         await load.UntilAcknowledgedAsync(100);
 
         await lead.Process.KillAsync(CancellationToken.None);
@@ -99,7 +99,7 @@ public sealed class ServerDeathTests
         await using var world = await FaultWorld.CreateAsync(stage);
         var replica = world.WithRelay(world.Open());
         var lead = world.ServerOf(Stages.LeadOf(stage));
-        var load = FaultLoad.Start(Writers, replica);
+        await using var load = FaultLoad.Start(Writers, replica);
         await load.UntilAcknowledgedAsync(100);
 
         await lead.Process.FreezeAsync(CancellationToken.None);

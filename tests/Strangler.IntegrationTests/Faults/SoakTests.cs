@@ -31,7 +31,7 @@ public sealed class SoakTests
         TestContext.Progress.WriteLine($"soak of {Length.TotalMinutes:0.#} min, seed {_seed}");
         await using var world = await FaultWorld.CreateAsync(Stage.ShadowRead);
         await using var proxies = new Proxies(world);
-        var load = FaultLoad.Start(
+        await using var load = FaultLoad.Start(
             Writers, world.WithRelay(world.Open()), world.WithRelay(world.Open(proxies.Legacy, proxies.New)), world.WithRelay(world.Open()));
         var folder = Directory.CreateTempSubdirectory("strangler-soak-").FullName;
         try
