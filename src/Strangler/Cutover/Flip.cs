@@ -89,7 +89,9 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     }
 
     // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is
-    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once.
+    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once: on the way to the new side the rest is merged by
+    // that, on the way to legacy it is legacy's own news, and whatever the new side still owes goes around it (FollowerApplier). So legacy's rows of other programs
+    // need no position of their own; only what nobody has decided about must not be there.
     private async Task DrainAsync(SideName from, FenceRow switching, bool leaveParked, CancellationToken cancellationToken)
     {
         for (var rounds = 1; ; rounds++)
@@ -98,6 +100,13 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             await _relay.DrainAsync(cancellationToken);
             await runtime.ReachAsync(HookPoint.FlipBeforeWatermark, from);
             var depth = await Sides.Of(from).Journal.DepthAsync(cancellationToken);
+            if (from == SideName.New && !leaveParked && await Sides.Merges.CountAsync(cancellationToken) is > 0 and var conflicts)
+            {
+                throw new CutoverException(
+                    $"{conflicts} entities of {runtime.Context} came into conflict with other programs' writes; the flip was aborted. "
+                    + $"Decide about them: strangler conflicts list {runtime.Context}");
+            }
+
             if (depth.Open == 0 && (leaveParked || depth.Parked == 0))
             {
                 await runtime.ReachAsync(HookPoint.FlipDrained, from);

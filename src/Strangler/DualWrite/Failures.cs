@@ -1,4 +1,5 @@
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.DualWrite;
 
@@ -9,13 +10,13 @@ internal static class Failures
     public static bool IsTransient(Exception exception) => exception switch
     {
         SideUnavailableException unavailable => unavailable.IsTransient,
-        FenceBusyException or SwitchingException or CommitOutcomeUnknownException or TimeoutException => true,
+        FenceBusyException or SwitchingException or CommitOutcomeUnknownException or TimeoutException or ForeignChangeException => true,
         _ => false,
     };
 
     /// <summary>Known not to pass by itself: only another write of the entity, or an operator, can help.</summary>
     public static bool IsPermanent(Exception exception) =>
-        exception is CannotHoldException or UnreadableException or RegressionException or ForeignChangeException;
+        exception is CannotHoldException or UnreadableException or RegressionException or MergeConflictException;
 
     /// <summary>
     /// Place and kind. Messages of drivers may quote values of entities ("Duplicate entry '…'"), so of unknown failures only the type is
@@ -23,7 +24,7 @@ internal static class Failures
     /// </summary>
     public static string Describe(Exception exception) => exception switch
     {
-        CannotHoldException or UnreadableException or RegressionException or ForeignChangeException
+        CannotHoldException or UnreadableException or RegressionException or ForeignChangeException or MergeConflictException
             or FenceBusyException or NotMigratedException
             => $"{exception.GetType().Name}: {exception.Message}",
         DuplicateKeyException => "DuplicateKeyException: a unique value is taken",

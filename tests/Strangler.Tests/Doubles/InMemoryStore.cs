@@ -232,7 +232,10 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
         BufferAsync("entity", () => Database.SetEntity(key, state), cancellationToken);
 
-    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
+    public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) =>
+        BufferAsync("conflict", () => Database.Conflicts.Remove(key), cancellationToken);
+
+    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0)
     {
         long seq;
         lock (Database.Gate)
@@ -242,7 +245,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         }
 
         return BufferAsync("journal", () => Database.Journal.Add(
-            new JournalRow { Seq = seq, Key = key, Version = version, Actor = actor, CreatedUtc = Database.UtcNow }), cancellationToken);
+            new JournalRow { Seq = seq, Key = key, Version = version, ForeignSeq = foreignSeq, Actor = actor, CreatedUtc = Database.UtcNow }), cancellationToken);
     }
 
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>

@@ -78,6 +78,8 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         ReconciliationLease = Memory.Sides.ReconciliationLease,
         ShadowLog = Memory.Sides.ShadowLog,
         Obligations = Memory.Sides.Obligations,
+        Merges = Memory.Sides.Merges,
+        Capture = Memory.Sides.Capture,
         Replicas = Memory.Sides.Replicas,
         Joint = Joint,
     };

@@ -259,23 +259,23 @@ internal sealed class CachedFenceForReads(ISideStore inner, ModelProcess process
 
 internal sealed class JournalLater(ISideTransaction inner, Faulty faulty, SideName side) : TransactionDecorator(inner)
 {
-    private (EntityKey Key, EntityVersion Version, string Actor)? _row;
+    private (EntityKey Key, EntityVersion Version, string Actor, long ForeignSeq)? _row;
 
-    public override Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
+    public override Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0)
     {
-        _row = (key, version, actor);
+        _row = (key, version, actor, foreignSeq);
         return Task.CompletedTask;
     }
 
     public override async Task CommitAsync(CancellationToken cancellationToken)
     {
         await Inner.CommitAsync(cancellationToken);
-        if (_row is var (key, version, actor))
+        if (_row is var (key, version, actor, foreignSeq))
         {
             var database = faulty.Memory.Of(side);
             await faulty.StepAsync(side, "journal-later", () => database.Journal.Add(new JournalRow
             {
-                Seq = ++database.JournalIncrement, Key = key, Version = version, Actor = actor, CreatedUtc = database.UtcNow,
+                Seq = ++database.JournalIncrement, Key = key, Version = version, ForeignSeq = foreignSeq, Actor = actor, CreatedUtc = database.UtcNow,
             }));
         }
     }

@@ -22,7 +22,7 @@ internal sealed class ModelProcess
         Legacy = new LegacyNotes(sides.Legacy.Store);
         New = new NewNotes(sides.New.Store);
         Runtime = new ContextRuntime(
-            sides, [new EntityKind(TestLens.Kind, Legacy, New)], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
+            sides, [new EntityKind(TestLens.Kind, Legacy, New) { Merging = TestLens.Rules }], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
         {
             Random = world.HasOneSignature ? new OneSignature(seed) : new Random(seed),
         };
