@@ -309,7 +309,7 @@ public sealed class CutoverService
         var flip = new Flip(_runtime, _recovery);
         try
         {
-            if (from == SideName.New && !resume)
+            if (from == SideName.New && !resume && !_runtime.Options.ForeignWritersNone)
             {
                 // While it still leads: what other programs wrote is merged now, and clashes come to light before anybody has to wait.
                 await new Relay(_runtime).DrainAsync(cancellationToken);

@@ -100,15 +100,9 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             await _relay.DrainAsync(cancellationToken);
             await runtime.ReachAsync(HookPoint.FlipBeforeWatermark, from);
             var depth = await Sides.Of(from).Journal.DepthAsync(cancellationToken);
-            if (from == SideName.New && !leaveParked && await Sides.Merges.CountAsync(cancellationToken) is > 0 and var conflicts)
-            {
-                throw new CutoverException(
-                    $"{conflicts} entities of {runtime.Context} came into conflict with other programs' writes; the flip was aborted. "
-                    + $"Decide about them: strangler conflicts list {runtime.Context}");
-            }
-
             if (depth.Open == 0 && (leaveParked || depth.Parked == 0))
             {
+                await RefuseConflictsAsync(from, leaveParked, cancellationToken);
                 await runtime.ReachAsync(HookPoint.FlipDrained, from);
                 return;
             }
@@ -127,6 +121,18 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             }
 
             await Task.Delay(Waits.After(rounds, runtime.Random.NextDouble()), runtime.Time, cancellationToken);
+        }
+    }
+
+    // A key in conflict that owes nothing has no row in the journal of the new side.
+    private async Task RefuseConflictsAsync(SideName from, bool leaveParked, CancellationToken cancellationToken)
+    {
+        if (from == SideName.New && !leaveParked && !runtime.Options.ForeignWritersNone
+            && await Sides.Merges.CountAsync(cancellationToken) is > 0 and var conflicts)
+        {
+            throw new CutoverException(
+                $"{conflicts} entities of {runtime.Context} came into conflict with other programs' writes; the flip was aborted. "
+                + $"Decide about them: strangler conflicts list {runtime.Context}");
         }
     }
 
