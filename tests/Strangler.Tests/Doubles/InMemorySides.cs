@@ -125,7 +125,7 @@ internal sealed class InMemorySides
             if (captured)
             {
                 var entity = LegacyDatabase.Entities.GetValueOrDefault(key)
-                    ?? new EntityState(new EntityVersion(LegacyDatabase.FenceRow.DualEpoch, 0), 0, false, []);
+                    ?? new EntityState(default, 0, false, []);
                 entity = entity with { ForeignSeq = entity.ForeignSeq + 1 };
                 LegacyDatabase.Entities[key] = entity;
                 LegacyDatabase.ChangedUtc[key] = LegacyDatabase.UtcNow;

@@ -162,6 +162,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     private readonly List<Action> _writes = [];
     private readonly Dictionary<EntityKey, long> _allotted = [];
     private SideState? _state;
+    private EntityKey? _merged;
     private bool _over;
 
     private InMemoryDatabase Database => connection.Database;
@@ -229,8 +230,11 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         return key.Id;
     }
 
-    public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
-        BufferAsync("entity", () => Database.SetEntity(key, state), cancellationToken);
+    public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken)
+    {
+        _merged = state.Base is not null ? key : _merged;
+        return BufferAsync("entity", () => Database.SetEntity(key, state), cancellationToken);
+    }
 
     public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) =>
         BufferAsync("conflict", () => Database.Conflicts.Remove(key), cancellationToken);
@@ -405,6 +409,11 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         if (Tag is not null)
         {
             Database.Witness?.LeadCommitted(Database, Tag, State);
+        }
+
+        if (_merged is { } merged)
+        {
+            Database.Witness?.Merged(Database, merged, State);
         }
     }
 
