@@ -235,6 +235,7 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             throw await states.ListAsync(outcome, _log, cancellationToken);
         }
 
+        await states.TellAsync(outcome, _log, cancellationToken);
         var update = new FollowerUpdate(runtime, key, follower, carried);
         Accepted = await update.WriteAroundAsync(transaction, outcome.Record, states.New, version, cancellationToken);
         await CommitAsync(transaction);

@@ -99,7 +99,11 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
             outcome = await states.DecideAsync(state, legacy, seen?.Decision, cancellationToken);
             if (outcome.Conflicts.Count == 0)
             {
-                await TellAsync(key, state, outcome, seen is not null, cancellationToken);
+                if (seen is null)
+                {
+                    await states.TellAsync(outcome, _log, cancellationToken);
+                }
+
                 await WriteAsync(transaction, states, outcome, legacy, cancellationToken);
                 EngineMeter.Merged(runtime.Context, seen is not null ? "resolved" : outcome.Decided.Count > 0 ? "decided" : "merged");
                 return (MergeResult.Merged, theirs);
@@ -137,23 +141,6 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
         {
             await Sides.Quarantine.RemoveAsync(key, cancellationToken);
         }
-    }
-
-    // Lost is only what somebody has declared, or decided; the trail says so, by names of fields. Before it happens: killed in between, it is told twice.
-    private async Task TellAsync(EntityKey key, SideState state, MergeOutcome outcome, bool isResolved, CancellationToken cancellationToken)
-    {
-        if (outcome.Decided.Count == 0 || isResolved)
-        {
-            return;
-        }
-
-        var decided = string.Join(", ", outcome.Decided.Select(field => $"{field.Field} = {field.Winner.ToString().ToLowerInvariant()}"));
-        _log.Decided(runtime.Context, key.Kind, key.Id, decided);
-        var stage = state.Fence.Stage.ToString();
-        await Sides.New.Audit.AppendAsync(
-            new AuditEntry(
-                default, runtime.Replica, "merge", stage, stage, state.Fence.Epoch, false, "both sides had changed it; the declared owner decides", $"{key}: {decided}"),
-            cancellationToken);
     }
 }
 
@@ -207,6 +194,25 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
     /// <summary>The database user who wrote to legacy last; empty when that is not known any more.</summary>
     public async Task<string> WriterAsync(CancellationToken cancellationToken) =>
         _writer ??= (await runtime.Sides.Legacy.Journal.NewestAsync(key, foreign: true, cancellationToken))?.Actor ?? "";
+
+    /// <summary>
+    /// Lost is only what somebody has declared; log and audit trail say so, by names of fields. Before it happens: killed in between, it is told twice.
+    /// </summary>
+    public async Task TellAsync(MergeOutcome outcome, ILogger log, CancellationToken cancellationToken)
+    {
+        if (outcome.Decided.Count == 0)
+        {
+            return;
+        }
+
+        var decided = string.Join(", ", outcome.Decided.Select(field => $"{field.Field} = {field.Winner.ToString().ToLowerInvariant()}"));
+        log.Decided(runtime.Context, key.Kind, key.Id, decided);
+        var stage = _new!.Fence.Stage.ToString();
+        await runtime.Sides.New.Audit.AppendAsync(
+            new AuditEntry(
+                default, runtime.Replica, "merge", stage, stage, _new.Fence.Epoch, false, "both sides had changed it; the declared owner decides", $"{key}: {decided}"),
+            cancellationToken);
+    }
 
     /// <summary>Lists the key; what is to be thrown then.</summary>
     public async Task<MergeConflictException> ListAsync(MergeOutcome outcome, ILogger log, CancellationToken cancellationToken)

@@ -104,6 +104,12 @@ internal sealed class ForeignLedger(World world)
         {
             var own = _own.TryGetValue(key, out var known) ? known : _own[key] = [];
             own.UnionWith(Differing(before, after));
+
+            // In one transaction with legacy's part: that was written just before.
+            if (world.Of(SideName.Legacy).Entities.GetValueOrDefault(key)?.Version == database.Entities[key].Version)
+            {
+                _own.Remove(key);
+            }
         }
     }
 
