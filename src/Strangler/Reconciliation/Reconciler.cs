@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Telemetry;
 
 namespace Strangler.Reconciliation;
 
@@ -39,6 +40,7 @@ public sealed class Reconciler
         ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireDualAsync(scope.Kind, cancellationToken);
+        await _runtime.Schema.RequireAsync(cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, scope.ToString(), cancellationToken);
         return await KeptAsync(keeper, token => RunAsync(keeper, scope, progress, token), cancellationToken);
     }
@@ -228,6 +230,7 @@ public sealed class Reconciler
             _log.ObligationsLost(report.Context, counts[Verdict.LostObligation], report.RunId);
         }
 
+        EngineMeter.UncapturedAre(report.Context, counts[Verdict.Uncaptured]);
         if (counts[Verdict.Uncaptured] > 0)
         {
             _log.Uncaptured(report.Context, counts[Verdict.Uncaptured], report.RunId);
