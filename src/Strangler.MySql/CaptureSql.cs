@@ -184,8 +184,10 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));
 
     // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs between.
-    private static string Literal(string name) => Harmless().IsMatch(name)
-        ? $"'{name}'"
+    private static string Literal(string name) => $"'{Checked(name)}'";
+
+    internal static string Checked(string name) => Harmless().IsMatch(name)
+        ? name
         : throw new ArgumentException($"'{name}' cannot be the name of a captured context, kind, table or column: letters, digits, '_', '-' and '.' only.", nameof(name));
 
     [GeneratedRegex(@"\A[A-Za-z0-9_.\-]+\z", RegexOptions.CultureInvariant)]

@@ -21,16 +21,14 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
             background: true,
             async (connection, token) =>
             {
-                var notes = await NotesAsync(
-                    connection, side.BeginWrite(new Batch(), background: true), limit, new Sql("FOR UPDATE SKIP LOCKED"), token).ConfigureAwait(false);
-                if (notes.Count > 0)
+                if (await side.ScalarAsync(connection, new Batch().Add($"SELECT GET_LOCK({LockName}, 0)"), true, token).ConfigureAwait(false) != 1)
                 {
-                    var programs = await ProgramsAsync(connection, notes, token).ConfigureAwait(false);
-                    await AddAsync(connection, notes, programs, token).ConfigureAwait(false);
+                    return 0;
                 }
 
-                await side.ExecuteAsync(connection, MySqlSide.EndWrite(new Batch()), true, token).ConfigureAwait(false);
-                return notes.Count;
+                var collected = await CollectAsync(connection, limit, token).ConfigureAwait(false);
+                await side.ExecuteAsync(connection, new Batch().Add($"DO RELEASE_LOCK({LockName})"), true, token).ConfigureAwait(false);
+                return collected;
             },
             cancellationToken);
 
@@ -70,6 +68,24 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
             },
             cancellationToken,
             background: true);
+
+    // One at a time: two would meet crosswise in the sums. Ends with the session, if it is not given back.
+    private Sql LockName => new($"CONCAT('strangler_census.', SHA1(CONCAT(DATABASE(), '/', '{CaptureSql.Checked(side.Context)}')))");
+
+    private async Task<int> CollectAsync(DbConnection connection, int limit, CancellationToken cancellationToken)
+    {
+        var locked = new Sql("FOR UPDATE SKIP LOCKED");
+        var notes = await NotesAsync(connection, side.BeginWrite(new Batch(), background: true), limit, locked, cancellationToken)
+            .ConfigureAwait(false);
+        if (notes.Count > 0)
+        {
+            await AddAsync(connection, notes, await ProgramsAsync(connection, notes, cancellationToken).ConfigureAwait(false), cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        await side.ExecuteAsync(connection, MySqlSide.EndWrite(new Batch()), true, cancellationToken).ConfigureAwait(false);
+        return notes.Count;
+    }
 
     private Task<List<Note>> NotesAsync(DbConnection connection, Batch batch, int limit, Sql locked, CancellationToken cancellationToken) =>
         side.QueryAsync(
@@ -134,8 +150,6 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
     private async Task AddAsync(DbConnection connection, List<Note> notes, Dictionary<long, string> programs, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-
-        // In one order everywhere: two relays that add to the same rows wait for one another instead of meeting crosswise.
         foreach (var (day, entry) in Entries(notes, programs))
         {
             batch.Add($"""
@@ -147,7 +161,8 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
                 """);
         }
 
-        batch.Part($"DELETE FROM strangler_foreign_write WHERE id IN");
+        // Forced: a scan would wait for what others have not committed yet.
+        batch.Part($"DELETE w FROM strangler_foreign_write w FORCE INDEX (PRIMARY) WHERE w.id IN");
         Lists.In(batch, notes.Select(note => note.Id));
         await side.ExecuteAsync(connection, batch.End(), true, cancellationToken).ConfigureAwait(false);
     }

@@ -23,7 +23,7 @@ public sealed record CensusWatch(DateTime? SinceUtc, DateTime NowUtc);
 /// </summary>
 public interface ICensus
 {
-    /// <summary>Adds up to <paramref name="limit"/> notes to the sums, and removes them. Returns how many; any number of processes may do it at once.</summary>
+    /// <summary>Adds up to <paramref name="limit"/> notes to the sums, and removes them. Returns how many; while another process is at it, nothing is done and 0 returned.</summary>
     Task<int> CollectAsync(int limit, CancellationToken cancellationToken);
 
     /// <summary>The sums, with what is not added up yet. With a moment: of that day and later, and seen since. Each entry is one day's.</summary>
