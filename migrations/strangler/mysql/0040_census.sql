@@ -1,5 +1,5 @@
 -- side: legacy
--- What the capture triggers note of other programs' writes, one row each. Nobody but the relays reads it: they add it up and remove it. No
+-- What the capture triggers note of other programs' writes, one row a statement. Nobody but the relays reads it: they add it up and remove it. No
 -- index beside the key: each would cost every such write.
 CREATE TABLE IF NOT EXISTS strangler_foreign_write (
     id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS strangler_foreign_write (
     PRIMARY KEY (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin
 -- step
--- The sums: a row a day, writer, table, event and changed column; the one with an empty column counts the rows altogether.
+-- The sums: a row a day, writer, table, event and changed column; the one with an empty column counts the
+-- statements altogether.
 CREATE TABLE IF NOT EXISTS strangler_census (
     context VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     day DATE NOT NULL,

@@ -22,7 +22,7 @@ internal static class CensusCommand
             """
             Which other programs write the legacy tables: who, what, how often, when first and last
 
-            Counted by the capture triggers from DualWrite on, in rows. The program's name is known only where the server tells it (performance_schema) and while the
+            Counted by the capture triggers from DualWrite on, in statements, with the columns that a statement's first row changed. The program's name is known only where the server tells it (performance_schema) and while the
             program was connected when it was asked for. Who answers for a writer is declared in the mapping: <foreign-writer user="foc@*" owner="…" reason="…"
             until="2027-06-30"/>. Before NewOnly nobody may have written without an owner for foreignWriterQuiet (7 days). Exit code 1 when someone has no owner.
 
@@ -58,10 +58,10 @@ internal static class CensusCommand
         if (writers.Count > 0)
         {
             run.Output.Table(
-                ["user", "program", "table", "rows", "changed columns", "first (UTC)", "last (UTC)", "owner"],
+                ["user", "program", "table", "statements", "changed columns", "first (UTC)", "last (UTC)", "owner"],
                 writers.SelectMany(writer => writer.Tables.Select(table => (IReadOnlyList<string>)
                 [
-                    writer.User, writer.Program.Length == 0 ? "?" : writer.Program, table.Table, Rows(table), Columns(table), Time(table.FirstUtc),
+                    writer.User, writer.Program.Length == 0 ? "?" : writer.Program, table.Table, Statements(table), Columns(table), Time(table.FirstUtc),
                     Time(table.LastUtc), Owner(writer),
                 ])));
         }
@@ -89,13 +89,13 @@ internal static class CensusCommand
                 owner_reason = writer.Owner?.Reason,
                 owner_until = writer.Owner?.Until,
                 expired_until = writer.Owner is null ? writer.Expired?.Until : null,
-                rows = writer.Writes,
+                statements = writer.Writes,
                 first_utc = writer.FirstUtc,
                 last_utc = writer.LastUtc,
                 tables = writer.Tables.Select(table => new
                 {
                     table.Table,
-                    rows = table.Writes,
+                    statements = table.Writes,
                     columns = table.Columns.ToDictionary(column => column.Key, column => column.Value),
                     first_utc = table.FirstUtc,
                     last_utc = table.LastUtc,
@@ -105,7 +105,7 @@ internal static class CensusCommand
             uncaptured_run = blind?.RunId,
         });
 
-    private static string Rows(WrittenTable table) => string.Join(
+    private static string Statements(WrittenTable table) => string.Join(
         ", ", table.Writes.OrderBy(on => on.Key, StringComparer.Ordinal).Select(on =>
             string.Create(CultureInfo.InvariantCulture, $"{on.Value:N0} {on.Key.ToLowerInvariant()}")));
 

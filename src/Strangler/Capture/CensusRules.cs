@@ -5,8 +5,8 @@ namespace Strangler.Capture;
 
 /// <summary>What a writer does to one table.</summary>
 /// <param name="Table">The legacy table.</param>
-/// <param name="Writes">Rows by event.</param>
-/// <param name="Columns">Changed columns by name with the rows they were changed in, the most often changed first.</param>
+/// <param name="Writes">Statements by event.</param>
+/// <param name="Columns">Changed columns by name with their number of statements, the most often changed first.</param>
 /// <param name="FirstUtc">By legacy's clock.</param>
 /// <param name="LastUtc">By legacy's clock.</param>
 public sealed record WrittenTable(
@@ -18,7 +18,7 @@ public sealed record WrittenTable(
 /// <param name="Owner">Who answers for it, today; null: nobody.</param>
 /// <param name="Expired">A declaration that covers it, had it not ended; null when there is none.</param>
 /// <param name="Tables">What it writes.</param>
-/// <param name="Writes">Rows.</param>
+/// <param name="Writes">Statements.</param>
 /// <param name="FirstUtc">First seen.</param>
 /// <param name="LastUtc">Last seen.</param>
 public sealed record ForeignWriter(
@@ -51,8 +51,12 @@ public static class CensusRules
     /// <summary>A writer in a few words.</summary>
     public static string Describe(ForeignWriter writer) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{writer.User}{(writer.Program.Length > 0 ? $" ({writer.Program})" : "")}: {string.Join(", ", writer.Tables.Select(table => table.Table))}")
-        + string.Create(CultureInfo.InvariantCulture, $", {writer.Writes:N0} rows, last {writer.LastUtc:yyyy-MM-dd HH:mm} UTC");
+        $"{NameOf(writer)}: {string.Join(", ", writer.Tables.Select(table => table.Table))}, {writer.Writes:N0} ")
+        + string.Create(
+            CultureInfo.InvariantCulture, $"{(writer.Writes == 1 ? "statement" : "statements")}, last {writer.LastUtc:yyyy-MM-dd HH:mm} UTC");
+
+    private static string NameOf(ForeignWriter writer) =>
+        writer.Program.Length > 0 ? $"{writer.User} ({writer.Program})" : writer.User;
 
     private static WrittenTable Table(IGrouping<string, CensusEntry> table) => new(
         table.Key,

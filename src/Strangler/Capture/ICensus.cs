@@ -5,8 +5,8 @@ namespace Strangler.Capture;
 /// <param name="Program">The program's name as it told the server; empty where the server does not say, or it was gone too soon to be asked.</param>
 /// <param name="Table">The legacy table.</param>
 /// <param name="Event"><c>INSERT</c>, <c>UPDATE</c> or <c>DELETE</c>.</param>
-/// <param name="Column">A column that was changed; empty for the rows altogether. <c>?</c>: the table's shape had changed.</param>
-/// <param name="Writes">Rows.</param>
+/// <param name="Column">A column that the statement's first row changed; empty for the statements altogether. <c>?</c>: the table's shape had changed.</param>
+/// <param name="Writes">Statements that changed the table, however many rows.</param>
 /// <param name="FirstUtc">By legacy's clock.</param>
 /// <param name="LastUtc">By legacy's clock.</param>
 public sealed record CensusEntry(

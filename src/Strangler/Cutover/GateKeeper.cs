@@ -207,8 +207,9 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             .Where(entry => entry.From == nameof(Stage.LegacyOnly) && entry.To == nameof(Stage.DualWrite))
             .Select(entry => (DateTime?)entry.AtUtc).Max();
 
-    private static string Days(TimeSpan time) => string.Create(
-        CultureInfo.InvariantCulture, $"{(time < TimeSpan.FromHours(48) ? time.TotalHours : time.TotalDays):0.#} {(time < TimeSpan.FromHours(48) ? "h" : "d")}");
+    private static string Days(TimeSpan time) => time < TimeSpan.FromHours(48)
+        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours:0.#} h")
+        : string.Create(CultureInfo.InvariantCulture, $"{time.TotalDays:0.#} d");
 
     private async Task<Gate> SchemaAsync(CancellationToken cancellationToken)
     {

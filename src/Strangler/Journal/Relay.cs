@@ -158,7 +158,8 @@ public sealed class Relay(ContextRuntime runtime)
     // Not tried: with a follower that hangs, each of a batch would take its whole time-out.
     private async Task<RelayPass> PutBackAsync(IJournal journal, JournalClaim claim, CancellationToken cancellationToken)
     {
-        await journal.FailAsync(claim, _followerIsDown ? "the other side did not answer just before" : "legacy's tables are not as the mapping says", Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
+        var reason = _followerIsDown ? "the other side did not answer just before" : "legacy's tables are not as the mapping says";
+        await journal.FailAsync(claim, reason, Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
         return new RelayPass(0, 0, 1, 0);
     }
 

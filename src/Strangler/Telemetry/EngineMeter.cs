@@ -53,7 +53,7 @@ internal static class EngineMeter
         "strangler.schema.differences", "{difference}", "Differences between legacy's tables and the mapping that stop the relay. Alarm above 0.");
 
     private static readonly Counter<long> ForeignWrites = Meter.CreateCounter<long>(
-        "strangler.foreign_writes", "{row}", "Rows of legacy tables written by other programs, as the census counts them.");
+        "strangler.foreign_writes", "{statement}", "Statements of other programs that changed legacy tables, as the census counts them.");
 
     private static readonly Gauge<long> Uncaptured = Meter.CreateGauge<long>(
         "strangler.uncaptured", "{entity}", "Entities that the last reconciliation found changed in legacy without any trigger having seen it.");
@@ -98,8 +98,8 @@ internal static class EngineMeter
     public static void SchemaDifferencesAre(string context, int differences) =>
         SchemaDifferences.Record(differences, new TagList { { "context", context } });
 
-    public static void ForeignWritesCounted(string context, long rows) =>
-        ForeignWrites.Add(rows, new TagList { { "context", context } });
+    public static void ForeignWritesCounted(string context, long statements) =>
+        ForeignWrites.Add(statements, new TagList { { "context", context } });
 
     public static void UncapturedAre(string context, long entities) =>
         Uncaptured.Record(entities, new TagList { { "context", context } });

@@ -41,15 +41,15 @@ public sealed class CensusRulesTests
             new("export", "finance", "reason", new DateOnly(2027, 1, 1)), new("foc@*", "fundraising", "reason", new DateOnly(2026, 11, 1)),
         ];
         var writers = CensusRules.Group(entries, declared, Noon);
-        Assert.That(writers.Select(writer => writer.User), Is.EqualTo(new[] { "export@h", "foc@h" }), "the latest first");
-        Assert.That((writers[0].Owner?.Owner, writers[0].Expired), Is.EqualTo(("finance", (DeclaredWriter?)null)));
-        var foc = writers[1];
+        Assert.That(writers.Select(writer => writer.User), Is.EqualTo(new[] { "foc@h", "export@h" }), "the latest first");
+        Assert.That((writers[1].Owner?.Owner, writers[1].Expired), Is.EqualTo(("finance", (DeclaredWriter?)null)));
+        var foc = writers[0];
         Assert.That((foc.Owner, foc.Expired?.Owner, foc.Writes), Is.EqualTo(((DeclaredWriter?)null, "fundraising", 9L)));
         Assert.That((foc.FirstUtc, foc.LastUtc), Is.EqualTo((Noon.AddHours(-30), Noon)));
         var spenden = foc.Tables.Single(table => table.Table == "spenden");
         Assert.That(spenden.Writes, Is.EqualTo(new Dictionary<string, long> { ["UPDATE"] = 8 }));
         Assert.That(spenden.Columns.Select(column => (column.Key, column.Value)), Is.EqualTo(new[] { ("dt_del", 5L), ("status", 5L) }));
-        Assert.That(CensusRules.Describe(foc), Is.EqualTo("foc@h: donation_payment, spenden, 9 rows, last 2026-11-21 12:00 UTC"));
+        Assert.That(CensusRules.Describe(foc), Is.EqualTo("foc@h: donation_payment, spenden, 9 statements, last 2026-11-21 12:00 UTC"));
     }
 
     private static CensusEntry Entry(string user, string table, string on, string column, long writes, int hoursAgo) =>
