@@ -97,8 +97,10 @@ internal static class ReconcileCommand
         List<int> codes = [];
         foreach (var kind in host.Runtime.Kinds.Keys)
         {
+            await using var differences = await files.BeginAsync(host, kind, token).ConfigureAwait(false);
             var options = host.ReconciliationOptions;
             tune(options);
+            options.Found = differences.Files.Count > 0 ? differences.WriteAsync : null;
             var reconciler = host.Reconciler(options);
             var interrupted = await reconciler.InterruptedAsync(kind, token).ConfigureAwait(false);
             if (choice.Resume && interrupted is null && host.Runtime.Kinds.Count > 1)
@@ -109,7 +111,7 @@ internal static class ReconcileCommand
 
             var found = await RunAsync(run, reconciler, host, kind, choice, interrupted, token).ConfigureAwait(false);
             ReportTable.Show(run.Output, found);
-            await files.WriteAsync(run, host, found, token).ConfigureAwait(false);
+            await files.WriteAsync(run, host, found, differences, token).ConfigureAwait(false);
             codes.Add(OutcomeRules.ExitCode(found.Outcome));
         }
 

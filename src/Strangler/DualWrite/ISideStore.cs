@@ -139,8 +139,11 @@ public interface ISideStore
     /// </summary>
     Task<long> CountAsync(string kind, CancellationToken cancellationToken);
 
-    /// <summary>New side: new ids of root rows that no map row points to, at most <paramref name="limit"/>. Legacy side: always empty.</summary>
-    Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken);
+    /// <summary>
+    /// New side: new ids above <paramref name="after"/> of root rows that no map row points to, ascending, at most <paramref name="limit"/>. Legacy side: always
+    /// empty.
+    /// </summary>
+    Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken);
 }
 
 /// <summary>Bounds of one side; From > To when it is empty.</summary>

@@ -169,9 +169,10 @@ public sealed class Reconciler
         var (keeper, run, scope, began, start, before, state) = started;
         var (kind, history) = (_runtime.Kind(scope.Kind), _runtime.Sides.Reconciliations);
         var classifier = await CreateClassifierAsync(_runtime, kind, _options, start.Fence, began, cancellationToken);
-        var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
+        using var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
         {
             Describe = pass => Describe(started, pass),
+            RunId = run,
         };
         ReconciliationReport report;
         try

@@ -37,8 +37,11 @@ public sealed class ReconciliationOptions
     /// <summary>Ids of differing entities kept for a repair. 0 to 1,000,000; default 10,000.</summary>
     public int MaxDifferingIds { get; set; } = 10_000;
 
-    /// <summary>Unmapped rows of the new side that are listed. 1 to 1,000,000; default 1,000.</summary>
-    public int MaxUnmapped { get; set; } = 1000;
+    /// <summary>
+    /// Is told of every entity that is not simply matched, as soon as its verdict is final: each once, in no order, masked as in a report, with the number of the
+    /// run. Of a resumed run it is first told what the checkpoint has kept of those before. Called by one thread at a time; must not throw. Null: nobody is.
+    /// </summary>
+    public Func<long, IReadOnlyList<EntityFinding>, CancellationToken, Task>? Found { get; set; }
 
     /// <summary>
     /// How long a run pauses in all while the lead's journal is older than the lag limit; then it goes on, since lag that does not pass
@@ -92,7 +95,6 @@ public sealed class ReconciliationOptions
         Check(errors, nameof(MaxSuspects), MaxSuspects, 1, 1_000_000);
         Check(errors, nameof(SamplesPerVerdict), SamplesPerVerdict, 0, 10_000);
         Check(errors, nameof(MaxDifferingIds), MaxDifferingIds, 0, 1_000_000);
-        Check(errors, nameof(MaxUnmapped), MaxUnmapped, 1, 1_000_000);
         Check(errors, nameof(PauseForLag), PauseForLag, TimeSpan.Zero, TimeSpan.FromDays(1));
         Check(errors, nameof(MaxThreadsRunning), MaxThreadsRunning, 0, 100_000);
         Check(errors, nameof(MaxCommitTime), MaxCommitTime, TimeSpan.Zero, TimeSpan.FromMinutes(1));
