@@ -9,14 +9,14 @@ public sealed class ReconciliationOptions
     /// <summary>How long a chunk should take; its rows adapt. 10 ms to 1 minute; default 0.5 s.</summary>
     public TimeSpan ChunkTarget { get; set; } = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Rows of the first chunk. 1 to 100,000; default 500.</summary>
-    public int FirstChunk { get; set; } = 500;
+    /// <summary>Rows of the first chunk. 1 to 100,000; default 250.</summary>
+    public int FirstChunk { get; set; } = 250;
 
     /// <summary>
     /// Most rows of a chunk: with <see cref="Parallelism"/> it bounds the memory. Larger ones save round trips and cost more than that in collecting garbage that
-    /// lived long. 1 to 100,000; default 1,000.
+    /// lived long (measured: 250 is as quick as 1,000 and takes half the memory). 1 to 100,000; default 250.
     /// </summary>
-    public int MaxChunk { get; set; } = 1000;
+    public int MaxChunk { get; set; } = 250;
 
     /// <summary>Key ranges that are walked side by side. 1 to 16; default 2.</summary>
     public int Parallelism { get; set; } = 2;
