@@ -35,9 +35,7 @@ internal static class ReconcileMemoryBench
     /// <summary>In the child: reconciles up to an id, and says how much memory that took.</summary>
     public static async Task<int> RunChildAsync(long to)
     {
-        await using var host = ContextHost.Open(
-            StranglerConfiguration.Load(null, ContextCatalog.Names), DonationsContext.Name, NullLoggerFactory.Instance,
-                TimeProvider.System);
+        await using var host = OpenChild();
         var scope = new ReconciliationScope { Kind = BenchWorld.Kind, To = to == long.MaxValue ? null : to };
         var settings = host.ReconciliationOptions;
         var path = Path.GetTempFileName();
@@ -65,6 +63,10 @@ internal static class ReconcileMemoryBench
             $"{self.PeakWorkingSet64 / 1048576.0:0} MiB at {report.Entities:N0} entities ({counted:N0} differ), {report.Duration.TotalSeconds:0.0} s, {OutcomeRules.Name(report.Outcome)}"));
         return 0;
     }
+
+    /// <summary>In a child: the context that the variables name.</summary>
+    public static ContextHost OpenChild() => ContextHost.Open(
+        StranglerConfiguration.Load(null, ContextCatalog.Names), DonationsContext.Name, NullLoggerFactory.Instance, TimeProvider.System);
 
     private static async Task<IReadOnlyList<BenchLine>> MeasureAsync(string where, BenchWorld world, CancellationToken cancellationToken)
     {
