@@ -68,7 +68,7 @@ internal sealed class BlockingPool : IAsyncDisposable
                 await reader.CloseAsync().ConfigureAwait(false);
             // A disposed pool has no threads; its connections are few by then.
             if (session.IsReusable && !session.IsKept && !_disposed)
-                await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
+                await ResetAsync(session).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or DbException or IOException or ObjectDisposedException)
         {
@@ -127,14 +127,7 @@ internal sealed class BlockingPool : IAsyncDisposable
                 session.IsKept = false;
                 return session;
             }
-            try
-            {
-                await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is TimeoutException or DbException or IOException)
-            {
-                session.Break();
-            }
+            await ResetAsync(session).ConfigureAwait(false);
             session.IsKept = false;
             if (session.IsReusable)
                 return session;
@@ -222,6 +215,19 @@ internal sealed class BlockingPool : IAsyncDisposable
         {
             raw.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Afterwards the session is as new, or broken.</summary>
+    private async Task ResetAsync(BlockingSession session)
+    {
+        try
+        {
+            await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or DbException or IOException)
+        {
+            session.Break();
         }
     }
 

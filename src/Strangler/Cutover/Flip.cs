@@ -58,7 +58,9 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         }
 
         progress?.Report("decided");
-        return await PromoteAsync(Stages.Other(from), prepared);
+        var promoted = await PromoteAsync(Stages.Other(from), prepared);
+        progress?.Report($"{Stages.Other(from).ToString().ToLowerInvariant()} leads, epoch {promoted.Epoch}");
+        return promoted;
     }
 
     // Step 1.

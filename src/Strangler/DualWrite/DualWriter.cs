@@ -315,7 +315,7 @@ public sealed class DualWriter
         var written = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
-            EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random))
+            counted ? EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random) : [])
         {
             Writer = command.Actor,
         };

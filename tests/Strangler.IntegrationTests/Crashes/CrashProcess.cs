@@ -11,10 +11,10 @@ namespace Strangler.IntegrationTests.Crashes;
 internal sealed class CrashProcess : IAsyncDisposable
 {
     private readonly Process _process;
-    private bool _isDisposed;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _errors = new();
     private readonly Dictionary<string, string> _answers = [];
+    private bool _isDisposed;
 
     private CrashProcess(Process process) => _process = process;
 
