@@ -28,8 +28,9 @@ internal static class ReconcileCommand
         };
         var running = new Option<int>("--max-running")
         {
-            Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 0,
+            Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 25,
         };
+        var hasty = new Option<bool>("--full-speed") { Description = "Go on at full speed also while others write to the servers" };
         var command = new Verb(
             "reconcile",
             """
@@ -63,6 +64,7 @@ internal static class ReconcileCommand
         command.Options.Add(overwrite);
         command.Options.Add(samples);
         command.Options.Add(running);
+        command.Options.Add(hasty);
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var choice = scope.Parse(run.Parsed, run.Time, Console.In);
@@ -83,8 +85,11 @@ internal static class ReconcileCommand
 
             return OutcomeRules.Worst(codes);
 
-            void Tune(ReconciliationOptions options) =>
+            void Tune(ReconciliationOptions options)
+            {
                 (options.SamplesPerVerdict, options.MaxThreadsRunning, options.Actor) = (limit, busy, CommandRun.Actor);
+                options.GentleAbove = run.Parsed.GetValue(hasty) ? 0 : options.GentleAbove;
+            }
         });
         return command;
     }

@@ -169,7 +169,7 @@ public sealed class Reconciler
         var (keeper, run, scope, began, start, before, state) = started;
         var (kind, history) = (_runtime.Kind(scope.Kind), _runtime.Sides.Reconciliations);
         var classifier = await CreateClassifierAsync(_runtime, kind, _options, start.Fence, began, cancellationToken);
-        using var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
+        var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
         {
             Describe = pass => Describe(started, pass),
             RunId = run,
@@ -309,7 +309,7 @@ public sealed class Reconciler
             Sums = tally.Sums,
             Truncated = tally.Truncated,
             NotRead = tally.Trusted,
-            Notes = Notes(scope, tally, disturbance),
+            Notes = [.. Notes(scope, tally, disturbance), .. pass.Throttled()],
         };
     }
 

@@ -28,8 +28,8 @@ public sealed class ReconciliationOptions
     public int Rechecks { get; set; } = 5;
 
     /// <summary>Suspects held at a time, with their records. When they are full, the chunk is put off and read anew. 1 to 1,000,000;
-    /// default 5,000.</summary>
-    public int MaxSuspects { get; set; } = 5000;
+    /// default 2,000.</summary>
+    public int MaxSuspects { get; set; } = 2000;
 
     /// <summary>Samples kept per verdict. 0 to 10,000; default 20.</summary>
     public int SamplesPerVerdict { get; set; } = 20;
@@ -51,11 +51,19 @@ public sealed class ReconciliationOptions
     public TimeSpan PauseForLag { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000;
-    /// default 0, since what is
-    /// much differs from server to server.
+    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000; default 25, the limit that
+    /// pt-online-schema-change has as well.
     /// </summary>
-    public int MaxThreadsRunning { get; set; }
+    public int MaxThreadsRunning { get; set; } = 25;
+
+    /// <summary>
+    /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, in steps of <see cref="GentleChunk"/>
+    /// rows, and a rest of three times as long after each. 0: never. 0 to 1,000,000; default 20: a run's own are two or three.
+    /// </summary>
+    public int GentleAbove { get; set; } = 20;
+
+    /// <summary>Rows of a step while it goes gently: what another's statement may have to wait behind. 1 to 100,000; default 25.</summary>
+    public int GentleChunk { get; set; } = 25;
 
     /// <summary>How long a small commit on the new side may take before the run pauses; zero: never. 0 to 1 minute; default 1 s.</summary>
     public TimeSpan MaxCommitTime { get; set; } = TimeSpan.FromSeconds(1);
@@ -97,6 +105,8 @@ public sealed class ReconciliationOptions
         Check(errors, nameof(MaxDifferingIds), MaxDifferingIds, 0, 1_000_000);
         Check(errors, nameof(PauseForLag), PauseForLag, TimeSpan.Zero, TimeSpan.FromDays(1));
         Check(errors, nameof(MaxThreadsRunning), MaxThreadsRunning, 0, 100_000);
+        Check(errors, nameof(GentleAbove), GentleAbove, 0, 1_000_000);
+        Check(errors, nameof(GentleChunk), GentleChunk, 1, 100_000);
         Check(errors, nameof(MaxCommitTime), MaxCommitTime, TimeSpan.Zero, TimeSpan.FromMinutes(1));
         Check(errors, nameof(PauseForLoad), PauseForLoad, TimeSpan.Zero, TimeSpan.FromDays(1));
         Check(errors, nameof(Lease), Lease, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));

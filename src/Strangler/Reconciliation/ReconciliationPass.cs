@@ -11,7 +11,7 @@ namespace Strangler.Reconciliation;
 /// memory is bounded by
 /// the chunks being read and the suspects held.
 /// </summary>
-internal sealed class ReconciliationPass : IDisposable
+internal sealed class ReconciliationPass
 {
     // Enough that ranges of very different density keep all walkers busy to the end.
     private const int SlicesPerWalker = 8;
@@ -20,6 +20,9 @@ internal sealed class ReconciliationPass : IDisposable
 
     // A key without its rows is that much less to hold in memory.
     private const int MarksPerRow = 10;
+
+    // Of the time that a step takes: how long is rested after it while others write.
+    private const int RestPerStep = 3;
 
     // After that a full queue holds the walker up instead: the suspects are not passing by themselves.
     private const int MaxDeferrals = 2;
@@ -44,7 +47,8 @@ internal sealed class ReconciliationPass : IDisposable
     private readonly Dictionary<int, KeyRange> _walking = [];
     private readonly HashSet<long> _open = [];
     private readonly Lock _gate = new();
-    private readonly SemaphoreSlim _telling = new(1, 1);
+    private readonly OneAtATime _telling = new();
+    private readonly OneAtATime _gently = new();
     private readonly long _startedAt;
     private readonly Tally _unmapped;
     private long _doneBefore;
@@ -207,11 +211,9 @@ internal sealed class ReconciliationPass : IDisposable
         while (true)
         {
             await _throttle.WaitAsync(Lead, Say, cancellationToken);
-            var started = _runtime.Time.GetTimestamp();
-            var end = range.Keys is null ? await EndAsync(from, range.To, cancellationToken) : range.To;
-            var chunk = new Chunk(number, range with { From = from, To = end }, end < range.To ? range with { From = end + 1 } : null);
-            var keys = await CompareAsync(chunk, cancellationToken);
-            _sizer.Took(keys, _runtime.Time.GetElapsedTime(started));
+            var chunk = _throttle.IsGentle
+                ? await StepAsync(number, range with { From = from }, cancellationToken)
+                : await StrideAsync(number, range with { From = from }, cancellationToken);
             Report();
             await _keeper.SaveIfDueAsync(Snapshot, cancellationToken);
             if (chunk.Rest is not { } rest)
@@ -223,12 +225,35 @@ internal sealed class ReconciliationPass : IDisposable
         }
     }
 
-    // What has no more ids than a chunk may have rows needs no look for its end.
-    private async Task<long> EndAsync(long from, long to, CancellationToken cancellationToken)
+    private async Task<Chunk> StrideAsync(int number, KeyRange range, CancellationToken cancellationToken)
     {
-        var rows = _sizer.Rows;
-        return (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
+        var started = _runtime.Time.GetTimestamp();
+        var chunk = await CutAsync(number, range, _sizer.Rows, cancellationToken);
+        var keys = await CompareAsync(chunk, cancellationToken);
+        _sizer.Took(keys, _runtime.Time.GetElapsedTime(started));
+        return chunk;
     }
+
+    // While others write: one walker at a time, little at a time, and mostly nothing. So a statement of theirs seldom meets ours, and then waits briefly.
+    private Task<Chunk> StepAsync(int number, KeyRange range, CancellationToken cancellationToken) => _gently.RunAsync(async () =>
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = _runtime.Time.GetTimestamp();
+        var chunk = await CutAsync(number, range, Math.Min(_options.GentleChunk, _sizer.Rows), cancellationToken);
+        await CompareAsync(chunk, cancellationToken);
+        await Task.Delay(_runtime.Time.GetElapsedTime(started) * RestPerStep, _runtime.Time, cancellationToken);
+        return chunk;
+    });
+
+    private async Task<Chunk> CutAsync(int number, KeyRange range, int rows, CancellationToken cancellationToken)
+    {
+        var end = range.Keys is null ? await EndAsync(range.From, range.To, rows, cancellationToken) : range.To;
+        return new Chunk(number, range with { To = end }, end < range.To ? range with { From = end + 1 } : null);
+    }
+
+    // What has no more ids than a chunk may have rows needs no look for its end.
+    private async Task<long> EndAsync(long from, long to, int rows, CancellationToken cancellationToken) =>
+        (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
 
     private async Task<int> CompareAsync(Chunk chunk, CancellationToken cancellationToken)
     {
@@ -494,19 +519,13 @@ internal sealed class ReconciliationPass : IDisposable
     // Once it is counted, and never before: a chunk that is put off is found anew.
     private async Task TellAsync(IReadOnlyList<EntityFinding> found, CancellationToken cancellationToken)
     {
-        if (_options.Found is not { } tell || found.Count == 0)
+        if (_options.Found is { } tell && found.Count > 0)
         {
-            return;
-        }
-
-        await _telling.WaitAsync(cancellationToken);
-        try
-        {
-            await tell(RunId, found, cancellationToken);
-        }
-        finally
-        {
-            _telling.Release();
+            await _telling.RunAsync(async () =>
+            {
+                await tell(RunId, found, cancellationToken);
+                return true;
+            });
         }
     }
 
@@ -517,7 +536,8 @@ internal sealed class ReconciliationPass : IDisposable
         return [.. samples, .. state.Differing.Where(entity => !sampled.Contains((entity.Id, entity.Verdict))).Select(Findings.WithoutValues)];
     }
 
-    public void Dispose() => _telling.Dispose();
+    /// <summary>Why the run was held back.</summary>
+    public IEnumerable<string> Throttled() => _throttle.Told();
 
     private Tally NewTally() => new(
         _kind.Legacy.Lens.Schema, _options.Sums.Where(sum => sum.Kind == _kind.Name), _options.SamplesPerVerdict, _options.MaxDifferingIds);
