@@ -80,7 +80,7 @@ internal sealed class CommandLine
         File.WriteAllText(file, JsonSerializer.Serialize(new
         {
             hashKey = HashKey,
-            contexts = new { donations = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s" } } },
+            contexts = new { donations = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s", foreignWriterQuiet = "0s" } } },
         }));
         return file;
     }

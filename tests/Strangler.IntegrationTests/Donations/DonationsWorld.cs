@@ -19,9 +19,9 @@ namespace Strangler.IntegrationTests.Donations;
 internal sealed class DonationsWorld : IAsyncDisposable
 {
     public const string OneTransaction =
-        """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "oneTransaction": true }""";
+        """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "schemaCheckInterval": "100ms", "foreignWriterQuiet": "0s", "oneTransaction": true }""";
 
-    private const string Usual = """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s" }""";
+    private const string Usual = """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "schemaCheckInterval": "100ms", "foreignWriterQuiet": "0s" }""";
 
     private readonly TestDatabase _legacy;
     private readonly TestDatabase _new;
