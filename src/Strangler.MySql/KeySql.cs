@@ -149,7 +149,8 @@ internal sealed class MySqlLoad(MySqlSide side) : Reconciliation.IServerLoad
         side.QueryAsync(
             new Batch().Add($"""
                 SHOW GLOBAL STATUS WHERE Variable_name IN
-                    ('Com_insert', 'Com_insert_select', 'Com_update', 'Com_update_multi', 'Com_delete', 'Com_delete_multi', 'Com_replace', 'Com_replace_select')
+                    ('Com_insert', 'Com_insert_select', 'Com_update', 'Com_update_multi', 'Com_delete', 'Com_delete_multi',
+                    'Com_replace', 'Com_replace_select')
                 """),
             async (reader, token) =>
             {

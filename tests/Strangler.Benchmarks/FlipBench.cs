@@ -6,7 +6,8 @@ namespace Strangler.Benchmarks;
 
 /// <summary>
 /// What writers feel of a flip: eight writers without pauses, the lead goes forth and back. Denied is the time from the commit that stops
-/// writers on one side to the one that lets them in on the other. The pause is, for each writer and each flip, the longest time between two of
+/// writers on one side to the one that lets them in on the other. The pause is, for each writer and each flip, the longest time between two
+/// of
 /// its acknowledgements that overlaps the flip; an ordinary write's own time, at full load, is in it.
 /// </summary>
 internal static class FlipBench

@@ -4,7 +4,8 @@ using System.Diagnostics;
 namespace Strangler.Benchmarks;
 
 /// <summary>
-/// An open loop: operations come by the clock, whatever becomes of those before, and each is timed from when it was due, so that a hold-up is not hidden by the
+/// An open loop: operations come by the clock, whatever becomes of those before, and each is timed from when it was due, so that a hold-up
+/// is not hidden by the
 /// operations that it keeps from being made.
 /// </summary>
 /// <param name="operation">Is given a number of its own.</param>

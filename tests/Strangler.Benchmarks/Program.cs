@@ -3,7 +3,8 @@ using System.Text.Json;
 using Strangler.Benchmarks;
 using Strangler.MySql;
 
-// Everything is a ratio of two ways to do the same work, measured in turns in one run. It informs: the exit code is 0 also where a target is missed.
+// Everything is a ratio of two ways to do the same work, measured in turns in one run. It informs: the exit code is 0 also where a target
+// is missed.
 if (args is [ReconcileMemoryBench.Verb, var last])
 {
     return await ReconcileMemoryBench.RunChildAsync(long.Parse(last, CultureInfo.InvariantCulture));

@@ -7,7 +7,8 @@ using Strangler.Reconciliation;
 namespace Strangler.Benchmarks;
 
 /// <summary>
-/// A reconciliation as it runs by default against its selects alone: both sides streamed in the chunks that suit that best, as many at a time, and thrown away.
+/// A reconciliation as it runs by default against its selects alone: both sides streamed in the chunks that suit that best, as many at a
+/// time, and thrown away.
 /// </summary>
 internal static class ReconcileBench
 {

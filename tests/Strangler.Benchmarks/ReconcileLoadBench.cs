@@ -5,7 +5,8 @@ using Strangler.Reconciliation;
 namespace Strangler.Benchmarks;
 
 /// <summary>
-/// What a caller's write costs while a reconciliation with default settings runs in a process of its own, against the same load without one: an open loop at 30 %
+/// What a caller's write costs while a reconciliation with default settings runs in a process of its own, against the same load without
+/// one: an open loop at 30 %
 /// of saturation. The machine's cores are shared by the callers, the servers and the reconciliation.
 /// </summary>
 internal static class ReconcileLoadBench

@@ -10,7 +10,8 @@ using Strangler.Service.Configuration;
 namespace Strangler.Benchmarks;
 
 /// <summary>
-/// The peak working set of a process that reconciles a tenth of the rows, and of one that reconciles all: they must be alike. Once where both sides agree, once
+/// The peak working set of a process that reconciles a tenth of the rows, and of one that reconciles all: they must be alike. Once where
+/// both sides agree, once
 /// where every entity differs and every difference is written to a file.
 /// </summary>
 internal static class ReconcileMemoryBench

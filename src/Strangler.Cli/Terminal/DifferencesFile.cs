@@ -4,7 +4,8 @@ using Strangler.Reconciliation;
 namespace Strangler.Cli.Terminal;
 
 /// <summary>
-/// A CSV that grows while a run finds differences: however many, they are in the file and not in memory. What cannot be written ends the file, not the run.
+/// A CSV that grows while a run finds differences: however many, they are in the file and not in memory. What cannot be written ends the
+/// file, not the run.
 /// </summary>
 internal sealed class DifferencesFile : IAsyncDisposable
 {
@@ -33,7 +34,8 @@ internal sealed class DifferencesFile : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ReportNotWrittenException($"The report cannot be written to {path}: {exception.Message.TrimEnd('.')}. Nothing was compared.", exception);
+            throw new ReportNotWrittenException(
+                $"The report cannot be written to {path}: {exception.Message.TrimEnd('.')}. Nothing was compared.", exception);
         }
     }
 

@@ -89,8 +89,10 @@ internal sealed class ReportFiles
     }
 
     /// <summary>
-    /// Writes all files; of a stored run the CSV is what the store lists, of one that has just ended it was written on the way (<paramref name="streamed"/>).
-    /// The run is stored already: what cannot be written now can be exported later, and the error says how. The exit code is then that of a failure, whatever
+    /// Writes all files; of a stored run the CSV is what the store lists, of one that has just ended it was written on the way (<paramref
+    /// name="streamed"/>).
+    /// The run is stored already: what cannot be written now can be exported later, and the error says how. The exit code is then that of a
+    /// failure, whatever
     /// the run found.
     /// </summary>
     public async Task WriteAsync(
@@ -140,7 +142,8 @@ internal sealed class ReportFiles
         {
             run.Output.Step(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {missing:N0} more entities are counted than it lists: they were not kept. To list every one: strangler reconcile {report.Context} --report csv=FILE"));
+                $"  {missing:N0} more entities are counted than it lists: they were not kept. ")
+                + $"To list every one: strangler reconcile {report.Context} --report csv=FILE");
         }
     }
 

@@ -15,7 +15,8 @@ public interface IServerLoad
 }
 
 /// <summary>
-/// Holds a run back while the journal lags, a server is busy, or commits take long; and says whether others write, so that it goes in small steps then. Asks at
+/// Holds a run back while the journal lags, a server is busy, or commits take long; and says whether others write, so that it goes in small
+/// steps then. Asks at
 /// most once a second, and keeps count of why it waited for how long.
 /// </summary>
 internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions options, Func<TimeSpan> commitTook)
@@ -75,7 +76,8 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
     {
         if (_lagged > TimeSpan.Zero)
         {
-            yield return Text($"Throttled: waited {_lagged.TotalSeconds:0} s for the journal, which was more than {runtime.Options.LagLimit.TotalSeconds:0} s behind.");
+            yield return Text($"Throttled: waited {_lagged.TotalSeconds:0} s for the journal, ")
+                + Text($"which was more than {runtime.Options.LagLimit.TotalSeconds:0} s behind.");
         }
 
         foreach (var (why, time) in _paused)
@@ -85,7 +87,8 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
 
         if (_gentle > TimeSpan.Zero)
         {
-            yield return Text($"Throttled: went in small steps for {_gentle.TotalSeconds:0} s, since others wrote to the servers (up to {_mostWrites:N0} statements a second).");
+            yield return Text($"Throttled: went in small steps for {_gentle.TotalSeconds:0} s, since others wrote to the servers ")
+                + Text($"(up to {_mostWrites:N0} statements a second).");
         }
     }
 
@@ -123,9 +126,9 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
             if (runtime.Sides.Of(side).Load is { } load)
             {
                 var (writes, at) = (await load.WritesAsync(cancellationToken), runtime.Time.GetTimestamp());
-                if (_writes.TryGetValue(side, out var before) && runtime.Time.GetElapsedTime(before.At, at) is var elapsed && elapsed > TimeSpan.Zero)
+                if (_writes.TryGetValue(side, out var before) && at > before.At)
                 {
-                    most = Math.Max(most ?? 0, (writes - before.Writes) / elapsed.TotalSeconds);
+                    most = Math.Max(most ?? 0, (writes - before.Writes) / runtime.Time.GetElapsedTime(before.At, at).TotalSeconds);
                 }
 
                 _writes[side] = (writes, at);
@@ -142,7 +145,8 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
         {
             return (
                 Text($"commits on the new side took more than {options.MaxCommitTime.TotalMilliseconds:N0} ms"),
-                Text($"a commit on the new side took {took.TotalMilliseconds:N0} ms, the limit is {options.MaxCommitTime.TotalMilliseconds:N0} ms"));
+                Text($"a commit on the new side took {took.TotalMilliseconds:N0} ms, ")
+                + Text($"the limit is {options.MaxCommitTime.TotalMilliseconds:N0} ms"));
         }
 
         foreach (var side in options.MaxThreadsRunning == 0 ? [] : new[] { SideName.Legacy, SideName.New })

@@ -1,6 +1,8 @@
 namespace Strangler.Reconciliation;
 
-/// <summary>Work of several loops, one after the other in the order of asking. Whoever waits, waits for those before to end, however they end.</summary>
+/// <summary>
+/// Work of several loops, one after the other in the order of asking. Whoever waits, waits for those before to end, however they end.
+/// </summary>
 internal sealed class OneAtATime
 {
     private readonly Lock _gate = new();

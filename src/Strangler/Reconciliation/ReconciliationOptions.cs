@@ -13,7 +13,8 @@ public sealed class ReconciliationOptions
     public int FirstChunk { get; set; } = 250;
 
     /// <summary>
-    /// Most rows of a chunk: with <see cref="Parallelism"/> it bounds the memory. Larger ones save round trips and cost more than that in collecting garbage that
+    /// Most rows of a chunk: with <see cref="Parallelism"/> it bounds the memory. Larger ones save round trips and cost more than that in
+    /// collecting garbage that
     /// lived long (measured: 250 is as quick as 1,000 and takes half the memory). 1 to 100,000; default 250.
     /// </summary>
     public int MaxChunk { get; set; } = 250;
@@ -38,8 +39,10 @@ public sealed class ReconciliationOptions
     public int MaxDifferingIds { get; set; } = 10_000;
 
     /// <summary>
-    /// Is told of every entity that is not simply matched, as soon as its verdict is final: each once, in no order, masked as in a report, with the number of the
-    /// run. Of a resumed run it is first told what the checkpoint has kept of those before. Called by one thread at a time; must not throw. Null: nobody is.
+    /// Is told of every entity that is not simply matched, as soon as its verdict is final: each once, in no order, masked as in a report,
+    /// with the number of the
+    /// run. Of a resumed run it is first told what the checkpoint has kept of those before. Called by one thread at a time; must not throw.
+    /// Null: nobody is.
     /// </summary>
     public Func<long, IReadOnlyList<EntityFinding>, CancellationToken, Task>? Found { get; set; }
 
@@ -51,13 +54,15 @@ public sealed class ReconciliationOptions
     public TimeSpan PauseForLag { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000; default 25, the limit that
+    /// Statements that a side's server may be running (<c>Threads_running</c>) before the run pauses; 0: it is not asked. 0 to 100,000;
+    /// default 25, the limit that
     /// pt-online-schema-change has as well.
     /// </summary>
     public int MaxThreadsRunning { get; set; } = 25;
 
     /// <summary>
-    /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, in steps of <see cref="GentleChunk"/>
+    /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, in steps of <see
+    /// cref="GentleChunk"/>
     /// rows, and a rest of three times as long after each. 0: never. 0 to 1,000,000; default 20: a run's own are two or three.
     /// </summary>
     public int GentleAbove { get; set; } = 20;

@@ -234,7 +234,8 @@ internal sealed class ReconciliationPass
         return chunk;
     }
 
-    // While others write: one walker at a time, little at a time, and mostly nothing. So a statement of theirs seldom meets ours, and then waits briefly.
+    // While others write: one walker at a time, little at a time, and mostly nothing. So a statement of theirs seldom meets ours, and then
+    // waits briefly.
     private Task<Chunk> StepAsync(int number, KeyRange range, CancellationToken cancellationToken) => _gently.RunAsync(async () =>
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -481,7 +482,8 @@ internal sealed class ReconciliationPass
         return entry is { SignedOffBy: not null } && entry.Place == unreadable.Place && entry.Reason == unreadable.Reason;
     }
 
-    // Page by page, so that their number is exact and the memory is not theirs. A row that is about to get its map row has it at the second look.
+    // Page by page, so that their number is exact and the memory is not theirs. A row that is about to get its map row has it at the second
+    // look.
     private async Task FindUnmappedAsync(CancellationToken cancellationToken)
     {
         var after = long.MinValue;
@@ -533,7 +535,8 @@ internal sealed class ReconciliationPass
     {
         var samples = state.Samples.Select(sample => sample.Finding).ToList();
         var sampled = samples.Select(sample => (sample.Id, sample.Verdict)).ToHashSet();
-        return [.. samples, .. state.Differing.Where(entity => !sampled.Contains((entity.Id, entity.Verdict))).Select(Findings.WithoutValues)];
+        var rest = state.Differing.Where(entity => !sampled.Contains((entity.Id, entity.Verdict)));
+        return [.. samples, .. rest.Select(Findings.WithoutValues)];
     }
 
     /// <summary>Why the run was held back.</summary>

@@ -20,7 +20,9 @@ public static partial class ReportCsv
     /// <summary>The first line.</summary>
     public static string Header { get; } = string.Join(',', Columns) + End;
 
-    /// <summary>What a stored report lists: its samples, and those of its other differing entities by id and names of fields, without values.</summary>
+    /// <summary>
+    /// What a stored report lists: its samples, and those of its other differing entities by id and names of fields, without values.
+    /// </summary>
     public static string Render(ReconciliationReport report)
     {
         var text = new StringBuilder(Header);

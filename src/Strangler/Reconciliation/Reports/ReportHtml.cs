@@ -173,7 +173,9 @@ public static class ReportHtml
                 new XElement("summary", Listed(group.Key, group.Count(), report.Counts.GetValueOrDefault(group.Key))),
                 Table(["#id", "#new id", "field", "legacy", "new", "note"], group.SelectMany(Rows)))),
             byVerdict.Sum(group => report.Counts.GetValueOrDefault(group.Key) - group.Count()) is > 0 and var more
-                ? Nothing(Format($"{more:N0} more entities are counted and not listed here. To list every one: strangler reconcile {report.Context} --report csv=FILE"))
+                ? Nothing(
+                    Format($"{more:N0} more entities are counted and not listed here. ")
+                    + $"To list every one: strangler reconcile {report.Context} --report csv=FILE")
                 : null,
             report.Notes.Select(Nothing));
     }
