@@ -191,7 +191,8 @@ public sealed class ResumeTests
     /// </summary>
     [Test]
     [Category("Case66")]
-    public void A_claim_that_this_process_could_not_give_back_is_not_in_its_own_way([Values("new.release.before", "new.lease.after")] string lost)
+    public void A_claim_that_this_process_could_not_give_back_is_not_in_its_own_way(
+        [Values("new.release.before", "new.lease.after")] string lost)
     {
         var world = Configured(World.Filled());
         var times = 0;
