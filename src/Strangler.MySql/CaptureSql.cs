@@ -122,7 +122,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         foreach (var column in table.Columns)
         {
             var name = AggregateSql.Quote(column.Name);
-            yield return column.Type == ColumnType.Text
+            yield return column.Type is ColumnType.Text or ColumnType.Binary
                 ? Differs($"CAST(OLD.{name} AS BINARY)", $"CAST(NEW.{name} AS BINARY)")
                 : Differs($"OLD.{name}", $"NEW.{name}");
         }
