@@ -216,7 +216,11 @@ public static class MySqlDriver
         builder.ConnectionIdleTimeout = (uint)Math.Ceiling(options.IdleLifetime.TotalSeconds);
         builder.CancellationTimeout = (int)Math.Ceiling(options.CancellationGrace.TotalSeconds);
         var text = builder.ConnectionString;
-        return new(display, (_, token) => OpenAsync(text, token), () => CloseAsync(text)) { Server = ServerOf(builder), Database = builder.Database };
+        return new(display, (_, token) => OpenAsync(text, token), () => ClearAsync(text), () => ClearAsync(text))
+        {
+            Server = ServerOf(builder),
+            Database = builder.Database,
+        };
     }
 
     private static async Task<DbConnection> OpenAsync(string connectionString, CancellationToken cancellationToken)
@@ -234,7 +238,7 @@ public static class MySqlDriver
         }
     }
 
-    private static async ValueTask CloseAsync(string connectionString)
+    private static async ValueTask ClearAsync(string connectionString)
     {
         var connection = new MySqlConnection(connectionString);
         await MySqlConnection.ClearPoolAsync(connection).ConfigureAwait(false);
@@ -288,7 +292,11 @@ public static class MySqlDriver
             Wire,
             builder.Database is { Length: > 0 } database ? database : null);
         var pool = new BlockingPool(driver, display, options);
-        return new(display, pool.OpenAsync, pool.DisposeAsync) { Server = ServerOf(builder), Database = builder.Database };
+        return new(display, pool.OpenAsync, pool.ForgetIdleAsync, pool.DisposeAsync)
+        {
+            Server = ServerOf(builder),
+            Database = builder.Database,
+        };
     }
 
     /// <summary>The stream below the driver, needed to cut off a call that blocks and to reset a session in one round trip. The package's

@@ -128,7 +128,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     public async Task<T> UseAsync<T>(
         bool? background, Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool keepsSession = false)
     {
-        var connection = await OpenAsync(background ?? Lane.IsBackground, cancellationToken, asNew: !keepsSession).ConfigureAwait(false);
+        var lane = background ?? Lane.IsBackground;
+        var connection = await OpenAsync(lane, cancellationToken, asNew: !keepsSession).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             try
@@ -144,12 +145,17 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             catch (Exception e)
             {
                 await RollBackAsync(connection).ConfigureAwait(false);
-                if (Translate(e, cancellationToken) is { } translated)
+                if (Translate(e, cancellationToken) is not { } translated)
                 {
-                    throw translated;
+                    throw;
                 }
 
-                throw;
+                if (translated is SideUnavailableException { IsConnectionLost: true })
+                {
+                    await Database.ForgetIdleAsync(lane).ConfigureAwait(false);
+                }
+
+                throw translated;
             }
         }
     }
@@ -233,7 +239,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
                 ("a row that this one refers to, or that refers to it, is not as it must be yet (foreign key).", true),
             _ => (WithoutValues(exception.Message), false),
         };
-        return new SideUnavailableException(Name, reason, transient, Cause(exception, kind)) { IsOutage = IsOutage(kind) };
+        return new SideUnavailableException(Name, reason, transient, Cause(exception, kind))
+        {
+            IsOutage = IsOutage(kind),
+            IsConnectionLost = kind == MySqlErrorKind.ConnectionLost && !opening,
+        };
     }
 
     private static bool IsOutage(MySqlErrorKind kind) => kind is MySqlErrorKind.Unreachable or MySqlErrorKind.ConnectionLost

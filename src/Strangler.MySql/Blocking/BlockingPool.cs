@@ -86,6 +86,14 @@ internal sealed class BlockingPool : IAsyncDisposable
         KeepOrClose(session);
     }
 
+    /// <summary>Closes what lies idle.</summary>
+    public ValueTask ForgetIdleAsync()
+    {
+        foreach (var session in TakeAllIdle())
+            Close(session);
+        return ValueTask.CompletedTask;
+    }
+
     /// <summary>Asks the server, over a connection of its own, to end what a session is executing.</summary>
     public async Task KillQueryAsync(BlockingSession session)
     {
@@ -104,18 +112,23 @@ internal sealed class BlockingPool : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
-        List<BlockingSession> idle;
         lock (_gate)
-        {
             _disposed = true;
-            idle = [.. _idle];
-            _idle.Clear();
-        }
-        foreach (var session in idle)
+        foreach (var session in TakeAllIdle())
             Close(session);
         Threads.Dispose();
         _sideThreads.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private List<BlockingSession> TakeAllIdle()
+    {
+        lock (_gate)
+        {
+            List<BlockingSession> idle = [.. _idle];
+            _idle.Clear();
+            return idle;
+        }
     }
 
     private async Task<BlockingSession?> TakeIdleAsync(bool asNew)

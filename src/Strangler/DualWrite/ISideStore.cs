@@ -171,6 +171,9 @@ public interface ISideTransaction : IAsyncDisposable
 
     Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken);
 
+    /// <summary>New side: with the commit, the key is in quarantine no more; nothing happens when it was not.</summary>
+    Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken);
+
     /// <summary>Commits. Throws <see cref="CommitOutcomeUnknownException"/> when the connection was lost while the reply was awaited.</summary>
     Task CommitAsync(CancellationToken cancellationToken);
 }

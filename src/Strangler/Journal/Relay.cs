@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
 using Strangler.Hooks;
+using Strangler.Mapping;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -10,8 +11,14 @@ public sealed record RelayPass(int Applied, int Superseded, int Failed, int Park
 {
     public static readonly RelayPass None = new(0, 0, 0, 0);
 
+    /// <summary>Keys whose legacy row cannot be read: set aside, in quarantine.</summary>
+    public int Quarantined { get; init; }
+
     public static RelayPass operator +(RelayPass left, RelayPass right) => new(
-        left.Applied + right.Applied, left.Superseded + right.Superseded, left.Failed + right.Failed, left.Parked + right.Parked);
+        left.Applied + right.Applied, left.Superseded + right.Superseded, left.Failed + right.Failed, left.Parked + right.Parked)
+    {
+        Quarantined = left.Quarantined + right.Quarantined,
+    };
 }
 
 /// <summary>
@@ -181,11 +188,28 @@ public sealed class Relay(ContextRuntime runtime)
                     return new RelayPass(0, 0, 1, 0);
             }
         }
+        catch (UnreadableException exception) when (exception.IsQuarantined)
+        {
+            return await SetAsideAsync(journal, claim, exception, cancellationToken);
+        }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             _followerIsDown |= exception is SideUnavailableException { IsOutage: true } outage && outage.Side == follower;
             return await FailAsync(journal, claim, exception, cancellationToken);
         }
+    }
+
+    // Not parked: one entry of the quarantine says it all, and once that is signed off nothing else may keep gates shut.
+    private async Task<RelayPass> SetAsideAsync(
+        IJournal journal, JournalClaim claim, UnreadableException exception, CancellationToken cancellationToken)
+    {
+        var reason = Failures.Describe(exception);
+        await runtime.ReachAsync(HookPoint.RelayBeforeFail, journal.Side);
+        await journal.QuarantineAsync(claim, reason, cancellationToken);
+        await runtime.ReachAsync(HookPoint.RelayFailed, journal.Side);
+        EngineMeter.Relayed(runtime.Context, "quarantined");
+        _log.SetAside(runtime.Context, claim.Key.Kind, claim.Key.Id, reason, exception);
+        return RelayPass.None with { Quarantined = 1 };
     }
 
     private async Task<RelayPass> FailAsync(IJournal journal, JournalClaim claim, Exception exception, CancellationToken cancellationToken)

@@ -149,4 +149,8 @@ internal sealed class JournalRow
     public string LastError { get; set; } = "";
 
     public bool Parked { get; set; }
+
+    public bool Quarantined { get; set; }
+
+    public bool IsOpen => !Parked && !Quarantined;
 }

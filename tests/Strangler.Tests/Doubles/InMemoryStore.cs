@@ -245,6 +245,9 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
             new JournalRow { Seq = seq, Key = key, Version = version, Actor = actor, CreatedUtc = Database.UtcNow }), cancellationToken);
     }
 
+    public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) =>
+        BufferAsync("lift", () => Database.Quarantine.Remove(key), cancellationToken);
+
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         connection.StepAsync("request", () =>
         {

@@ -88,6 +88,9 @@ internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTran
     public virtual Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         inner.SaveRequestAsync(requestKey, id, version, cancellationToken);
 
+    public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) =>
+        inner.LiftQuarantineAsync(key, cancellationToken);
+
     public virtual Task CommitAsync(CancellationToken cancellationToken) => inner.CommitAsync(cancellationToken);
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();
@@ -121,6 +124,9 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
 
     public virtual Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
         inner.FailAsync(claim, error, delay, cancellationToken);
+
+    public Task QuarantineAsync(JournalClaim claim, string error, CancellationToken cancellationToken) =>
+        inner.QuarantineAsync(claim, error, cancellationToken);
 
     public virtual Task<JournalDepth> DepthAsync(CancellationToken cancellationToken) => inner.DepthAsync(cancellationToken);
 
