@@ -29,6 +29,7 @@ public sealed class NewSchemaTests(string context)
     private TestDatabase _new = null!;
     private List<RecordSchema> _schemas = null!;
     private List<AggregateLayout> _layouts = null!;
+    private Dictionary<(string Table, string Column), string> _codeDefaults = null!;
     private List<Column> _columns = null!;
     private List<(string Table, string Column)> _keys = null!;
     private List<(string From, string To)> _references = null!;
@@ -49,6 +50,7 @@ public sealed class NewSchemaTests(string context)
         await MigrationPlan.ApplyAsync(configuration, [context], null, CancellationToken.None);
         var mappings = ContextCatalog.LoadMapping(configuration, context).Values.ToList();
         (_schemas, _layouts) = ([.. mappings.Select(mapping => mapping.Schema)], [.. mappings.Select(mapping => mapping.New.Layout)]);
+        _codeDefaults = mappings.SelectMany(CodeDefaults).ToDictionary(code => code.Place, code => code.Default);
         await ReadCatalogueAsync();
     }
 
@@ -183,39 +185,31 @@ public sealed class NewSchemaTests(string context)
             $"SELECT table_name, table_collation FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT {Ours}")];
     }
 
-    // A code's default is that of its list; all else begins empty.
-    private string DefaultOf(Column column)
+    // A code begins with the default of its list, all else empty.
+    private string DefaultOf(Column column) =>
+        _codeDefaults.TryGetValue((column.Table, column.Name), out var code) ? code : column.IsInteger ? "0" : "";
+
+    // Another code than the default, put into a blank record, shows which column the field has.
+    private static IEnumerable<((string Table, string Column) Place, string Default)> CodeDefaults(CompiledMapping mapping)
     {
-        for (var at = 0; at < _layouts.Count; at++)
+        var blank = mapping.New.Put(mapping.Schema.Blank(), null);
+        foreach (var field in mapping.Schema.Fields.Where(field => field.Type == FieldType.Code))
         {
-            if (_layouts[at].IndexOf(column.Table) is var table and >= 0
-                && _layouts[at].Tables[table] is { Role: not TableRole.Many } layout && layout.IndexOf(column.Name) is var place and >= 0)
+            var other = field.Codes.First(code => code != (string)field.Default!);
+            var row = mapping.New.Put(mapping.Schema.Blank().With((field.Name, other)), null);
+            for (var at = 0; at < row.Tables.Length; at++)
             {
-                return CodeDefault(at, table, place) ?? (column.IsInteger ? "0" : "");
+                var table = mapping.New.Layout.Tables[at];
+                for (var place = 0; row.Tables[at].Count > 0 && place < table.Columns.Count; place++)
+                {
+                    if (row.Tables[at][0][place] is string text && text == other
+                        && (blank.Tables[at].Count == 0 || !Equals(blank.Tables[at][0][place], text)))
+                    {
+                        yield return ((table.Name, table.Columns[place].Name), (string)field.Default!);
+                    }
+                }
             }
         }
-
-        return column.IsInteger ? "0" : "";
-    }
-
-    // Of a blank record each column holds its default: only texts that are not empty there are codes.
-    private string? CodeDefault(int kind, int table, int place)
-    {
-        var schema = _schemas[kind];
-        var mapping = ContextCatalog.LoadMapping(StranglerConfiguration.Load(null, ContextCatalog.Names, _ => null), context)[schema.Kind];
-        var probe = schema.Blank();
-        foreach (var field in schema.Fields.Where(field => field.Type == FieldType.Code))
-        {
-            // Another code than the default makes the row exist and shows which column it is.
-            var other = mapping.New.Put(probe.With((field.Name, field.Codes.First(code => code != (string)field.Default!))), null);
-            var shown = other.Tables[table].Count > 0 ? other.Tables[table][0][place] : null;
-            if (shown is string text && text.Length > 0 && field.Codes.Contains(text) && text != (string)field.Default!)
-            {
-                return (string)field.Default!;
-            }
-        }
-
-        return null;
     }
 
     private static string Text(Column column) => $"{column.Table}.{column.Name}";

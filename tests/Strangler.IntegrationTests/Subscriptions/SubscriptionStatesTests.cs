@@ -17,7 +17,7 @@ public sealed class SubscriptionStatesTests : ContextStatesContract<Subscription
 
     private protected override IReadOnlyList<(string Name, Func<Subscription, bool> May, Action<Subscription> Act, string[] Fields)> AllChanges =>
     [
-        ("confirm", one => !one.IsAnonymized && one.Confirmation != Confirmation.Confirmed, one => one.Confirm(), ["confirmation"]),
+        ("confirm", one => one is { IsAnonymized: false, IsModerated: false } && one.Confirmation != Confirmation.Confirmed, one => one.Confirm(), ["confirmation"]),
         ("moderate", one => !one.IsModerated, one => one.Moderate(), ["is_moderated"]),
         ("approve", one => one.IsModerated, one => one.Approve(), ["is_moderated"]),
         ("email", one => !one.IsAnonymized, one => one.ChangeEmail("straße@example.org"), ["email"]),

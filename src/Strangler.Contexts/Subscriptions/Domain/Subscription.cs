@@ -96,9 +96,15 @@ public sealed class Subscription
         _id = id;
     }
 
+    /// <summary>Refused while it is held back: nobody was asked, and the old programs would forget the answer.</summary>
     public void Confirm()
     {
         RefuseAnonymized("confirmed");
+        if (IsModerated)
+        {
+            throw new InvalidOperationException($"Subscription {Id} is held back; it cannot be confirmed before it is approved.");
+        }
+
         Confirmation = Confirmation.Confirmed;
     }
 

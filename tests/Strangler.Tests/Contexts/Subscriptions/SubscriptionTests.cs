@@ -32,6 +32,7 @@ public sealed class SubscriptionTests
         Assert.That(subscription.IsUnconfirmed);
         subscription.Confirm();
         subscription.Moderate();
+        Assert.That(subscription.Confirm, Throws.InvalidOperationException, "held back");
         subscription.MarkExported(Now);
         subscription.Approve();
         Assert.That(
