@@ -122,6 +122,7 @@ public static class MySqlDriver
         1049 => MySqlErrorKind.UnknownDatabase,
         1418 or 1419 => MySqlErrorKind.BinaryLogging,
         1146 => MySqlErrorKind.NoSuchTable,
+        1054 or 1364 => MySqlErrorKind.NoSuchColumn,
         1053 or 1077 or 1078 or 1079 or 1080 or 1152 or 1158 or 1159 or 1160 or 1161 or 1184 or 1927 or 2006 or 2013 or 2055 or 4031
             => MySqlErrorKind.ConnectionLost,
         1264 or 1406 => MySqlErrorKind.DataTooLong,

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Strangler.DualWrite;
+using Strangler.Schemas;
 
 namespace Strangler.MySql;
 
@@ -218,6 +219,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             return new NotMigratedException(Context, Name, exception);
         }
 
+        if (Name == SideName.Legacy && kind is MySqlErrorKind.NoSuchColumn or MySqlErrorKind.NoSuchTable)
+        {
+            return new SchemaMismatchException(Context, WithoutValues(exception.Message), Cause(exception, kind));
+        }
+
         var (reason, transient) = kind switch
         {
             MySqlErrorKind.Unreachable => ($"no connection to {Database.Display}; is the server up, and are host and port right?", true),
@@ -225,7 +231,6 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
                 ($"{Database.Display} refuses access; check user, password and grants ({exception.Message})", false),
             MySqlErrorKind.UnknownDatabase =>
                 ($"{Database.Display}: there is no such database; create it or correct the connection string.", false),
-            MySqlErrorKind.NoSuchTable => ($"{exception.Message}; correct the mapping or the connection string's database.", false),
             MySqlErrorKind.LockWaitTimeout => ("a row stayed locked by another transaction; try again.", true),
             MySqlErrorKind.Deadlock => ("chosen as the victim of a deadlock; try again.", true),
             MySqlErrorKind.ConnectionLost => opening

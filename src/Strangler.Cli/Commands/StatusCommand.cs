@@ -27,12 +27,12 @@ internal static class StatusCommand
             }
 
             run.Output.Table(
-                ["context", "stage", "leads", "epoch", "journal", "lag", "parked", "backfill", "quarantine", "last full reconciliation", "ids left"],
+                ["context", "stage", "leads", "epoch", "journal", "lag", "parked", "backfill", "quarantine", "last full reconciliation", "ids left", "legacy schema"],
                 rows.Select(row => (IReadOnlyList<string>)
                 [
                     row.Context, $"{row.Stage}{(row.Switching ? " (switching)" : "")}", row.Lead.ToString().ToLowerInvariant(), $"{row.Epoch}", JournalDepth.Show(row.JournalOpen),
                     string.Create(CultureInfo.InvariantCulture, $"{row.LagSeconds:0.0} s"), JournalDepth.Show(row.Parked), row.Backfill,
-                    $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}",
+                    $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}", row.LegacySchema,
                 ]));
             return ExitCodes.Ok;
         });

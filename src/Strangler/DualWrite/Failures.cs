@@ -1,4 +1,5 @@
 using Strangler.Mapping;
+using Strangler.Schemas;
 
 namespace Strangler.DualWrite;
 
@@ -9,7 +10,7 @@ internal static class Failures
     public static bool IsTransient(Exception exception) => exception switch
     {
         SideUnavailableException unavailable => unavailable.IsTransient,
-        FenceBusyException or SwitchingException or CommitOutcomeUnknownException or TimeoutException => true,
+        FenceBusyException or SwitchingException or CommitOutcomeUnknownException or TimeoutException or SchemaMismatchException => true,
         _ => false,
     };
 
@@ -24,7 +25,7 @@ internal static class Failures
     public static string Describe(Exception exception) => exception switch
     {
         CannotHoldException or UnreadableException or RegressionException or ForeignChangeException
-            or FenceBusyException or NotMigratedException
+            or FenceBusyException or NotMigratedException or SchemaMismatchException
             => $"{exception.GetType().Name}: {exception.Message}",
         DuplicateKeyException => "DuplicateKeyException: a unique value is taken",
         SideUnavailableException unavailable => $"the {unavailable.Side.ToString().ToLowerInvariant()} side is unavailable",

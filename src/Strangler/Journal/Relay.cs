@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Mapping;
+using Strangler.Schemas;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -38,12 +40,13 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly FollowerApplier _applier = new(runtime);
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
+    private readonly CensusKeeper _census = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the census of other writers. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -52,7 +55,7 @@ public sealed class Relay(ContextRuntime runtime)
         {
             await Task.WhenAll(
                 RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
-                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken));
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -62,7 +65,7 @@ public sealed class Relay(ContextRuntime runtime)
 
     /// <summary>
     /// Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays. Ends also when the follower does
-    /// not answer.
+    /// not answer. Throws <see cref="SchemaMismatchException"/> while legacy's tables are not as the mapping says: nothing is claimed then.
     /// </summary>
     public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
     {
@@ -108,6 +111,10 @@ public sealed class Relay(ContextRuntime runtime)
                 EngineMeter.JournalIs(runtime.Context, depth.Open, depth.Parked, depth.Lag);
             }
         }
+        catch (SchemaMismatchException)
+        {
+            // Told by the watch, once a change.
+        }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             _log.PassFailed(runtime.Context, Failures.Describe(exception), exception);
@@ -123,6 +130,7 @@ public sealed class Relay(ContextRuntime runtime)
             return null;
         }
 
+        await runtime.Schema.RequireLatelyAsync(cancellationToken);
         var journal = runtime.Sides.Of(hint.Lead).Journal;
         // A follower that did not answer is tried with one key; the others wait untouched, and are all due as soon as it answers.
         var batch = _followerIsDown ? 1 : runtime.Options.RelayBatch;
@@ -146,7 +154,7 @@ public sealed class Relay(ContextRuntime runtime)
         var pass = RelayPass.None;
         while (Next(queue) is { } claim)
         {
-            pass += _followerIsDown
+            pass += _followerIsDown || runtime.Schema.IsKnownWrong
                 ? await PutBackAsync(journal, claim, cancellationToken)
                 : await ApplyAsync(journal, follower, claim, cancellationToken);
         }
@@ -157,7 +165,8 @@ public sealed class Relay(ContextRuntime runtime)
     // Not tried: with a follower that hangs, each of a batch would take its whole time-out.
     private async Task<RelayPass> PutBackAsync(IJournal journal, JournalClaim claim, CancellationToken cancellationToken)
     {
-        await journal.FailAsync(claim, "the other side did not answer just before", Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
+        var reason = _followerIsDown ? "the other side did not answer just before" : "legacy's tables are not as the mapping says";
+        await journal.FailAsync(claim, reason, Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
         return new RelayPass(0, 0, 1, 0);
     }
 
@@ -203,6 +212,11 @@ public sealed class Relay(ContextRuntime runtime)
     private async Task<RelayPass> SetAsideAsync(
         IJournal journal, JournalClaim claim, UnreadableException exception, CancellationToken cancellationToken)
     {
+        if (await runtime.Schema.ExplainsAsync(cancellationToken))
+        {
+            return await FailAsync(journal, claim, exception, cancellationToken);
+        }
+
         var reason = Failures.Describe(exception);
         await runtime.ReachAsync(HookPoint.RelayBeforeFail, journal.Side);
         await journal.QuarantineAsync(claim, reason, cancellationToken);
@@ -216,6 +230,13 @@ public sealed class Relay(ContextRuntime runtime)
     {
         var attempts = claim.Attempts + 1;
         var parks = Failures.IsPermanent(exception) || (attempts >= runtime.Options.MaxAttempts && !Failures.IsTransient(exception));
+
+        // A column that is gone or is of another type is no fault of the key's, whatever its failure looks like.
+        if ((parks || exception is SchemaMismatchException) && await runtime.Schema.ExplainsAsync(cancellationToken))
+        {
+            parks = false;
+        }
+
         var reason = Failures.Describe(exception);
         var waits = exception is SideUnavailableException { IsOutage: true } ? Outage : Waits;
         TimeSpan? delay = parks ? null : waits.After(attempts, runtime.Random.NextDouble());

@@ -49,6 +49,15 @@ internal static class EngineMeter
     private static readonly Counter<long> RequestsPruned = Meter.CreateCounter<long>(
         "strangler.requests.pruned", "{request}", "Request keys forgotten as they were past their retention.");
 
+    private static readonly Gauge<int> SchemaDifferences = Meter.CreateGauge<int>(
+        "strangler.schema.differences", "{difference}", "Differences between legacy's tables and the mapping that stop the relay. Alarm above 0.");
+
+    private static readonly Counter<long> ForeignWrites = Meter.CreateCounter<long>(
+        "strangler.foreign_writes", "{statement}", "Statements of other programs that changed legacy tables, as the census counts them.");
+
+    private static readonly Gauge<long> Uncaptured = Meter.CreateGauge<long>(
+        "strangler.uncaptured", "{entity}", "Entities that the last reconciliation found changed in legacy without any trigger having seen it.");
+
     private static readonly Counter<long> Moves = Meter.CreateCounter<long>(
         "strangler.moves", "{move}", "Stage moves by outcome: done, aborted, refused.");
 
@@ -85,6 +94,15 @@ internal static class EngineMeter
 
     public static void PrunedRequests(string context, int requests) =>
         RequestsPruned.Add(requests, new TagList { { "context", context } });
+
+    public static void SchemaDifferencesAre(string context, int differences) =>
+        SchemaDifferences.Record(differences, new TagList { { "context", context } });
+
+    public static void ForeignWritesCounted(string context, long statements) =>
+        ForeignWrites.Add(statements, new TagList { { "context", context } });
+
+    public static void UncapturedAre(string context, long entities) =>
+        Uncaptured.Record(entities, new TagList { { "context", context } });
 
     public static void Moved(string context, string outcome) => Moves.Add(1, Tags(context, outcome));
 

@@ -84,7 +84,7 @@ internal sealed class CommandLine
             hashKey = HashKey,
             contexts = new Dictionary<string, object>
             {
-                [_context] = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s" } },
+                [_context] = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s", foreignWriterQuiet = "0s" } },
             },
         }));
         return file;

@@ -26,9 +26,9 @@ internal sealed record LegacyExample(long Id, IReadOnlyList<string> Kinds, bool 
 internal abstract class ContextWorld : IAsyncDisposable
 {
     public const string OneTransaction =
-        """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "oneTransaction": true }""";
+        """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "schemaCheckInterval": "100ms", "foreignWriterQuiet": "0s", "oneTransaction": true }""";
 
-    private const string Usual = """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s" }""";
+    private const string Usual = """{ "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "schemaCheckInterval": "100ms", "foreignWriterQuiet": "0s" }""";
 
     private readonly List<ContextHost> _hosts = [];
     private readonly StranglerConfiguration _configuration;

@@ -30,7 +30,7 @@ public sealed class SubscriptionsJourneyTests
     public async Task From_the_mapping_to_dual_write()
     {
         await _cli.RunAsync("migrate", ExitCodes.Ok);
-        Assert.That((await _cli.RunAsync("mapping lint", ExitCodes.Ok)).Output, Is.Not.Empty);
+        Assert.That((await _cli.RunAsync("mapping lint --against-database", ExitCodes.Ok)).Output, Is.Not.Empty);
         Assert.That(
             (await _cli.RunAsync("mapping explain subscriptions", ExitCodes.Ok)).Output,
             Does.Contain("subscription.tracking").And.Contain("hides whether it was confirmed").And.Contain("subscription.address_id"));

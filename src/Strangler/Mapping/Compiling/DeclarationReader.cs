@@ -15,7 +15,7 @@ internal sealed class DeclarationReader(Problems problems)
         var kinds = Elements(root, "kind").Select(ReadKind).ToList();
         CheckUnique(kinds.Select(kind => (kind.At, kind.Name)), "kind");
         _ = int.TryParse(Get(root, "version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
-        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), kinds);
+        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), kinds);
     }
 
     private KindDeclaration ReadKind(XElement at)
@@ -66,6 +66,27 @@ internal sealed class DeclarationReader(Problems problems)
         }
 
         return declared;
+    }
+
+    private List<DeclaredWriter> ReadWriters(XElement root)
+    {
+        List<DeclaredWriter> writers = [];
+        foreach (var at in Elements(root, "foreign-writer"))
+        {
+            if (root.Attribute("foreign-writers") is not null)
+            {
+                problems.Add(at, Get(at, "user"), "foreign-writers=\"none\" says that there is no such program");
+            }
+
+            // Anything else is the schema's to complain about.
+            if (DateOnly.TryParseExact(Get(at, "until"), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var until))
+            {
+                writers.Add(new DeclaredWriter(Get(at, "user"), Get(at, "owner"), Get(at, "reason"), until));
+            }
+        }
+
+        CheckUnique(Elements(root, "foreign-writer").Select(at => (at, Get(at, "user"))), "foreign writer");
+        return writers;
     }
 
     private IdSource? ReadIds(XElement kind, KindDeclaration declaration)
