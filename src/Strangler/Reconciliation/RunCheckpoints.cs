@@ -96,8 +96,8 @@ internal sealed class RunKeeper : IAsyncDisposable
     /// <summary>The run that is kept; 0 before it has a number.</summary>
     public RunCheckpoint Run { get; set; } = new(0, "", default, default, "");
 
-    /// <summary>Claims the context. Throws <see cref="AlreadyRunningException"/>; a claim whose process is known to be gone is taken over, and
-    /// one of this process's own that it could not give back.</summary>
+    /// <summary>Claims the context. Throws <see cref="AlreadyRunningException"/>; a claim whose process is known to be gone is taken over,
+    /// and one of this process's own that it could not give back.</summary>
     public static async Task<RunKeeper> ClaimAsync(
         ContextRuntime runtime, ReconciliationOptions options, string scope, CancellationToken cancellationToken)
     {

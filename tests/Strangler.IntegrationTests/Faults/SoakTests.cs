@@ -137,7 +137,8 @@ public sealed class SoakTests
                 Count($"reconciliations {OutcomeRules.Name(report.Outcome)}");
                 Assert.That(report.Outcome, Is.Not.EqualTo(ReconciliationOutcome.Drift), () => string.Join('\n', ReportText.Render(report)));
             }
-            catch (Exception exception) when (exception is SideUnavailableException or WrongStageException or SwitchingException or LeaseLostException)
+            catch (Exception exception) when (exception is SideUnavailableException or WrongStageException or SwitchingException
+                or LeaseLostException)
             {
                 Count("reconciliations broken off");
             }

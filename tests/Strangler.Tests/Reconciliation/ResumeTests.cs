@@ -186,10 +186,13 @@ public sealed class ResumeTests
         Assert.That(next.Reconcile().Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
-    /// <summary>The new side does not answer just when the claim is given back, or when it was taken: nobody holds it, and nobody waits.</summary>
+    /// <summary>
+    /// The new side does not answer just when the claim is given back, or when it was taken: nobody holds it, and nobody waits.
+    /// </summary>
     [Test]
     [Category("Case66")]
-    public void A_claim_that_this_process_could_not_give_back_is_not_in_its_own_way([Values("new.release.before", "new.lease.after")] string lost)
+    public void A_claim_that_this_process_could_not_give_back_is_not_in_its_own_way(
+        [Values("new.release.before", "new.lease.after")] string lost)
     {
         var world = Configured(World.Filled());
         var times = 0;
