@@ -5,6 +5,7 @@ const string MySqlConnectorVersion = "2.6.1";
 const string Solution = "Strangler.sln";
 const string NeedsRealMongo = "RequiresMongod";
 const string NeedsChromium = "RequiresChromium";
+const string NeedsMount = "RequiresMount";
 const int MostLinesOfFailure = 25;
 // A test that runs away must end itself and not the machine.
 const string MostHeapOfTests = "0x100000000";
@@ -33,6 +34,24 @@ int Run(string program, IEnumerable<string> arguments, bool quiet)
     if (process.ExitCode != 0)
         Console.Error.WriteLine(output + errors.Result);
     return process.ExitCode;
+}
+
+bool CanRun(string program, params string[] arguments)
+{
+    var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+    foreach (var argument in arguments)
+        start.ArgumentList.Add(argument);
+    try
+    {
+        using var process = System.Diagnostics.Process.Start(start);
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+    catch (System.ComponentModel.Win32Exception)
+    {
+        // There is no such program.
+        return false;
+    }
 }
 
 void MustRun(string step, string program, params string[] arguments)
@@ -106,6 +125,8 @@ Task("test").IsDependentOn("build").Does(() =>
     var (passed, failed, skipped) = (0, 0, 0);
     var hasChromium = new[] { "chromium", "chromium-browser", "google-chrome" }.Any(name =>
         (EnvironmentVariable("PATH") ?? "").Split(':').Any(folder => System.IO.File.Exists(System.IO.Path.Combine(folder, name))));
+    // In a mount namespace of its own: nothing of the try is left.
+    var canMount = CanRun("unshare", "-m", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", System.IO.Path.GetTempPath());
     var broken = false;
     Environment.SetEnvironmentVariable("DOTNET_GCHeapHardLimit", MostHeapOfTests);
     foreach (var project in new[] { "Strangler.Tests", "Strangler.IntegrationTests" })
@@ -116,7 +137,8 @@ Task("test").IsDependentOn("build").Does(() =>
         var code = Run("dotnet",
         [
             "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
-            $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}" + (hasChromium ? "" : $"&TestCategory!={NeedsChromium}"),
+            $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}" + (hasChromium ? "" : $"&TestCategory!={NeedsChromium}")
+                + (canMount ? "" : $"&TestCategory!={NeedsMount}"),
             "--results-directory", results, "--logger", $"trx;LogFileName={project}.trx", "--logger", "console;verbosity=quiet",
         ], quiet: false);
         if (!System.IO.File.Exists(trx))
@@ -156,6 +178,8 @@ Task("test").IsDependentOn("build").Does(() =>
         ListNotRun(project, NeedsRealMongo, "a real mongod");
         if (!hasChromium)
             ListNotRun(project, NeedsChromium, "a Chromium (apt-get install chromium)");
+        if (!canMount)
+            ListNotRun(project, NeedsMount, "the right to mount a file system (root)");
     }
     if (broken)
         Console.Error.WriteLine(onCi && skipped > 0 ? "A skipped test is a failure under CI=true." : "A test run did not end properly.");

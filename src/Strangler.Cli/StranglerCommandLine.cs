@@ -52,6 +52,7 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(MigrateCommand.Create(standard));
         root.Subcommands.Add(MappingCommand.Create(standard));
         root.Subcommands.Add(CaptureCommand.Create(standard));
+        root.Subcommands.Add(CensusCommand.Create(standard));
         root.Subcommands.Add(BackfillCommand.Create(standard));
         root.Subcommands.Add(QuarantineCommand.Create(standard));
         root.Subcommands.Add(ReconcileCommand.Create(standard));

@@ -30,6 +30,11 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// <item>The roots that refer to a row are found by a plain SELECT (a cursor): INSERT … SELECT would lock the index of the root table. It
 /// sees the transaction's snapshot: a reference that was made after it began is missed, and is the reconciliation's to find.</item>
 /// <item>A side table that is missing (error 1146) is passed over; <c>capture check</c> tells.</item>
+/// <item>A column that is gone or has another name (error 1054, raised when the statement that names it is executed, not when the trigger is
+/// loaded) makes the comparison NULL, and then every update counts: more work than needed, but no write of theirs fails or is missed. Without
+/// the table's key nothing can be noted; the write goes on. Error 1326 is what follows a cursor that could not be opened.</item>
+/// <item>Who wrote what is inserted, never counted up: programs would wait for one another at a counter. Once a statement, with the columns
+/// that its first row changed: to compare all columns of each row of a large statement cost half as much again.</item>
 /// </list>
 /// Text is compared by its bytes: under a column's collation 'max' equals 'Max ', or 'Strase' equals 'Straße'.
 /// </remarks>
@@ -60,23 +65,29 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         var key = AggregateSql.Quote(table.KeyColumn);
         var touches = on switch
         {
-            "INSERT" => Touch(table.Kind, $"NEW.{key}", "      "),
-            "DELETE" => Touch(table.Kind, $"OLD.{key}", "      "),
+            "INSERT" => Touch(table.Kind, $"NEW.{key}", "        "),
+            "DELETE" => Touch(table.Kind, $"OLD.{key}", "        "),
             _ => $"""
-                {Touch(table.Kind, $"NEW.{key}", "      ")}
-                      IF NOT (OLD.{key} <=> NEW.{key}) THEN
-                {Touch(table.Kind, $"OLD.{key}", "        ")}
-                      END IF;
+                {Touch(table.Kind, $"NEW.{key}", "        ")}
+                        IF NOT (OLD.{key} <=> NEW.{key}) THEN
+                {Touch(table.Kind, $"OLD.{key}", "          ")}
+                        END IF;
                 """,
         };
         return $"""
             BEGIN
               DECLARE strangler_counts INT DEFAULT 1;
-              DECLARE CONTINUE HANDLER FOR 1146 BEGIN END;
-              IF @strangler_own IS NULL{Changed(table, on)} THEN
-            {Fence()}
-                IF strangler_counts THEN
+              DECLARE strangler_changed INT DEFAULT 1;
+              DECLARE strangler_columns TEXT CHARACTER SET utf8mb4 DEFAULT '';
+              DECLARE CONTINUE HANDLER FOR 1146, 1054 BEGIN END;
+              IF @strangler_own IS NULL THEN
+            {Changed(table, on)}
+                IF COALESCE(strangler_changed, 1) THEN
+            {Fence("    ")}
+                  IF strangler_counts THEN
             {touches}
+            {Note(table, on)}
+                  END IF;
                 END IF;
               END IF;
             END
@@ -90,23 +101,29 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         return $"""
             BEGIN
               DECLARE strangler_counts INT DEFAULT 1;
+              DECLARE strangler_changed INT DEFAULT 1;
+              DECLARE strangler_columns TEXT CHARACTER SET utf8mb4 DEFAULT '';
               DECLARE strangler_done INT DEFAULT 0;
               DECLARE strangler_root BIGINT;
               DECLARE strangler_roots CURSOR FOR SELECT r.{AggregateSql.Quote(table.RootKey)} FROM {AggregateSql.Quote(table.Root)} r
                 WHERE r.{AggregateSql.Quote(table.ReferencedBy!)} IN ({keys});
-              DECLARE CONTINUE HANDLER FOR 1146 BEGIN END;
-              DECLARE CONTINUE HANDLER FOR NOT FOUND SET strangler_done = 1;
-              IF @strangler_own IS NULL{Changed(table, on)} THEN
-            {Fence()}
-                IF strangler_counts THEN
-                  SET strangler_done = 0;
-                  OPEN strangler_roots;
-                  FETCH strangler_roots INTO strangler_root;
-                  WHILE NOT strangler_done DO
-            {Touch(table.Kind, "strangler_root", "        ")}
+              DECLARE CONTINUE HANDLER FOR 1146, 1054 BEGIN END;
+              DECLARE CONTINUE HANDLER FOR NOT FOUND, 1326 SET strangler_done = 1;
+              IF @strangler_own IS NULL THEN
+            {Changed(table, on)}
+                IF COALESCE(strangler_changed, 1) THEN
+            {Fence("    ")}
+                  IF strangler_counts THEN
+                    SET strangler_done = 0;
+                    OPEN strangler_roots;
                     FETCH strangler_roots INTO strangler_root;
-                  END WHILE;
-                  CLOSE strangler_roots;
+                    WHILE NOT strangler_done DO
+            {Touch(table.Kind, "strangler_root", "          ")}
+                      FETCH strangler_roots INTO strangler_root;
+                    END WHILE;
+                    CLOSE strangler_roots;
+            {Note(table, on)}
+                  END IF;
                 END IF;
               END IF;
             END
@@ -114,32 +131,50 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     }
 
     private static string Changed(CapturedTable table, string on) => on != "UPDATE" ? ""
-        : $" AND ({string.Join("\n    OR ", Comparisons(table))})";
+        : $"    SET strangler_changed = {string.Join("\n      OR ", Compared(table).Select(column => column.Differs))};";
 
-    private static IEnumerable<string> Comparisons(CapturedTable table)
+    // Once a statement: within one, NOW(6) is the same for all rows. Names, not bits: whoever reads them later need not know the mapping that
+    // this trigger was made of.
+    private string Note(CapturedTable table, string on)
     {
-        yield return Differs($"OLD.{AggregateSql.Quote(table.KeyColumn)}", $"NEW.{AggregateSql.Quote(table.KeyColumn)}");
+        var noted = $"@{AggregateSql.Quote(Name(table, on))}";
+        var compared = Compared(table).Select(column => $"IF({column.Differs}, {Literal(column.Name)}, NULL)");
+        var changed = on != "UPDATE" ? "" : $"  SET strangler_columns = CONCAT_WS(',',\n    {string.Join(",\n    ", compared)});\n";
+        return Indented("        ", $"""
+            IF NOT ({noted} <=> NOW(6)) THEN
+              SET {noted} = NOW(6);
+            {changed}  INSERT INTO strangler_foreign_write (context, table_name, event, `columns`, writer, connection_id, written_at)
+                VALUES ({_context}, {Literal(table.Table)}, '{on}', LEFT(COALESCE(strangler_columns, '?'), 2000), LEFT(USER(), 190),
+                  CONNECTION_ID(), UTC_TIMESTAMP(6));
+            END IF;
+            """);
+    }
+
+    private static IEnumerable<(string Name, string Differs)> Compared(CapturedTable table)
+    {
+        var key = AggregateSql.Quote(table.KeyColumn);
+        yield return (table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"));
         foreach (var column in table.Columns)
         {
             var name = AggregateSql.Quote(column.Name);
-            yield return column.Type == ColumnType.Text
+            yield return (column.Name, column.Type is ColumnType.Text or ColumnType.Binary
                 ? Differs($"CAST(OLD.{name} AS BINARY)", $"CAST(NEW.{name} AS BINARY)")
-                : Differs($"OLD.{name}", $"NEW.{name}");
+                : Differs($"OLD.{name}", $"NEW.{name}"));
         }
     }
 
     private static string Differs(string before, string after) => $"NOT ({before} <=> {after})";
 
-    private string Fence() => $"""
-            BEGIN
-              DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
-              SELECT {FenceSql.IsDual.Text} INTO strangler_counts
-                FROM strangler_fence f WHERE f.context = {_context} {(isMariaDb ? "LOCK IN SHARE MODE" : "FOR SHARE")} SKIP LOCKED;
-            END;
-        """;
+    private string Fence(string indent) => Indented(indent, $"""
+        BEGIN
+          DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
+          SELECT {FenceSql.IsDual.Text} INTO strangler_counts
+            FROM strangler_fence f WHERE f.context = {_context} {(isMariaDb ? "LOCK IN SHARE MODE" : "FOR SHARE")} SKIP LOCKED;
+        END;
+        """);
 
     // Ids below 1 cannot be keys of ours, and would not fit.
-    private string Touch(string kind, string key, string indent) => string.Join('\n', $"""
+    private string Touch(string kind, string key, string indent) => Indented(indent, $"""
         IF {key} > 0 THEN
           INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({_context}, {Literal(kind)}, {key}, 1, LEFT(USER(), 190))
             ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = LEFT(USER(), 190);
@@ -147,12 +182,17 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), LEFT(USER(), 190)
             FROM strangler_entity e WHERE e.context = {_context} AND e.kind = {Literal(kind)} AND e.`key` = {key};
         END IF;
-        """.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));
+        """);
+
+    private static string Indented(string indent, string text) =>
+        string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));
 
     // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs between.
-    private static string Literal(string name) => Harmless().IsMatch(name)
-        ? $"'{name}'"
-        : throw new ArgumentException($"'{name}' cannot be the name of a captured context or kind: letters, digits, '_', '-' and '.' only.", nameof(name));
+    private static string Literal(string name) => $"'{Checked(name)}'";
+
+    internal static string Checked(string name) => Harmless().IsMatch(name)
+        ? name
+        : throw new ArgumentException($"'{name}' cannot be the name of a captured context, kind, table or column: letters, digits, '_', '-' and '.' only.", nameof(name));
 
     [GeneratedRegex(@"\A[A-Za-z0-9_.\-]+\z", RegexOptions.CultureInvariant)]
     private static partial Regex Harmless();

@@ -81,11 +81,13 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         var batch = new Batch();
         batch.Add($"""
             SELECT COUNT(*), MAX(created_at) FROM (
-                SELECT created_at FROM strangler_journal WHERE context = {side.Context} AND origin = 'foreign' LIMIT {JournalDepth.CountLimit + 1}) j
+                SELECT created_at FROM strangler_journal WHERE context = {side.Context} AND origin = 'foreign' AND state <> 'unread'
+                LIMIT {JournalDepth.CountLimit + 1}) j
             """);
         batch.Add($"""
             SELECT DISTINCT actor FROM (
-                SELECT actor FROM strangler_journal WHERE context = {side.Context} AND origin = 'foreign' LIMIT {JournalDepth.CountLimit + 1}) j
+                SELECT actor FROM strangler_journal WHERE context = {side.Context} AND origin = 'foreign' AND state <> 'unread'
+                LIMIT {JournalDepth.CountLimit + 1}) j
             ORDER BY actor LIMIT 20
             """);
         return side.QueryAsync(

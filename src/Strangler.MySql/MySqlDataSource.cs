@@ -51,10 +51,12 @@ public sealed class MySqlDataSourceOptions
 public sealed class MySqlDataSource : IAsyncDisposable
 {
     private readonly Func<bool, CancellationToken, Task<DbConnection>> _open;
+    private readonly Func<ValueTask> _forgetIdle;
     private readonly Func<ValueTask> _close;
 
-    internal MySqlDataSource(string display, Func<bool, CancellationToken, Task<DbConnection>> open, Func<ValueTask> close) =>
-        (Display, _open, _close) = (display, open, close);
+    internal MySqlDataSource(
+        string display, Func<bool, CancellationToken, Task<DbConnection>> open, Func<ValueTask> forgetIdle, Func<ValueTask> close) =>
+        (Display, _open, _forgetIdle, _close) = (display, open, forgetIdle, close);
 
     /// <summary><c>user@server:port/database</c>, never the password.</summary>
     public string Display { get; }
@@ -74,6 +76,9 @@ public sealed class MySqlDataSource : IAsyncDisposable
     /// <summary>The same, yet perhaps with session variables of an earlier user's that called <see cref="MySqlDriver.Keep"/>: the callers
     /// within this assembly set those that they rest on. Saves a round trip.</summary>
     internal Task<DbConnection> OpenKeptAsync(CancellationToken cancellationToken) => _open(false, cancellationToken);
+
+    /// <summary>Closes what lies in the pool; who comes next gets a new connection.</summary>
+    internal ValueTask ForgetIdleAsync() => _forgetIdle();
 
     /// <summary>Closes what lies in the pool; connections in use are closed when they come back.</summary>
     public ValueTask DisposeAsync() => _close();

@@ -44,6 +44,10 @@ internal sealed class MySqlDatabase
         return asNew ? source.OpenAsync(cancellationToken) : source.OpenKeptAsync(cancellationToken);
     }
 
+    /// <summary>Closes the connections that lie in one of the pools. For where one turned out to be cut: those beside it may have been as
+    /// well, and not all ways to be cut show before the next use.</summary>
+    public ValueTask ForgetIdleAsync(bool background) => (background ? _background : _foreground).ForgetIdleAsync();
+
     /// <summary>The parked connection for multi-row inserts, or null; the taker owns it.</summary>
     public PreparedConnection? Unpark() => Interlocked.Exchange(ref _parked, null);
 

@@ -122,6 +122,7 @@ public static class MySqlDriver
         1049 => MySqlErrorKind.UnknownDatabase,
         1418 or 1419 => MySqlErrorKind.BinaryLogging,
         1146 => MySqlErrorKind.NoSuchTable,
+        1054 or 1364 => MySqlErrorKind.NoSuchColumn,
         1053 or 1077 or 1078 or 1079 or 1080 or 1152 or 1158 or 1159 or 1160 or 1161 or 1184 or 1927 or 2006 or 2013 or 2055 or 4031
             => MySqlErrorKind.ConnectionLost,
         1264 or 1406 => MySqlErrorKind.DataTooLong,
@@ -216,7 +217,11 @@ public static class MySqlDriver
         builder.ConnectionIdleTimeout = (uint)Math.Ceiling(options.IdleLifetime.TotalSeconds);
         builder.CancellationTimeout = (int)Math.Ceiling(options.CancellationGrace.TotalSeconds);
         var text = builder.ConnectionString;
-        return new(display, (_, token) => OpenAsync(text, token), () => CloseAsync(text)) { Server = ServerOf(builder), Database = builder.Database };
+        return new(display, (_, token) => OpenAsync(text, token), () => ClearAsync(text), () => ClearAsync(text))
+        {
+            Server = ServerOf(builder),
+            Database = builder.Database,
+        };
     }
 
     private static async Task<DbConnection> OpenAsync(string connectionString, CancellationToken cancellationToken)
@@ -234,7 +239,7 @@ public static class MySqlDriver
         }
     }
 
-    private static async ValueTask CloseAsync(string connectionString)
+    private static async ValueTask ClearAsync(string connectionString)
     {
         var connection = new MySqlConnection(connectionString);
         await MySqlConnection.ClearPoolAsync(connection).ConfigureAwait(false);
@@ -288,7 +293,11 @@ public static class MySqlDriver
             Wire,
             builder.Database is { Length: > 0 } database ? database : null);
         var pool = new BlockingPool(driver, display, options);
-        return new(display, pool.OpenAsync, pool.DisposeAsync) { Server = ServerOf(builder), Database = builder.Database };
+        return new(display, pool.OpenAsync, pool.ForgetIdleAsync, pool.DisposeAsync)
+        {
+            Server = ServerOf(builder),
+            Database = builder.Database,
+        };
     }
 
     /// <summary>The stream below the driver, needed to cut off a call that blocks and to reset a session in one round trip. The package's

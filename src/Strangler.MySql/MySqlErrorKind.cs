@@ -28,6 +28,9 @@ public enum MySqlErrorKind
 
     NoSuchTable,
 
+    /// <summary>A statement names a column that the table has not, or leaves one out that must be given.</summary>
+    NoSuchColumn,
+
     /// <summary>The connection broke while in use. Whether the statement took effect is unknown; an open transaction is rolled
     /// back.</summary>
     ConnectionLost,

@@ -78,7 +78,16 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
             background: true).ConfigureAwait(false)).SingleOrDefault();
 
     /// <summary>The whole key waits or is parked, rows that came after the claim as well: a key's back-off is the key's.</summary>
-    public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken)
+    public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
+        GiveBackAsync(claim, error, Batch (batch) => delay is { } wait
+            ? batch.Part($" next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL {Microseconds(wait)} MICROSECOND")
+            : batch.Part($" state = 'parked'"), cancellationToken);
+
+    /// <summary>State <c>unread</c>.</summary>
+    public Task QuarantineAsync(JournalClaim claim, string error, CancellationToken cancellationToken) =>
+        GiveBackAsync(claim, error, batch => batch.Part($" state = 'unread'"), cancellationToken);
+
+    private Task GiveBackAsync(JournalClaim claim, string error, Func<Batch, Batch> set, CancellationToken cancellationToken)
     {
         var key = claim.Key;
         var batch = side.BeginWrite(new Batch(), background: true);
@@ -91,16 +100,7 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
             UPDATE strangler_journal {ByKey} SET attempts = attempts + 1, last_error = {Texts.Cut(error, 1000)},
             lease_until = NULL, owner = '',
             """);
-        if (delay is { } wait)
-        {
-            batch.Part($" next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL {Microseconds(wait)} MICROSECOND");
-        }
-        else
-        {
-            batch.Part($" state = 'parked'");
-        }
-
-        batch.Part($"""
+        set(batch).Part($"""
              WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}
                 AND state = 'open' AND @strangler_generation = {claim.Generation}
             """).End();
@@ -119,13 +119,19 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
                     WHERE context = {side.Context} AND state = 'parked' LIMIT {JournalDepth.CountLimit + 1}) p),
                     (SELECT created_at FROM strangler_journal FORCE INDEX (strangler_journal_age)
                     WHERE context = {side.Context} AND state = 'open' ORDER BY created_at LIMIT 1),
-                    UTC_TIMESTAMP(6)
+                    UTC_TIMESTAMP(6),
+                    (SELECT COUNT(*) FROM (
+                    SELECT 1 FROM strangler_journal FORCE INDEX (strangler_journal_age)
+                    WHERE context = {side.Context} AND state = 'unread' LIMIT {JournalDepth.CountLimit + 1}) q)
                 """),
             async (reader, token) =>
             {
                 await reader.ReadAsync(token).ConfigureAwait(false);
                 DateTime? oldest = reader.IsDBNull(2) ? null : FenceSql.Utc(reader, 2);
-                return new JournalDepth(reader.GetInt64(0), reader.GetInt64(1), oldest, FenceSql.Utc(reader, 3));
+                return new JournalDepth(reader.GetInt64(0), reader.GetInt64(1), oldest, FenceSql.Utc(reader, 3))
+                {
+                    Quarantined = reader.GetInt64(4),
+                };
             },
             cancellationToken,
             background: true);
@@ -173,7 +179,7 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     {
         var batch = new Batch();
         batch.Part($"UPDATE strangler_journal SET state = 'open', attempts = 0, next_attempt_at = UTC_TIMESTAMP(6)");
-        batch.Part($" WHERE context = {side.Context} AND state = 'parked'");
+        batch.Part($" WHERE context = {side.Context} AND state IN ('parked', 'unread')");
         if (key is { } one)
         {
             batch.Part($" AND kind = {one.Kind} AND `key` = {one.Id}");

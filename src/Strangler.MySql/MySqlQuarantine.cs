@@ -13,6 +13,9 @@ internal sealed class MySqlQuarantine(MySqlSide side) : IQuarantine
         , EXISTS (SELECT 1 FROM strangler_quarantine q WHERE q.context = {context} AND q.kind = {key.Kind} AND q.`key` = {key.Id})
         """);
 
+    public static void Remove(Batch batch, string context, EntityKey key) => batch.Add(
+        $"DELETE FROM strangler_quarantine WHERE context = {context} AND kind = {key.Kind} AND `key` = {key.Id}");
+
     // Assignments run from left to right, so `reason` and `place` come last: the others compare with what was there.
     public static void Put(Batch batch, string context, string kind, QuarantineEntry entry)
     {
@@ -77,12 +80,6 @@ internal sealed class MySqlQuarantine(MySqlSide side) : IQuarantine
         Put(batch, side.Context, kind, entry);
         return side.ExecuteAsync(batch, cancellationToken);
     }
-
-    public Task RemoveAsync(EntityKey key, CancellationToken cancellationToken) =>
-        side.ExecuteAsync(
-            new Batch().Add(
-                $"DELETE FROM strangler_quarantine WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}"),
-                cancellationToken);
 
     private static QuarantineEntry Read(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetString(1), reader.GetString(2), FenceSql.Utc(reader, 3),

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Strangler.DualWrite;
+using Strangler.Schemas;
 
 namespace Strangler.MySql;
 
@@ -128,7 +129,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     public async Task<T> UseAsync<T>(
         bool? background, Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken, bool keepsSession = false)
     {
-        var connection = await OpenAsync(background ?? Lane.IsBackground, cancellationToken, asNew: !keepsSession).ConfigureAwait(false);
+        var lane = background ?? Lane.IsBackground;
+        var connection = await OpenAsync(lane, cancellationToken, asNew: !keepsSession).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             try
@@ -144,12 +146,17 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             catch (Exception e)
             {
                 await RollBackAsync(connection).ConfigureAwait(false);
-                if (Translate(e, cancellationToken) is { } translated)
+                if (Translate(e, cancellationToken) is not { } translated)
                 {
-                    throw translated;
+                    throw;
                 }
 
-                throw;
+                if (translated is SideUnavailableException { IsConnectionLost: true })
+                {
+                    await Database.ForgetIdleAsync(lane).ConfigureAwait(false);
+                }
+
+                throw translated;
             }
         }
     }
@@ -212,6 +219,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
             return new NotMigratedException(Context, Name, exception);
         }
 
+        if (Name == SideName.Legacy && kind is MySqlErrorKind.NoSuchColumn or MySqlErrorKind.NoSuchTable)
+        {
+            return new SchemaMismatchException(Context, WithoutValues(exception.Message), Cause(exception, kind));
+        }
+
         var (reason, transient) = kind switch
         {
             MySqlErrorKind.Unreachable => ($"no connection to {Database.Display}; is the server up, and are host and port right?", true),
@@ -219,7 +231,6 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
                 ($"{Database.Display} refuses access; check user, password and grants ({exception.Message})", false),
             MySqlErrorKind.UnknownDatabase =>
                 ($"{Database.Display}: there is no such database; create it or correct the connection string.", false),
-            MySqlErrorKind.NoSuchTable => ($"{exception.Message}; correct the mapping or the connection string's database.", false),
             MySqlErrorKind.LockWaitTimeout => ("a row stayed locked by another transaction; try again.", true),
             MySqlErrorKind.Deadlock => ("chosen as the victim of a deadlock; try again.", true),
             MySqlErrorKind.ConnectionLost => opening
@@ -233,7 +244,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
                 ("a row that this one refers to, or that refers to it, is not as it must be yet (foreign key).", true),
             _ => (WithoutValues(exception.Message), false),
         };
-        return new SideUnavailableException(Name, reason, transient, Cause(exception, kind)) { IsOutage = IsOutage(kind) };
+        return new SideUnavailableException(Name, reason, transient, Cause(exception, kind))
+        {
+            IsOutage = IsOutage(kind),
+            IsConnectionLost = kind == MySqlErrorKind.ConnectionLost && !opening,
+        };
     }
 
     private static bool IsOutage(MySqlErrorKind kind) => kind is MySqlErrorKind.Unreachable or MySqlErrorKind.ConnectionLost

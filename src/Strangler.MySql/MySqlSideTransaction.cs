@@ -97,6 +97,18 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         return Task.CompletedTask;
     }
 
+    public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(IsOver, this);
+        if (Side.Name == SideName.New)
+        {
+            HasWritten = true;
+            MySqlQuarantine.Remove(Pending, Side.Context, key);
+        }
+
+        return Task.CompletedTask;
+    }
+
     /// <summary>The caller's own key must be new: a second insert of it means that the same request runs twice. Keys that travel with an
     /// entity's state may be there.</summary>
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken)

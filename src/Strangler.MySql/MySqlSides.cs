@@ -8,11 +8,13 @@ using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Merging;
 using Strangler.Reconciliation;
+using Strangler.Schemas;
 
 namespace Strangler.MySql;
 
 /// <summary>The legacy half of a context in MySQL or MariaDB; the new half may be another engine.</summary>
-public sealed record MySqlLegacySide(SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture);
+public sealed record MySqlLegacySide(
+    SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture, ICensus Census, ILegacyTables Tables);
 
 /// <summary>The new half of a context in MySQL or MariaDB; the legacy half may be another engine.</summary>
 public sealed record MySqlNewSide(
@@ -85,7 +87,9 @@ public static class MySqlSides
     {
         var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
         var sql = Sql(kinds, SideName.Legacy);
-        return new MySqlLegacySide(Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)));
+        return new MySqlLegacySide(
+            Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
+            new MySqlCensus(side), new MySqlLegacyTables(side));
     }
 
     public static MySqlNewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
@@ -124,6 +128,8 @@ public static class MySqlSides
         Merges = @new.Merges,
         Replicas = legacy.Replicas,
         Capture = legacy.Capture,
+        Census = legacy.Census,
+        LegacyTables = legacy.Tables,
         Joint = joint,
     };
 

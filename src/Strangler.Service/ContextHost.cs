@@ -100,7 +100,11 @@ public sealed class ContextHost : IAsyncDisposable
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
-        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook));
+        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook)
+        {
+            LegacyTables = [.. mappings.Values.SelectMany(mapping => mapping.LegacyTables)],
+            DeclaredWriters = [.. mappings.Values.SelectMany(mapping => mapping.DeclaredWriters).Distinct()],
+        });
     }
 
     /// <summary>

@@ -17,7 +17,8 @@ public sealed record ContextStatus(
     long Quarantined,
     long QuarantineOpen,
     string LastReconciliation,
-    long IdsLeft)
+    long IdsLeft,
+    string LegacySchema)
 {
     public static async Task<ContextStatus> ReadAsync(ContextHost host, CancellationToken cancellationToken)
     {
@@ -49,7 +50,22 @@ public sealed record ContextStatus(
             quarantined,
             open,
             last is null ? "never" : $"{last.Outcome}, {last.EndedUtc:yyyy-MM-dd HH:mm} UTC",
-            left);
+            left,
+            await SchemaAsync(host, cancellationToken).ConfigureAwait(false));
+    }
+
+    // Looked at now. Of a legacy side that is down nothing is known, and all else on the line still is.
+    private static async Task<string> SchemaAsync(ContextHost host, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var stops = (await host.Runtime.Schema.LookAsync(cancellationToken).ConfigureAwait(false)).Where(difference => difference.Stops).ToList();
+            return stops.Count == 0 ? "as mapped" : $"DIFFERS, relay rests: {string.Join("; ", stops)}";
+        }
+        catch (SideUnavailableException)
+        {
+            return "unknown";
+        }
     }
 
     private static string Describe(BackfillCheckpoint? checkpoint, long dualEpoch) => checkpoint switch

@@ -60,10 +60,12 @@ internal sealed class TwoServerWorld : IAsyncDisposable
     }
 
     /// <summary>One step, its gates forced: they ask for reconciliations, which are not what is measured.</summary>
-    public Task<StageView> StepAsync(bool forward, CancellationToken cancellationToken)
+    public Task<StageView> StepAsync(bool forward, CancellationToken cancellationToken, IProgress<string>? progress = null)
     {
         var request = new CutoverRequest { Actor = "bench", Reason = "bench", Force = true };
-        return forward ? Host.Cutover.AdvanceAsync(request, null, cancellationToken) : Host.Cutover.BackAsync(request, null, cancellationToken);
+        return forward
+            ? Host.Cutover.AdvanceAsync(request, progress, cancellationToken)
+            : Host.Cutover.BackAsync(request, progress, cancellationToken);
     }
 
     public async Task DrainAsync(SideName lead, CancellationToken cancellationToken)

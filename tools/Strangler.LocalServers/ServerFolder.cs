@@ -73,7 +73,8 @@ internal static class ServerFolder
             throw new LocalServerException($"{root} is a link to {target}; servers are not put there. Remove it or set another TMPDIR.");
     }
 
-    private static bool IsLeftOver(string folder)
+    /// <summary>Whether a folder's name says that its owner is dead.</summary>
+    public static bool IsLeftOver(string folder)
     {
         var parts = Path.GetFileName(folder).Split('-');
         return parts.Length == 5

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Strangler.Capture;
 using Strangler.Journal;
+using Strangler.Reconciliation;
+using Strangler.Schemas;
 using Strangler.Service;
 using Strangler.Service.Configuration;
 
@@ -97,20 +99,24 @@ internal static class CaptureCommand
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var state = await host.Capture.Capture.LookAsync(token).ConfigureAwait(false);
             var waiting = await host.Capture.Capture.WaitingAsync(token).ConfigureAwait(false);
+            var schema = await host.Runtime.Schema.LookAsync(token).ConfigureAwait(false);
+            var blind = await BlindSpots.LatestAsync(host.Sides.Reconciliations, token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(new
                 {
                     context = host.Name, complete = state.IsComplete, triggers = state.Parts, state.Problems, state.Notes, waiting = waiting.Rows,
-                    newest_utc = waiting.NewestUtc, writers = waiting.Writers,
+                    newest_utc = waiting.NewestUtc, writers = waiting.Writers, schema = schema.Select(difference => difference.ToString()),
+                    schema_fits = schema.All(difference => !difference.Stops), uncaptured = blind?.Entities, uncaptured_run = blind?.RunId,
                 });
             }
             else
             {
-                Print(run, host, state, waiting);
+                Print(run, host, state, waiting, schema);
+                run.Output.Line(BlindSpots.Describe(blind));
             }
 
-            return state.IsComplete ? ExitCodes.Ok : ExitCodes.Found;
+            return state.IsComplete && schema.All(difference => !difference.Stops) ? ExitCodes.Ok : ExitCodes.Found;
         });
         return command;
     }
@@ -124,13 +130,16 @@ internal static class CaptureCommand
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var state = await host.Capture.Capture.LookAsync(token).ConfigureAwait(false);
+            var schema = await host.Runtime.Schema.LookAsync(token).ConfigureAwait(false);
+            var stops = schema.Where(difference => difference.Stops).ToList();
+            var complete = state.IsComplete && stops.Count == 0;
             var wrong = state.Parts.Where(part => part.State != CapturePartState.Installed)
                 .Select(part => $"{part.Name} on {part.Table}: {part.State.ToString().ToLowerInvariant()}{(part.Detail.Length == 0 ? "" : $", {part.Detail}")}")
-                .Concat(state.Problems).ToList();
+                .Concat(host.Runtime.Schema.CanTell ? stops.Select(difference => difference.ToString()) : state.Problems).ToList();
             if (run.Output.IsJson)
             {
-                run.Output.Json(new { context = host.Name, complete = state.IsComplete, faults = wrong });
-                return state.IsComplete ? ExitCodes.Ok : ExitCodes.Found;
+                run.Output.Json(new { context = host.Name, complete, faults = wrong, warnings = Warnings(schema) });
+                return complete ? ExitCodes.Ok : ExitCodes.Found;
             }
 
             foreach (var line in wrong)
@@ -138,27 +147,43 @@ internal static class CaptureCommand
                 run.Output.Line(line);
             }
 
+            foreach (var warning in Warnings(schema))
+            {
+                run.Output.Line(warning);
+            }
+
             run.Output.Line(
-                state.IsComplete ? $"All {state.Parts.Count} triggers are as they must be."
-                : state.Problems.Count > 0 ? "The tables are not as the mapping says: correct the mapping, then install again. Until then every write to such a table may fail."
+                complete ? $"All {state.Parts.Count} triggers are as they must be."
+                : stops.Count + state.Problems.Count > 0
+                    ? "The tables are not as the mapping says; the relay rests, and goes on by itself when they are. Other programs' writes are not hindered. "
+                        + $"Correct the tables, or the mapping and then: strangler capture install {host.Name}"
                 : $"Mend it with: strangler capture install {host.Name}");
-            return state.IsComplete ? ExitCodes.Ok : ExitCodes.Found;
+            return complete ? ExitCodes.Ok : ExitCodes.Found;
         });
         return command;
     }
 
-    private static void Print(CommandRun run, ContextHost host, CaptureState state, ForeignWrites waiting)
+    private static IEnumerable<string> Warnings(IReadOnlyList<SchemaDifference> schema) =>
+        schema.Where(difference => !difference.Stops).Select(difference => difference.ToString());
+
+    private static void Print(
+        CommandRun run, ContextHost host, CaptureState state, ForeignWrites waiting, IReadOnlyList<SchemaDifference> schema)
     {
         run.Output.Table(
             ["table", "insert", "update", "delete"],
             state.Parts.GroupBy(part => part.Table).Select(table => (IReadOnlyList<string>)
                 [table.Key, Text(table, "INSERT"), Text(table, "UPDATE"), Text(table, "DELETE")]));
-        foreach (var problem in state.Problems)
+        foreach (var problem in host.Runtime.Schema.CanTell ? schema.Where(one => one.Stops).Select(one => one.ToString()) : state.Problems)
         {
             run.Output.Line($"PROBLEM: {problem}");
         }
 
         WriteNotes(run, state);
+        foreach (var warning in Warnings(schema))
+        {
+            run.Output.Line(warning);
+        }
+
         run.Output.Line(waiting.NewestUtc is { } newest
             ? string.Create(CultureInfo.InvariantCulture,
                 $"Other programs' writes in the journal: {JournalDepth.Show(waiting.Rows)}, the newest of {newest:yyyy-MM-dd HH:mm:ss} UTC, by {string.Join(", ", waiting.Writers)}")

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Strangler.Cli.Terminal;
 using Strangler.Mapping;
+using Strangler.Schemas;
 using Strangler.Service;
 
 namespace Strangler.Cli.Commands;
@@ -18,6 +19,7 @@ internal static class MappingCommand
             Examples:
               strangler mapping lint
               strangler mapping lint path/to/draft.xml
+              strangler mapping lint --against-database      also compare the legacy tables with what the files say of them
               strangler mapping explain donations
               strangler mapping verify donations
             """);
@@ -30,22 +32,37 @@ internal static class MappingCommand
     private static Command Lint(StandardOptions standard)
     {
         var files = new Argument<string[]>("files") { Description = "Mapping files [default: all contexts']", DefaultValueFactory = _ => [] };
-        var command = new Verb("lint", "Every mistake at once, as file:line:column: field: message; exit code 1 when there is any") { files };
-        CommandRun.SetAction(command, standard, (run, _) =>
+        var database = new Option<bool>("--against-database")
+        {
+            Description = "Compare the legacy tables with the files, too: columns that are gone, of another type, length, character set or nullability, and columns that the files do not know",
+        };
+        var command = new Verb("lint", "Every mistake at once, as file:line:column: field: message; exit code 1 when there is any; warnings are none")
+        {
+            files, database,
+        };
+        CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var configuration = run.LoadConfiguration();
-            var paths = run.Parsed.GetValue(files) is { Length: > 0 } named
-                ? named
-                : [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            var named = run.Parsed.GetValue(files) is { Length: > 0 } given ? given : null;
+            var paths = named ?? [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
             if (paths.FirstOrDefault(path => !File.Exists(path)) is { } missing)
             {
                 throw new ArgumentException($"There is no mapping file '{missing}'.");
             }
 
-            var problems = ContextCatalog.Lint(paths);
+            var problems = ContextCatalog.Lint(paths).ToList();
+            List<SchemaDifference> differences = [];
+            var compared = named ?? [.. configuration.Configured.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            foreach (var path in run.Parsed.GetValue(database) && problems.Count == 0 ? compared : [])
+            {
+                differences.AddRange(await LegacyTablesCheck.RunAsync(configuration, path, run.Time, token).ConfigureAwait(false));
+            }
+
+            problems.AddRange(differences.Where(difference => difference.Stops).Select(difference => difference.Problem));
+            var warnings = differences.Where(difference => !difference.Stops).ToList();
             if (run.Output.IsJson)
             {
-                run.Output.Json(new { files = paths, problems });
+                run.Output.Json(new { files = paths, problems, warnings = warnings.Select(warning => warning.Problem) });
             }
             else
             {
@@ -54,10 +71,15 @@ internal static class MappingCommand
                     run.Output.Line(problem.ToString());
                 }
 
+                foreach (var warning in warnings)
+                {
+                    run.Output.Line(warning.ToString());
+                }
+
                 run.Output.Line(problems.Count == 0 ? $"{paths.Length} {(paths.Length == 1 ? "file" : "files")}, no mistakes" : $"{problems.Count} {(problems.Count == 1 ? "mistake" : "mistakes")}");
             }
 
-            return Task.FromResult(problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Found);
+            return problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Found;
         });
         return command;
     }

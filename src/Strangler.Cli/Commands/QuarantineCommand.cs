@@ -13,8 +13,9 @@ internal static class QuarantineCommand
             """
             List and sign off legacy rows that cannot be read
 
-            They stay as they are in legacy; reading their id is an error, never "not found". A row leaves by itself once it can be read. What stays has
-            to be signed off before the new side may lead.
+            They stay as they are in legacy; reading their id is an error, never "not found". A row leaves by itself with the next write
+            of it that can be read, or with the next backfill; after the mapping was mended: strangler relay retry <context> --all.
+            What stays has to be signed off before the new side may lead; signed off, it keeps no gate shut.
 
             Examples:
               strangler quarantine list donations

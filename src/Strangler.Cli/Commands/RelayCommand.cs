@@ -67,7 +67,9 @@ internal static class RelayCommand
             }
             else
             {
-                run.Output.Line($"{pass.Applied:N0} applied, {pass.Superseded:N0} were up to date, {pass.Failed:N0} failed, {pass.Parked:N0} parked");
+                run.Output.Line(
+                    $"{pass.Applied:N0} applied, {pass.Superseded:N0} were up to date, {pass.Failed:N0} failed, {pass.Parked:N0} parked, "
+                    + $"{pass.Quarantined:N0} in quarantine");
             }
 
             return pass.Failed + pass.Parked > 0 ? ExitCodes.Found : ExitCodes.Ok;

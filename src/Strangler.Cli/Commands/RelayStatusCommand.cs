@@ -118,6 +118,13 @@ internal static class RelayStatusCommand
             run.Output.Line($"Once the cause is cured: strangler relay retry {context} --all");
         }
 
+        if (depth.Quarantined > 0)
+        {
+            run.Output.Line(
+                $"in quarantine: {JournalDepth.Show(depth.Quarantined)} rows are set aside until their keys can be read "
+                + $"(strangler quarantine list {context}); once the mapping is mended: strangler relay retry {context} --all");
+        }
+
         if (status.Foreign > 0)
         {
             run.Output.Line(
@@ -175,6 +182,7 @@ internal static class RelayStatusCommand
             Lead,
             Depth.Open,
             Depth.Parked,
+            Depth.Quarantined,
             counted_up_to = JournalDepth.CountLimit,
             lag_seconds = Depth.Lag.TotalSeconds,
             lost = Lost.Count,

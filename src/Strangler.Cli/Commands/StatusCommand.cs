@@ -10,11 +10,11 @@ internal static class StatusCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Verb("status", "All contexts: stage, lead, journal, backfill, last reconciliation");
+        var command = new Verb("status", "All configured contexts: stage, lead, journal, backfill, last reconciliation");
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var rows = new List<ContextStatus>();
-            foreach (var name in ContextCatalog.Names)
+            foreach (var name in run.LoadConfiguration().Configured)
             {
                 await using var host = run.Open(name);
                 rows.Add(await ContextStatus.ReadAsync(host, token).ConfigureAwait(false));
@@ -27,12 +27,12 @@ internal static class StatusCommand
             }
 
             run.Output.Table(
-                ["context", "stage", "leads", "epoch", "journal", "lag", "parked", "backfill", "quarantine", "last full reconciliation", "ids left"],
+                ["context", "stage", "leads", "epoch", "journal", "lag", "parked", "backfill", "quarantine", "last full reconciliation", "ids left", "legacy schema"],
                 rows.Select(row => (IReadOnlyList<string>)
                 [
                     row.Context, $"{row.Stage}{(row.Switching ? " (switching)" : "")}", row.Lead.ToString().ToLowerInvariant(), $"{row.Epoch}", JournalDepth.Show(row.JournalOpen),
                     string.Create(CultureInfo.InvariantCulture, $"{row.LagSeconds:0.0} s"), JournalDepth.Show(row.Parked), row.Backfill,
-                    $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}",
+                    $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}", row.LegacySchema,
                 ]));
             return ExitCodes.Ok;
         });

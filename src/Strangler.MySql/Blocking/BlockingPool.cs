@@ -68,7 +68,7 @@ internal sealed class BlockingPool : IAsyncDisposable
                 await reader.CloseAsync().ConfigureAwait(false);
             // A disposed pool has no threads; its connections are few by then.
             if (session.IsReusable && !session.IsKept && !_disposed)
-                await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
+                await ResetAsync(session).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or DbException or IOException or ObjectDisposedException)
         {
@@ -84,6 +84,14 @@ internal sealed class BlockingPool : IAsyncDisposable
         if (session.IsReusable && !session.IsKept)
             TryReset(session);
         KeepOrClose(session);
+    }
+
+    /// <summary>Closes what lies idle.</summary>
+    public ValueTask ForgetIdleAsync()
+    {
+        foreach (var session in TakeAllIdle())
+            Close(session);
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Asks the server, over a connection of its own, to end what a session is executing.</summary>
@@ -104,18 +112,23 @@ internal sealed class BlockingPool : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
-        List<BlockingSession> idle;
         lock (_gate)
-        {
             _disposed = true;
-            idle = [.. _idle];
-            _idle.Clear();
-        }
-        foreach (var session in idle)
+        foreach (var session in TakeAllIdle())
             Close(session);
         Threads.Dispose();
         _sideThreads.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private List<BlockingSession> TakeAllIdle()
+    {
+        lock (_gate)
+        {
+            List<BlockingSession> idle = [.. _idle];
+            _idle.Clear();
+            return idle;
+        }
     }
 
     private async Task<BlockingSession?> TakeIdleAsync(bool asNew)
@@ -127,14 +140,7 @@ internal sealed class BlockingPool : IAsyncDisposable
                 session.IsKept = false;
                 return session;
             }
-            try
-            {
-                await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is TimeoutException or DbException or IOException)
-            {
-                session.Break();
-            }
+            await ResetAsync(session).ConfigureAwait(false);
             session.IsKept = false;
             if (session.IsReusable)
                 return session;
@@ -222,6 +228,19 @@ internal sealed class BlockingPool : IAsyncDisposable
         {
             raw.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Afterwards the session is as new, or broken.</summary>
+    private async Task ResetAsync(BlockingSession session)
+    {
+        try
+        {
+            await session.CallAsync(() => TryReset(session), Options.ConnectTimeout, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or DbException or IOException)
+        {
+            session.Break();
         }
     }
 

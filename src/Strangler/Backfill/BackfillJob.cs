@@ -99,6 +99,7 @@ internal sealed class BackfillRun
     {
         var fence = await _runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
         BackfillJob.Check(_runtime.Context, fence, FenceRole.Lead, null);
+        await _runtime.Schema.RequireAsync(cancellationToken);
         await CaptureService.RequireAsync(_runtime, "The backfill", cancellationToken);
         await RaiseFollowerAsync(fence, cancellationToken);
         var legacy = await Legacy.BoundsAsync(_kind.Name, cancellationToken);

@@ -83,6 +83,4 @@ public interface IQuarantine
     Task<int> SignOffAsync(string kind, long? id, string by, string reason, CancellationToken cancellationToken);
 
     Task PutAsync(string kind, QuarantineEntry entry, CancellationToken cancellationToken);
-
-    Task RemoveAsync(EntityKey key, CancellationToken cancellationToken);
 }

@@ -12,6 +12,8 @@ namespace Strangler.Cutover;
 /// </summary>
 public sealed class CutoverService
 {
+    private static readonly TimeSpan MoveAtMost = TimeSpan.FromSeconds(5);
+
     private readonly ContextRuntime _runtime;
     private readonly GateKeeper _gates;
     private readonly FlipRecovery _recovery;
@@ -270,7 +272,7 @@ public sealed class CutoverService
         var next = StageTable.After(move, lead);
         var fence = Sides.Of(status.Lead).Fence;
         await _runtime.ReachAsync(HookPoint.MoveBeforeSet, status.Lead);
-        if (!await fence.CompareAndSetPatientlyAsync(_runtime, lead, next, cancellationToken))
+        if (!await fence.SetForSureAsync(_runtime, lead, next, MoveAtMost, cancellationToken))
         {
             throw CutoverException.LostRace(_runtime.Context);
         }
@@ -324,12 +326,20 @@ public sealed class CutoverService
         }
         catch (Exception exception)
         {
-            EngineMeter.Moved(_runtime.Context, "aborted");
+            var isUnknown = exception is CutoverException { IsOutcomeUnknown: true };
+            EngineMeter.Moved(_runtime.Context, isUnknown ? "unknown" : "aborted");
             await AuditAsync(from, Entry(
-                action, request, move.From.ToString(), move.From, row.Epoch + 1, false, $"failed: {Failures.Describe(exception)}"));
+                action, request, move.From.ToString(), isUnknown ? move.To : move.From, row.Epoch + 1, false,
+                $"{(isUnknown ? "not known whether it happened" : "failed")}: {Describe(exception)}"));
             throw;
         }
     }
+
+    // Messages of ours hold no values.
+    private static string Describe(Exception exception) =>
+        exception is not CutoverException ? Failures.Describe(exception)
+        : exception.InnerException is { } cause ? $"{exception.Message} ({Failures.Describe(cause)})"
+        : exception.Message;
 
     private async Task<StageView> SettledAsync(CancellationToken cancellationToken)
     {
@@ -354,16 +364,27 @@ public sealed class CutoverService
         }
     }
 
-    // The move has happened; a trail that cannot be written is no reason to report that it has not.
+    // The move has happened; a trail that cannot be written is no reason to report that it has not. Where the side that ought to have it
+    // does not answer, the other's trail takes it: a history is both together.
     private async Task AuditAsync(SideName side, AuditEntry entry)
+    {
+        if (!await TryAuditAsync(side, entry))
+        {
+            await TryAuditAsync(Stages.Other(side), entry);
+        }
+    }
+
+    private async Task<bool> TryAuditAsync(SideName side, AuditEntry entry)
     {
         try
         {
             await Sides.Of(side).Audit.AppendAsync(entry, CancellationToken.None);
+            return true;
         }
         catch (Exception exception)
         {
-            _log.AuditFailed(_runtime.Context, entry.Action, entry.Actor, entry.To, entry.Epoch, exception);
+            _log.AuditFailed(_runtime.Context, side, entry.Action, entry.Actor, entry.To, entry.Epoch, exception);
+            return false;
         }
     }
 

@@ -12,7 +12,11 @@ namespace Strangler.Cutover;
 /// </summary>
 internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
 {
+    private const int AbortTries = 3;
     private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(500));
+
+    // Longer, and writers would wait for a flip that has not even begun for sure.
+    private static readonly TimeSpan DenyAtMost = TimeSpan.FromSeconds(5);
 
     private readonly Relay _relay = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Flip>();
@@ -20,8 +24,8 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     private ContextSides Sides => runtime.Sides;
 
     /// <summary>
-    /// From the lead's row to the new lead's. Whatever is thrown before the decision, the flip has been aborted, or will be at its
-    /// deadline.
+    /// From the lead's row to the new lead's. Whatever is thrown, the flip has been aborted, or will be at its deadline; but for a
+    /// <see cref="CutoverException.IsOutcomeUnknown"/>, after which it may also be decided, and is then finished by whoever comes.
     /// </summary>
     public async Task<FenceRow> RunAsync(
         SideName from, FenceRow lead, Stage to, bool leaveParked, IProgress<string>? progress, CancellationToken cancellationToken)
@@ -35,30 +39,38 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     public async Task<FenceRow> ContinueAsync(
         SideName from, FenceRow switching, Stage to, bool leaveParked, IProgress<string>? progress, CancellationToken cancellationToken)
     {
-        FenceRow prepared;
+        var began = runtime.Time.GetTimestamp();
+        var prepared = new FenceRow(FenceRole.Prepared, to, switching.Epoch, switching.DualEpoch);
+        var decided = switching with { Role = FenceRole.Follower, Stage = to, Deadline = null };
         try
         {
             await DrainAsync(from, switching, leaveParked, cancellationToken);
             progress?.Report("the journal is drained");
-            prepared = await PrepareAsync(Stages.Other(from), switching, to, cancellationToken);
+            await PrepareAsync(Stages.Other(from), prepared, cancellationToken);
             progress?.Report($"{Stages.Other(from).ToString().ToLowerInvariant()} is prepared");
-            await DecideAsync(from, switching, to, cancellationToken);
+            await DecideAsync(from, switching, decided, began, cancellationToken);
         }
         catch (Exception exception)
         {
-            if (!await TryAbortAsync(from, switching, exception))
+            switch (await EndAsync(from, switching, decided, exception))
             {
-                throw;
+                case FlipEnd.Decided:
+                    _log.DecidedAfterAll(runtime.Context, from, exception);
+                    break;
+                case FlipEnd.Aborted:
+                    throw exception is OperationCanceledException or CutoverException { IsOutcomeUnknown: false }
+                        ? exception
+                        : new CutoverException(
+                            $"The flip of {runtime.Context} was aborted; {from.ToString().ToLowerInvariant()} leads on.", exception);
+                default:
+                    throw;
             }
-
-            throw exception is OperationCanceledException or CutoverException
-                ? exception
-                : new CutoverException(
-                    $"The flip of {runtime.Context} was aborted; {from.ToString().ToLowerInvariant()} leads on.", exception);
         }
 
         progress?.Report("decided");
-        return await PromoteAsync(Stages.Other(from), prepared);
+        var promoted = await PromoteAsync(Stages.Other(from), prepared);
+        progress?.Report($"{Stages.Other(from).ToString().ToLowerInvariant()} leads, epoch {promoted.Epoch}");
+        return promoted;
     }
 
     // Step 1.
@@ -68,20 +80,9 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         var deadline = await fence.UtcNowAsync(cancellationToken) + runtime.Options.FlipDeadline;
         var switching = lead with { Role = FenceRole.Switching, Epoch = lead.Epoch + 1, Deadline = deadline };
         await runtime.ReachAsync(HookPoint.FlipBeforeDeny, from);
-        try
+        if (!await fence.SetForSureAsync(runtime, lead, switching, DenyAtMost, cancellationToken))
         {
-            if (!await fence.CompareAndSetPatientlyAsync(runtime, lead, switching, cancellationToken))
-            {
-                throw CutoverException.LostRace(runtime.Context);
-            }
-        }
-        catch (SideUnavailableException exception) when (exception.IsTransient)
-        {
-            // The reply may be all that was lost; then writers wait already, and would until the deadline.
-            if (await fence.ReadAsync(cancellationToken) != switching)
-            {
-                throw;
-            }
+            throw CutoverException.LostRace(runtime.Context);
         }
 
         await runtime.ReachAsync(HookPoint.FlipDenied, from);
@@ -103,6 +104,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             if (depth.Open == 0 && (leaveParked || depth.Parked == 0))
             {
                 await RefuseConflictsAsync(from, leaveParked, cancellationToken);
+                await RefuseNewlyUnreadableAsync(from, depth, leaveParked, cancellationToken);
                 await runtime.ReachAsync(HookPoint.FlipDrained, from);
                 return;
             }
@@ -136,21 +138,43 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         }
     }
 
+    // What is set aside and signed off stays behind with everybody's knowledge. What became unreadable since the gates were looked at is as
+    // good as parked.
+    private async Task RefuseNewlyUnreadableAsync(SideName from, JournalDepth depth, bool leave, CancellationToken cancellationToken)
+    {
+        if (leave || depth.Quarantined == 0 || from == SideName.New)
+        {
+            return;
+        }
+
+        long open = 0;
+        foreach (var kind in runtime.Kinds.Keys)
+        {
+            open += (await Sides.Quarantine.CountAsync(kind, cancellationToken)).Open;
+        }
+
+        if (open > 0)
+        {
+            throw new CutoverException(
+                $"{open} legacy rows of {runtime.Context} are in quarantine and not signed off; the flip was aborted. "
+                + $"Look: strangler quarantine list {runtime.Context}");
+        }
+    }
+
     // Step 4. Whatever row an earlier flip left there, its epoch is lower; someone who carries on the same flip may have been here before.
-    private async Task<FenceRow> PrepareAsync(SideName to, FenceRow switching, Stage stage, CancellationToken cancellationToken)
+    private async Task PrepareAsync(SideName to, FenceRow prepared, CancellationToken cancellationToken)
     {
         var fence = Sides.Of(to).Fence;
-        var prepared = new FenceRow(FenceRole.Prepared, stage, switching.Epoch, switching.DualEpoch);
         await runtime.ReachAsync(HookPoint.FlipBeforePrepare, to);
         while (true)
         {
             var present = await fence.ReadAsync(cancellationToken);
             if (present == prepared)
             {
-                return prepared;
+                return;
             }
 
-            if (present.AnswersReads || present.Epoch > switching.Epoch)
+            if (present.AnswersReads || present.Epoch > prepared.Epoch)
             {
                 throw new CutoverException(
                     $"The fence of the {to.ToString().ToLowerInvariant()} side says {present.Role}, epoch {present.Epoch}: "
@@ -160,22 +184,30 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             if (await fence.CompareAndSetPatientlyAsync(runtime, present, prepared, cancellationToken))
             {
                 await runtime.ReachAsync(HookPoint.FlipPrepared, to);
-                return prepared;
+                return;
             }
         }
     }
 
-    // Step 5.
-    private async Task DecideAsync(SideName from, FenceRow switching, Stage to, CancellationToken cancellationToken)
+    // Step 5. A lost reply leaves open whether it is decided; only the old lead's fence can tell. So it is asked until it does, while the
+    // deadline lasts: nobody gains by an answer that comes later, for then whoever comes ends or finishes the flip.
+    private async Task DecideAsync(SideName from, FenceRow switching, FenceRow decided, long began, CancellationToken cancellationToken)
     {
         var fence = Sides.Of(from).Fence;
-        var decided = switching with { Role = FenceRole.Follower, Stage = to, Deadline = null };
         cancellationToken.ThrowIfCancellationRequested();
         await runtime.ReachAsync(HookPoint.FlipBeforeDecide, from);
-        if (!await fence.CompareAndSetPatientlyAsync(runtime, switching, decided, CancellationToken.None)
-            && await fence.ReadAsync(CancellationToken.None) != decided)
+        var left = runtime.Options.FlipDeadline - runtime.Time.GetElapsedTime(began);
+        try
         {
-            throw new CutoverException($"The flip of {runtime.Context} was aborted by someone else, or at its deadline.");
+            if (!await fence.SetForSureAsync(runtime, switching, decided, left, CancellationToken.None)
+                && await fence.ReadAsync(CancellationToken.None) != decided)
+            {
+                throw new CutoverException($"The flip of {runtime.Context} was aborted by someone else, or at its deadline.");
+            }
+        }
+        catch (SideUnavailableException exception)
+        {
+            throw CutoverException.OutcomeUnknown(runtime.Context, from, exception);
         }
 
         await runtime.ReachAsync(HookPoint.FlipDecided, from);
@@ -199,26 +231,59 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         return promoted;
     }
 
-    // Needs the old lead's fence only. False: it was decided after all (the reply was lost), or cannot be told now; then the deadline
-    // decides.
-    private async Task<bool> TryAbortAsync(SideName from, FenceRow switching, Exception cause)
+    // Needs the old lead's fence only. If that cannot tell now, the deadline decides.
+    private async Task<FlipEnd> EndAsync(SideName from, FenceRow switching, FenceRow decided, Exception cause)
     {
         try
         {
             await runtime.ReachAsync(HookPoint.FlipBeforeAbort, from);
-            var aborted = await recovery.AbortAsync(from, switching, CancellationToken.None) is not null
-                || (await Sides.Of(from).Fence.ReadAsync(CancellationToken.None)).Role == FenceRole.Lead;
-            if (aborted)
+            var end = await AbortAsync(from, switching, decided);
+            if (end == FlipEnd.Aborted)
             {
                 await runtime.ReachAsync(HookPoint.FlipAborted, from);
             }
 
-            return aborted;
+            return end;
         }
         catch (Exception exception)
         {
             _log.AbortFailed(runtime.Context, Failures.Describe(cause), exception);
-            return false;
+            return FlipEnd.Unknown;
         }
+    }
+
+    // The abort's own reply may be lost as well; what it left is seen then.
+    private async Task<FlipEnd> AbortAsync(SideName from, FenceRow switching, FenceRow decided)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                if (await recovery.AbortAsync(from, switching, CancellationToken.None) is not null)
+                {
+                    return FlipEnd.Aborted;
+                }
+
+                var present = await Sides.Of(from).Fence.ReadAsync(CancellationToken.None);
+                return present == decided ? FlipEnd.Decided : present.Role == FenceRole.Lead ? FlipEnd.Aborted : FlipEnd.Unknown;
+            }
+            catch (SideUnavailableException exception) when (exception.IsTransient && tries < AbortTries)
+            {
+                await Task.Delay(Waits.After(tries, runtime.Random.NextDouble()), runtime.Time, CancellationToken.None);
+            }
+        }
+    }
+
+    /// <summary>What became of a flip that failed somewhere.</summary>
+    private enum FlipEnd
+    {
+        /// <summary>The old lead leads.</summary>
+        Aborted,
+
+        /// <summary>It was decided after all: by a compare-and-set whose reply was lost, or by someone who carried it on.</summary>
+        Decided,
+
+        /// <summary>The old lead's fence cannot be asked.</summary>
+        Unknown,
     }
 }

@@ -12,6 +12,20 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
 {
     private readonly ILogger _log = loggers.CreateLogger<FlipRecovery>();
 
+    /// <summary>As <see cref="RollForwardAsync"/>, by whoever came by: the audit trail then says how the flip ended.</summary>
+    public async Task<(SideName Side, FenceRow Row)?> FinishAsync(
+        SideName side, FenceRow row, FenceRow otherRow, CancellationToken cancellationToken)
+    {
+        var promoted = await RollForwardAsync(side, row, otherRow, cancellationToken);
+        if (promoted is { } lead)
+        {
+            const string Detail = "decided by a flip that did not come to its end; finished by a reader or writer";
+            await AuditAsync(lead.Side, "promote", lead.Row, Detail);
+        }
+
+        return promoted;
+    }
+
     /// <summary>Step 6, if the two rows ask for it; null when they do not, or someone else is at it.</summary>
     public async Task<(SideName Side, FenceRow Row)?> RollForwardAsync(
         SideName side, FenceRow row, FenceRow otherRow, CancellationToken cancellationToken)
@@ -44,7 +58,13 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
 
         try
         {
-            return await AbortAsync(side, row, cancellationToken) ?? await fence.ReadAsync(cancellationToken);
+            if (await AbortAsync(side, row, cancellationToken) is not { } aborted)
+            {
+                return await fence.ReadAsync(cancellationToken);
+            }
+
+            await AuditAsync(side, "abort", aborted, "a flip was not decided by its deadline; ended by a reader or writer");
+            return aborted;
         }
         catch (FenceBusyException)
         {
@@ -82,5 +102,19 @@ internal sealed class FlipRecovery(ContextSides sides, ContextOptions options, I
 
         _log.Promoted(sides.Context, side, next.Stage, next.Epoch);
         return (side, next);
+    }
+
+    // Best effort: it is a reader's or writer's call, and the log has it in any case.
+    private async Task AuditAsync(SideName side, string action, FenceRow row, string detail)
+    {
+        var entry = new AuditEntry(default, "strangler", action, "", row.Stage.ToString(), row.Epoch, false, "", detail);
+        try
+        {
+            await sides.Of(side).Audit.AppendAsync(entry, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            _log.AuditFailed(sides.Context, side, entry.Action, entry.Actor, entry.To, entry.Epoch, exception);
+        }
     }
 }

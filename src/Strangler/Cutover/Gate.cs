@@ -26,9 +26,23 @@ public sealed class GateException(string context, Stage target, IReadOnlyList<Ga
     public IReadOnlyList<Gate> Failed { get; } = failed;
 }
 
-/// <summary>A move could not be made as the context stands, or someone else was quicker. Nothing was changed by this call.</summary>
+/// <summary>
+/// A move could not be made as the context stands, or someone else was quicker. Nothing was changed by this call, unless
+/// <see cref="IsOutcomeUnknown"/>.
+/// </summary>
 public sealed class CutoverException(string message, Exception? cause = null) : Exception(message, cause)
 {
+    /// <summary>The old lead was lost while the flip was being decided: it may have been. Its fence will tell.</summary>
+    public bool IsOutcomeUnknown { get; private init; }
+
+    internal static CutoverException OutcomeUnknown(string context, SideName from, Exception cause) =>
+        new(
+            $"{(from == SideName.Legacy ? "Legacy" : "The new side")} was lost while the flip of {context} was being decided, and does not "
+            + "answer: whether it is decided cannot be told now. If it is, whoever reads or writes next finishes it; if not, it ends at its "
+            + "deadline. "
+            + $"Look: strangler cutover status {context}",
+            cause) { IsOutcomeUnknown = true };
+
     internal static CutoverException LostRace(string context) =>
         new($"Someone else has changed the stage of {context} meanwhile; look again: strangler cutover status {context}");
 }

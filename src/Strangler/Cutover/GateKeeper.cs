@@ -30,6 +30,11 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             return gates;
         }
 
+        if (move.To != Stage.NewOnly && runtime.Schema.CanTell)
+        {
+            gates.Add(await SchemaAsync(cancellationToken));
+        }
+
         if (Stages.IsDual(move.From))
         {
             gates.AddRange(await JournalAsync(lead, cancellationToken));
@@ -51,6 +56,11 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         if (move.IsForward && move.To >= Stage.NewLeads && !runtime.Options.ForeignWritersNone && Sides.Capture is { } capture)
         {
             gates.Add(await OtherProgramsAsync(move.To, capture, cancellationToken));
+        }
+
+        if (move is { To: Stage.NewOnly, IsForward: true } && !runtime.Options.ForeignWritersNone && Sides.Census is { } census)
+        {
+            gates.Add(await WritersAsync(census, cancellationToken));
         }
 
         if (move is { To: Stage.NewLeads, IsForward: true })
@@ -184,6 +194,66 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         }
     }
 
+    // Whoever still writes legacy after the last step writes where nobody reads.
+    private async Task<Gate> WritersAsync(ICensus census, CancellationToken cancellationToken)
+    {
+        var quiet = runtime.Options.ForeignWriterQuiet;
+        const string Name = "foreign writers";
+        var required = $"none without an owner for {Days(quiet)}";
+        if (quiet == TimeSpan.Zero)
+        {
+            return Check(Name, true, "not asked (foreignWriterQuiet 0)", required, "");
+        }
+
+        try
+        {
+            var watch = await census.WatchAsync(cancellationToken);
+            var writers = CensusRules.Group(await census.ReadAsync(watch.NowUtc - quiet, cancellationToken), runtime.DeclaredWriters, watch.NowUtc);
+            var unowned = writers.Where(writer => writer.Owner is null).ToList();
+            var since = await DualSinceAsync(cancellationToken) is { } dual && dual > watch.SinceUtc ? dual : watch.SinceUtc;
+            var watched = watch.NowUtc - since;
+            return unowned.Count > 0
+                ? Check(
+                    Name, false, string.Join(", ", unowned.Select(CensusRules.Describe)), required,
+                    $"strangler census {_context}; stop it, or name who answers for it in the mapping (foreign-writer)")
+                : Check(
+                    Name, watched is null || watched >= quiet,
+                    watched is null || watched >= quiet ? "none" : $"none, but watched for {Days(watched.Value)} only", required,
+                    "none but time: contexts.…options.foreignWriterQuiet says for how long it must be quiet");
+        }
+        catch (SideUnavailableException)
+        {
+            return Check(Name, false, "legacy does not answer", required, "bring legacy back");
+        }
+    }
+
+    // In LegacyOnly nobody is counted.
+    private async Task<DateTime?> DualSinceAsync(CancellationToken cancellationToken) =>
+        (await Sides.Legacy.Audit.ListAsync(1000, cancellationToken))
+            .Where(entry => entry.From == nameof(Stage.LegacyOnly) && entry.To == nameof(Stage.DualWrite))
+            .Select(entry => (DateTime?)entry.AtUtc).Max();
+
+    private static string Days(TimeSpan time) => time < TimeSpan.FromHours(48)
+        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalHours:0.#} h")
+        : string.Create(CultureInfo.InvariantCulture, $"{time.TotalDays:0.#} d");
+
+    private async Task<Gate> SchemaAsync(CancellationToken cancellationToken)
+    {
+        const string Name = "legacy schema";
+        const string Required = "as the mapping says";
+        try
+        {
+            var stops = (await runtime.Schema.LookAsync(cancellationToken)).Where(difference => difference.Stops).ToList();
+            return Check(
+                Name, stops.Count == 0, stops.Count == 0 ? Required : string.Join("; ", stops), Required,
+                "correct the mapping or the tables; every difference: strangler mapping lint --against-database");
+        }
+        catch (SideUnavailableException)
+        {
+            return Check(Name, false, "legacy does not answer", Required, "bring legacy back");
+        }
+    }
+
     /// <summary>What an operator must know before the new side leads.</summary>
     internal const string ForeignWritesWhileNewLeads =
         "what they write to legacy from then on is merged field by field; what both sides change goes by the declared owner, else the entity is in conflict until somebody decides";
@@ -193,7 +263,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         var checkpoint = await Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken);
         var complete = checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch;
         var (all, open) = await Sides.Quarantine.CountAsync(kind, cancellationToken);
-        var unmapped = await Sides.New.Store.UnmappedAsync(kind, 1, cancellationToken);
+        var unmapped = await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken);
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),

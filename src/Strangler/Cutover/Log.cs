@@ -23,7 +23,10 @@ internal static partial class Log
     [LoggerMessage(1304, LogLevel.Information, "{Context}: the fence of the following {Side} side will be brought up by the next apply")]
     public static partial void FollowerNotRaised(this ILogger logger, string context, SideName side, Exception exception);
 
-    [LoggerMessage(1305, LogLevel.Error, "{Context}: not in the audit trail: {Action} by {Actor} to {To}, epoch {Epoch}")]
+    [LoggerMessage(1305, LogLevel.Error, "{Context}: not in the audit trail of {Side}: {Action} by {Actor} to {To}, epoch {Epoch}")]
     public static partial void AuditFailed(
-        this ILogger logger, string context, string action, string actor, string to, long epoch, Exception exception);
+        this ILogger logger, string context, SideName side, string action, string actor, string to, long epoch, Exception exception);
+
+    [LoggerMessage(1306, LogLevel.Warning, "{Context}: a flip met a failure, but {Side}'s fence says that it is decided; it goes on")]
+    public static partial void DecidedAfterAll(this ILogger logger, string context, SideName side, Exception exception);
 }

@@ -27,4 +27,31 @@ internal static class PatientFence
             }
         }
     }
+
+    /// <summary>
+    /// The same where the reply may be lost: sets and asks again, until it is known whether the row is as wanted, or the time given is up.
+    /// Then the last failure is thrown, and whether it is set is not known.
+    /// </summary>
+    public static async Task<bool> SetForSureAsync(
+        this IFence fence, ContextRuntime runtime, FenceRow expected, FenceRow next, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        var began = runtime.Time.GetTimestamp();
+        for (var failures = 0; ; failures++)
+        {
+            try
+            {
+                // Refused after a lost reply, the row says whether it was the lost one that has set it.
+                return await fence.CompareAndSetPatientlyAsync(runtime, expected, next, cancellationToken)
+                    || (failures > 0 && await fence.ReadAsync(cancellationToken) == next);
+            }
+            catch (Exception exception) when (runtime.Time.GetElapsedTime(began) < atMost && IsOpen(exception, failures))
+            {
+                await Task.Delay(Waits.After(failures + 1, runtime.Random.NextDouble()), runtime.Time, cancellationToken);
+            }
+        }
+    }
+
+    // Busy at once means that nothing has changed. After a lost reply it may be that very statement which still waits for the row.
+    private static bool IsOpen(Exception exception, int failures) =>
+        exception is SideUnavailableException { IsTransient: true } || (failures > 0 && exception is FenceBusyException);
 }

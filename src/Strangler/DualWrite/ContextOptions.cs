@@ -63,6 +63,18 @@ public sealed class ContextOptions
     public TimeSpan ObligationInterval { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
+    /// How long a look at legacy's tables (are they as the mapping says?) holds; while they are not, they are looked at every 2 s. 100 ms to
+    /// 1 h; default 10 s.
+    /// </summary>
+    public TimeSpan SchemaCheckInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// For how long no other program that nobody answers for may have written legacy before NewOnly; 0: not asked. 0 to 365 days; default
+    /// 7 days.
+    /// </summary>
+    public TimeSpan ForeignWriterQuiet { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>
     /// Where one server holds both databases: a write brings the follower along within the lead's own transaction, behind a savepoint. Cheaper, but a follower whose
     /// locks are held or whose disk is slow then slows the lead. Default false.
     /// </summary>
@@ -89,6 +101,8 @@ public sealed class ContextOptions
         Check(errors, nameof(RequestRetention), RequestRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(365));
         Check(errors, nameof(ObligationPause), ObligationPause, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
         Check(errors, nameof(ObligationInterval), ObligationInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
+        Check(errors, nameof(SchemaCheckInterval), SchemaCheckInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        Check(errors, nameof(ForeignWriterQuiet), ForeignWriterQuiet, TimeSpan.Zero, TimeSpan.FromDays(365));
         if (errors.Count > 0)
         {
             throw new ArgumentException(string.Join(Environment.NewLine, errors));

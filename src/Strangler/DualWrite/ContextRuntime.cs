@@ -3,6 +3,8 @@ using System.Reflection;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Strangler.Hooks;
+using Strangler.Mapping;
+using Strangler.Schemas;
 
 namespace Strangler.DualWrite;
 
@@ -34,6 +36,7 @@ public sealed class ContextRuntime
         Stage = new StageCache(sides, Options, loggers);
         Shadow = new ShadowReader(this);
         InlineApply = new InlineApply(this);
+        Schema = new SchemaWatch(this);
     }
 
     public ContextSides Sides { get; }
@@ -60,6 +63,15 @@ public sealed class ContextRuntime
 
     /// <summary>Compares a sample of the reads with the follower, off the callers' path; run by the relay.</summary>
     public ShadowReader Shadow { get; }
+
+    /// <summary>The legacy tables as the mapping file declares them; empty where nobody said.</summary>
+    public IReadOnlyList<DeclaredTable> LegacyTables { get; init; } = [];
+
+    /// <summary>Other programs that someone answers for.</summary>
+    public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];
+
+    /// <summary>Whether legacy's tables are as the mapping says.</summary>
+    public SchemaWatch Schema { get; }
 
     /// <summary>Whether inline applies are skipped, since the follower does not answer.</summary>
     public bool BreakerIsOpen => InlineApply.IsOpen;

@@ -5,6 +5,7 @@ using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Merging;
 using Strangler.Reconciliation;
+using Strangler.Schemas;
 using Strangler.Timeline;
 
 namespace Strangler.DualWrite;
@@ -42,6 +43,12 @@ public sealed record ContextSides
 
     /// <summary>Of other programs' writes to legacy; null where legacy's store has none.</summary>
     public ICapture? Capture { get; init; }
+
+    /// <summary>Who else writes legacy; null where legacy's store cannot tell.</summary>
+    public ICensus? Census { get; init; }
+
+    /// <summary>Legacy's tables as they are; null where legacy's store does not show them.</summary>
+    public ILegacyTables? LegacyTables { get; init; }
 
     /// <summary>One transaction over both sides; null where the two are never on one server.</summary>
     public IJointTransactions? Joint { get; init; }

@@ -43,7 +43,8 @@ public sealed class DualWriter
         {
             try
             {
-                var state = await Sides.Of(hint.Lead).Store.ReadAsync(key, cancellationToken);
+                var store = Sides.Of(hint.Lead).Store;
+                var state = await Reread.OnceAsync(_log, _runtime.Context, () => store.ReadAsync(key, cancellationToken));
                 if (state.Fence.AnswersReads)
                 {
                     _runtime.Stage.Learn(hint.Lead, state.Fence);
@@ -282,7 +283,7 @@ public sealed class DualWriter
     {
         if (side == SideName.New && state.IsQuarantined)
         {
-            var entry = await Sides.Quarantine.FindAsync(key, cancellationToken);
+            var entry = await Reread.OnceAsync(_log, _runtime.Context, () => Sides.Quarantine.FindAsync(key, cancellationToken));
             throw new QuarantinedException(key, entry is null ? "listed a moment ago" : $"{entry.Place}: {entry.Reason}");
         }
     }
@@ -315,7 +316,7 @@ public sealed class DualWriter
         var written = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
-            EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random))
+            counted ? EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random) : [])
         {
             Writer = command.Actor,
         };

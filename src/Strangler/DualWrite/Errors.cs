@@ -67,6 +67,12 @@ public sealed class SideUnavailableException(SideName side, string reason, bool 
 
     /// <summary>Whether it hits every entity alike: no answer, no connection, no space, read-only. False for what a single row meets.</summary>
     public bool IsOutage { get; init; }
+
+    /// <summary>
+    /// An open connection broke while it was in use: it was cut, perhaps long before, as it lay in the pool. What was under way may have
+    /// been carried out; a read may be repeated at once. False for time-outs and where no connection was to be had.
+    /// </summary>
+    public bool IsConnectionLost { get; init; }
 }
 
 /// <summary>New ids are used up; creates only. Retryable once a block has been reserved.</summary>

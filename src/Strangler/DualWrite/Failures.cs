@@ -1,5 +1,6 @@
 using Strangler.Mapping;
 using Strangler.Merging;
+using Strangler.Schemas;
 
 namespace Strangler.DualWrite;
 
@@ -10,7 +11,8 @@ internal static class Failures
     public static bool IsTransient(Exception exception) => exception switch
     {
         SideUnavailableException unavailable => unavailable.IsTransient,
-        FenceBusyException or SwitchingException or CommitOutcomeUnknownException or TimeoutException or ForeignChangeException => true,
+        FenceBusyException or SwitchingException or CommitOutcomeUnknownException or TimeoutException or SchemaMismatchException
+            or ForeignChangeException => true,
         _ => false,
     };
 
@@ -25,7 +27,7 @@ internal static class Failures
     public static string Describe(Exception exception) => exception switch
     {
         CannotHoldException or UnreadableException or RegressionException or ForeignChangeException or MergeConflictException
-            or FenceBusyException or NotMigratedException
+            or FenceBusyException or NotMigratedException or SchemaMismatchException
             => $"{exception.GetType().Name}: {exception.Message}",
         DuplicateKeyException => "DuplicateKeyException: a unique value is taken",
         SideUnavailableException unavailable => $"the {unavailable.Side.ToString().ToLowerInvariant()} side is unavailable",

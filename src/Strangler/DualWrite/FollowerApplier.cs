@@ -120,11 +120,6 @@ public sealed class FollowerApplier(ContextRuntime runtime)
 
     private async Task SettleAsync(ApplyTurn turn, CancellationToken cancellationToken)
     {
-        if (turn.MayBeQuarantined)
-        {
-            await runtime.Sides.Quarantine.RemoveAsync(turn.Key, cancellationToken);
-        }
-
         await runtime.Sides.Of(Stages.Other(turn.Follower)).Journal.SettleAsync(
             turn.Key, turn.Accepted.Version, turn.Accepted.ForeignSeq, cancellationToken);
         await runtime.ReachAsync(HookPoint.ApplySettled, Stages.Other(turn.Follower));
@@ -168,11 +163,6 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
     /// <summary>What the follower has accepted, after a result.</summary>
     public EntityState Accepted { get; private set; } = new(default, 0, false, []);
 
-    /// <summary>
-    /// Whether the key may stand in quarantine: not when the follower had accepted the state just before, for that was readable.
-    /// </summary>
-    public bool MayBeQuarantined { get; private set; }
-
     private ISideStore LeadStore => runtime.Sides.Of(_leadSide).Store;
 
     /// <summary>Null: the fences do not allow it as they are.</summary>
@@ -201,7 +191,11 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         if (was.Entity is { } accepted && IsAccepted(accepted, lead.Entity, version, foreignSeq) && seen is null)
         {
             Accepted = accepted;
-            MayBeQuarantined = _leadSide == SideName.Legacy;
+            if (await LiftQuarantineAsync(transaction, cancellationToken))
+            {
+                await transaction.CommitAsync(CancellationToken.None);
+            }
+
             return ApplyResult.Superseded;
         }
 
@@ -261,7 +255,12 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         var was = transaction.State.Entity;
         var update = new FollowerUpdate(runtime, key, follower, carried);
         Accepted = await update.WriteAsync(transaction, await ReadLeadAsync(lead, cancellationToken), version, foreignSeq, cancellationToken);
-        MayBeQuarantined = _leadSide == SideName.Legacy && !update.IsNext(was, version, foreignSeq);
+        if (!update.IsNext(was, version, foreignSeq))
+        {
+            // Else the follower had accepted the state just before, and that was readable.
+            await LiftQuarantineAsync(transaction, cancellationToken);
+        }
+
         await CommitAsync(transaction);
     }
 
@@ -270,6 +269,19 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         await runtime.ReachAsync(HookPoint.ApplyBeforeCommit, follower);
         await transaction.CommitAsync(CancellationToken.None);
         await runtime.ReachAsync(HookPoint.ApplyCommitted, follower);
+    }
+
+    // In the apply's own transaction, that is under the key's lock, as the entry is made under it: afterwards, it could be the entry of a
+    // later state that is taken away.
+    private async Task<bool> LiftQuarantineAsync(ISideTransaction transaction, CancellationToken cancellationToken)
+    {
+        if (_leadSide != SideName.Legacy)
+        {
+            return false;
+        }
+
+        await transaction.LiftQuarantineAsync(key, cancellationToken);
+        return true;
     }
 
     private async Task<Record?> ReadLeadAsync(SideState lead, CancellationToken cancellationToken)
@@ -283,6 +295,7 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             var now = runtime.Time.GetUtcNow().UtcDateTime;
             await runtime.Sides.Quarantine.PutAsync(
                 key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
+            exception.IsQuarantined = true;
             throw;
         }
     }

@@ -54,6 +54,13 @@ internal sealed class InlineApply
     /// <summary>Throws nothing, whatever happens.</summary>
     public async Task RunAsync(EntityKey key, SideName follower, CarriedWrite carried, CancellationToken cancellationToken)
     {
+        if (_runtime.Schema.IsKnownWrong)
+        {
+            // It would fail, or bring over what the mapping misreads; the relay does it when the tables fit again.
+            EngineMeter.AppliedInline(_runtime.Context, "skipped");
+            return;
+        }
+
         var outcome = "failed";
         var wasOpen = IsOpen;
         var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: true, cancellationToken);

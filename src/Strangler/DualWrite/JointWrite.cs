@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Telemetry;
 
@@ -70,9 +71,16 @@ internal sealed class JointWrite(ContextRuntime runtime)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
+            await runtime.ReachAsync(HookPoint.JointBeforePart, side);
             var part = await runtime.Sides.Joint!.BeginFollowerAsync(lead, new WriteIntent(attempt.Key), either.Token);
             await using var follower = part.Follower;
-            return await JoinAsync(part, side, attempt, requestKey, either.Token);
+            if (!await JoinAsync(part, side, attempt, requestKey, either.Token))
+            {
+                return false;
+            }
+
+            await runtime.ReachAsync(HookPoint.JointPartDone, side);
+            return true;
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -1,12 +1,17 @@
 using System.Data.Common;
+using Microsoft.Extensions.Logging;
 
 namespace Strangler.DualWrite;
 
 /// <summary>A context's own read models in every stage: asked of the side that leads, in one snapshot with its fence row (PROTOCOL §5, reads).</summary>
 public sealed class LeadQueries(ContextRuntime runtime)
 {
+    private readonly ILogger _log = runtime.Loggers.CreateLogger<LeadQueries>();
+
     /// <summary>
-    /// Runs the query of the side that leads; learns of a flip from the fence and asks the other side then. Throws <see cref="SwitchingException"/> when no side
+    /// Runs the query of the side that leads; learns of a flip from the fence and asks the other side then. A query whose connection had
+    /// been
+    /// cut is run a second time. Throws <see cref="SwitchingException"/> when no side
     /// answers reads within the pause budget, <see cref="NotSupportedException"/> when the leading side is no SQL store.
     /// </summary>
     public async Task<T> AskAsync<T>(
@@ -32,7 +37,8 @@ public sealed class LeadQueries(ContextRuntime runtime)
                 ?? throw new NotSupportedException($"The {asked.Lead} side of {runtime.Context} is no SQL store.");
             try
             {
-                var (fence, result) = await queries.QueryAsync(asked.Lead == SideName.Legacy ? legacy : @new, cancellationToken);
+                var query = asked.Lead == SideName.Legacy ? legacy : @new;
+                var (fence, result) = await Reread.OnceAsync(_log, runtime.Context, () => queries.QueryAsync(query, cancellationToken));
                 if (fence.AnswersReads)
                 {
                     runtime.Stage.Learn(asked.Lead, fence);

@@ -44,4 +44,7 @@ internal static partial class Log
 
     [LoggerMessage(1010, LogLevel.Warning, "{Context}: whether one transaction over both sides is possible could not be found out; asked again later")]
     public static partial void JointUnknown(this ILogger logger, string context, Exception exception);
+
+    [LoggerMessage(1011, LogLevel.Information, "{Context}: a read is repeated: its connection to the {Side} side had been cut")]
+    public static partial void ReadRepeated(this ILogger logger, string context, SideName side, Exception exception);
 }

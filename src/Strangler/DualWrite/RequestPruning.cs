@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Telemetry;
 
@@ -40,6 +41,7 @@ internal sealed class RequestPruning(ContextRuntime runtime)
                 runtime.Options.RequestRetention, Chunk, cancellationToken);
             EngineMeter.PrunedRequests(runtime.Context, pruned);
             total += pruned;
+            await runtime.ReachAsync(HookPoint.RequestsPruned, side);
             if (pruned < Chunk)
             {
                 return total;

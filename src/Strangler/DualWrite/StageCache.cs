@@ -17,12 +17,14 @@ public sealed class StageCache
 {
     private readonly ContextSides _sides;
     private readonly FlipRecovery _recovery;
+    private readonly ILogger _log;
     private StageHint? _current;
 
     internal StageCache(ContextSides sides, ContextOptions options, ILoggerFactory loggers)
     {
         _sides = sides;
         _recovery = new FlipRecovery(sides, options, loggers);
+        _log = loggers.CreateLogger<StageCache>();
     }
 
     /// <summary>The last that was seen; null before the first look.</summary>
@@ -46,7 +48,7 @@ public sealed class StageCache
         SideUnavailableException? unavailable = null;
         try
         {
-            firstRow = await _sides.Of(first).Fence.ReadAsync(cancellationToken);
+            firstRow = await FenceOfAsync(first, cancellationToken);
         }
         catch (SideUnavailableException exception)
         {
@@ -89,6 +91,9 @@ public sealed class StageCache
         return hint;
     }
 
+    private Task<FenceRow> FenceOfAsync(SideName side, CancellationToken cancellationToken) =>
+        Reread.OnceAsync(_log, _sides.Context, () => _sides.Of(side).Fence.ReadAsync(cancellationToken));
+
     private async Task<StageHint?> AskOtherAsync(
         SideName first, FenceRow? firstRow, SideUnavailableException? unavailable, CancellationToken cancellationToken)
     {
@@ -96,7 +101,7 @@ public sealed class StageCache
         FenceRow otherRow;
         try
         {
-            otherRow = await _sides.Of(other).Fence.ReadAsync(cancellationToken);
+            otherRow = await FenceOfAsync(other, cancellationToken);
         }
         catch (Exception exception) when (unavailable is not null && exception is SideUnavailableException or NotMigratedException)
         {
@@ -113,7 +118,7 @@ public sealed class StageCache
             throw unavailable!;
         }
 
-        return await _recovery.RollForwardAsync(first, firstRow, otherRow, cancellationToken) is { } promoted
+        return await _recovery.FinishAsync(first, firstRow, otherRow, cancellationToken) is { } promoted
             ? Set(promoted.Side, promoted.Row)
             : null;
     }

@@ -1,7 +1,8 @@
 namespace Strangler.Hooks;
 
 /// <summary>
-/// Where a process can be stopped: every step of a write, an apply, the relay, a merge, the reserving of ids, a flip and a backfill, in that order.
+/// Where a process can be stopped: every step of a write, an apply, the relay, a merge, the search for lost obligations, the end of old
+/// request keys, the reserving of ids, a flip and a backfill, in that order.
 /// Each point stands exactly where it says, and what the databases show there is what it says. A <see cref="Hook"/> sees them together with
 /// the side that the step is about.
 /// </summary>
@@ -12,6 +13,16 @@ public enum HookPoint
 
     /// <summary>Write, lead: the transaction is open, fence and key are locked and read, nothing has been written.</summary>
     WriteBegun,
+
+    /// <summary>Write in one transaction over both sides, lead: what the lead gets is written or buffered, the follower's part has not
+    /// begun.
+    /// </summary>
+    JointBeforePart,
+
+    /// <summary>
+    /// Write in one transaction over both sides, lead: the follower's part is in the transaction, COMMIT has not been sent.
+    /// </summary>
+    JointPartDone,
 
     /// <summary>Write, lead: all is written or buffered (rows, version, journal, request key), COMMIT has not been sent.</summary>
     WriteBeforeCommit,
@@ -34,7 +45,9 @@ public enum HookPoint
     /// </summary>
     ApplyBeforeCommit,
 
-    /// <summary>Apply, follower: COMMIT is acknowledged; the lead's journal rows still stand.</summary>
+    /// <summary>
+    /// Apply, follower: COMMIT is acknowledged, and the key is in quarantine no more; the lead's journal rows still stand.
+    /// </summary>
     ApplyCommitted,
 
     /// <summary>Apply, lead: the journal rows of what was accepted are gone; nothing is left to do for the key.</summary>
@@ -43,7 +56,9 @@ public enum HookPoint
     /// <summary>Relay, lead: at least one key is claimed, none of them applied.</summary>
     RelayClaimed,
 
-    /// <summary>Relay, lead: an apply has failed; neither its next time nor its parking is recorded, the claim stands.</summary>
+    /// <summary>
+    /// Relay, lead: an apply has failed; neither its next time nor its parking (or setting aside) is recorded, the claim stands.
+    /// </summary>
     RelayBeforeFail,
 
     /// <summary>Relay, lead: the failure is recorded, and with it when the key is due again or that it is parked.</summary>
@@ -69,6 +84,12 @@ public enum HookPoint
 
     /// <summary>Merge, new: nobody decides, and the key is listed as in conflict; its journal rows are not parked yet.</summary>
     MergeConflictListed,
+
+    /// <summary>Search for lost obligations, lead: a key is found lost for certain; it is not listed.</summary>
+    ObligationFound,
+
+    /// <summary>Request keys: a chunk of old ones is gone from the side, the next has not been asked for.</summary>
+    RequestsPruned,
 
     /// <summary>Ids, legacy: before a block is reserved.</summary>
     IdsBeforeReserve,

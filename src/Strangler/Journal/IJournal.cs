@@ -26,6 +26,9 @@ public sealed record JournalDepth(long Open, long Parked, DateTime? OldestUtc, D
         ? string.Create(CultureInfo.InvariantCulture, $"more than {CountLimit:N0}")
         : count.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>Rows of keys that are in quarantine: neither open nor parked. Likewise counted.</summary>
+    public long Quarantined { get; init; }
+
     public TimeSpan Lag => OldestUtc is { } oldest && NowUtc > oldest ? NowUtc - oldest : TimeSpan.Zero;
 }
 
@@ -81,6 +84,14 @@ public interface IJournal
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>
     Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Sets the key's rows aside, for its state on this side cannot be read and the key is in quarantine: they are not tried again and
+    /// count
+    /// neither as open nor as parked, for the quarantine's entry speaks for them. They stay owed: the next write of the key that can be
+    /// applied settles them, and <see cref="RetryAsync"/> brings them back. Ignored if the claim's generation is no longer current.
+    /// </summary>
+    Task QuarantineAsync(JournalClaim claim, string error, CancellationToken cancellationToken);
+
     /// <summary>Open rows, claimed or not, count as depth; parked apart. Its cost does not grow with the journal.</summary>
     Task<JournalDepth> DepthAsync(CancellationToken cancellationToken);
 
@@ -93,10 +104,12 @@ public interface IJournal
     /// <summary>One key's parked rows; null when it has none.</summary>
     Task<ParkedKey?> FindParkedAsync(EntityKey key, CancellationToken cancellationToken);
 
-    /// <summary>Which of the ids have a row, open or parked.</summary>
+    /// <summary>Which of the ids have a row, open, parked or set aside.</summary>
     Task<IReadOnlySet<long>> OwedAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
 
-    /// <summary>Puts parked keys back (all when <paramref name="key"/> is null). Returns how many rows.</summary>
+    /// <summary>
+    /// Puts keys that are parked or set aside in quarantine back (all when <paramref name="key"/> is null). Returns how many rows.
+    /// </summary>
     Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken);
 
     /// <summary>

@@ -37,4 +37,11 @@ internal static partial class Log
 
     [LoggerMessage(1107, LogLevel.Warning, "{Context}: old request keys could not be removed on the {Side} side ({Reason})")]
     public static partial void PruningFailed(this ILogger logger, string context, SideName side, string reason, Exception exception);
+
+    [LoggerMessage(
+        1108, LogLevel.Warning,
+        "{Context}: {Kind} {Id} cannot be read in legacy and is in quarantine ({Reason}); the next write of it that can be read "
+        + "goes through")]
+    public static partial void SetAside(
+        this ILogger logger, string context, string kind, long id, string reason, Exception exception);
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -135,6 +136,7 @@ public sealed class ObligationCheck(ContextRuntime runtime)
         EngineMeter.ObligationsLookedAt(runtime.Context, page.Keys.Count);
         foreach (var id in lost)
         {
+            await runtime.ReachAsync(HookPoint.ObligationFound, lead);
             if (await Findings.AddAsync(new EntityKey(kind, id), cancellationToken))
             {
                 _log.ObligationLost(runtime.Context, kind, id);

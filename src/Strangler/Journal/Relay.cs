@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Logging;
+using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Hooks;
+using Strangler.Mapping;
 using Strangler.Merging;
+using Strangler.Schemas;
 using Strangler.Telemetry;
 
 namespace Strangler.Journal;
@@ -11,8 +14,14 @@ public sealed record RelayPass(int Applied, int Superseded, int Failed, int Park
 {
     public static readonly RelayPass None = new(0, 0, 0, 0);
 
+    /// <summary>Keys whose legacy row cannot be read: set aside, in quarantine.</summary>
+    public int Quarantined { get; init; }
+
     public static RelayPass operator +(RelayPass left, RelayPass right) => new(
-        left.Applied + right.Applied, left.Superseded + right.Superseded, left.Failed + right.Failed, left.Parked + right.Parked);
+        left.Applied + right.Applied, left.Superseded + right.Superseded, left.Failed + right.Failed, left.Parked + right.Parked)
+    {
+        Quarantined = left.Quarantined + right.Quarantined,
+    };
 }
 
 /// <summary>
@@ -34,13 +43,14 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly ForeignMerge _merge = new(runtime);
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
+    private readonly CensusKeeper _census = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
     private bool _foreignFails;
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the census of other writers. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -49,7 +59,7 @@ public sealed class Relay(ContextRuntime runtime)
         {
             await Task.WhenAll(
                 RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
-                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken));
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -59,7 +69,7 @@ public sealed class Relay(ContextRuntime runtime)
 
     /// <summary>
     /// Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays. Ends also when the follower does
-    /// not answer.
+    /// not answer. Throws <see cref="SchemaMismatchException"/> while legacy's tables are not as the mapping says: nothing is claimed then.
     /// </summary>
     public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
     {
@@ -106,6 +116,10 @@ public sealed class Relay(ContextRuntime runtime)
                 EngineMeter.ConflictsAre(runtime.Context, await runtime.Sides.Merges.CountAsync(cancellationToken));
             }
         }
+        catch (SchemaMismatchException)
+        {
+            // Told by the watch, once a change.
+        }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             _log.PassFailed(runtime.Context, Failures.Describe(exception), exception);
@@ -121,6 +135,7 @@ public sealed class Relay(ContextRuntime runtime)
             return null;
         }
 
+        await runtime.Schema.RequireLatelyAsync(cancellationToken);
         var own = await PassAsync(hint, cancellationToken);
         var foreign = await ForeignPassAsync(hint, cancellationToken);
         return own is null ? foreign : own + (foreign ?? RelayPass.None);
@@ -139,7 +154,7 @@ public sealed class Relay(ContextRuntime runtime)
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         _followerIsDown = false;
-        return await InLanesAsync(claims, claim => _followerIsDown
+        return await InLanesAsync(claims, claim => _followerIsDown || runtime.Schema.IsKnownWrong
             ? PutBackAsync(journal, claim, cancellationToken)
             : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken));
     }
@@ -176,7 +191,9 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
-        return await InLanesAsync(claims, claim => MergeAsync(journal, claim, cancellationToken));
+        return await InLanesAsync(claims, claim => runtime.Schema.IsKnownWrong
+            ? PutBackAsync(journal, claim, cancellationToken)
+            : MergeAsync(journal, claim, cancellationToken));
     }
 
     private static async Task<RelayPass> InLanesAsync(IReadOnlyList<JournalClaim> claims, Func<JournalClaim, Task<RelayPass>> work)
@@ -207,6 +224,10 @@ public sealed class Relay(ContextRuntime runtime)
                 return new RelayPass(0, 0, 1, 0);
             }
         }
+        catch (UnreadableException exception) when (exception.IsQuarantined)
+        {
+            return await SetAsideAsync(journal, claim, exception, cancellationToken);
+        }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             return await FailAsync(journal, claim, exception, cancellationToken);
@@ -234,7 +255,8 @@ public sealed class Relay(ContextRuntime runtime)
     // Not tried: with a follower that hangs, each of a batch would take its whole time-out.
     private async Task<RelayPass> PutBackAsync(IJournal journal, JournalClaim claim, CancellationToken cancellationToken)
     {
-        await journal.FailAsync(claim, "the other side did not answer just before", Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
+        var reason = _followerIsDown ? "the other side did not answer just before" : "legacy's tables are not as the mapping says";
+        await journal.FailAsync(claim, reason, Outage.After(1, runtime.Random.NextDouble()), cancellationToken);
         return new RelayPass(0, 0, 1, 0);
     }
 
@@ -265,6 +287,10 @@ public sealed class Relay(ContextRuntime runtime)
                     return new RelayPass(0, 0, 1, 0);
             }
         }
+        catch (UnreadableException exception) when (exception.IsQuarantined)
+        {
+            return await SetAsideAsync(journal, claim, exception, cancellationToken);
+        }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             _followerIsDown |= exception is SideUnavailableException { IsOutage: true } outage && outage.Side == follower;
@@ -272,10 +298,35 @@ public sealed class Relay(ContextRuntime runtime)
         }
     }
 
+    // Not parked: one entry of the quarantine says it all, and once that is signed off nothing else may keep gates shut.
+    private async Task<RelayPass> SetAsideAsync(
+        IJournal journal, JournalClaim claim, UnreadableException exception, CancellationToken cancellationToken)
+    {
+        if (await runtime.Schema.ExplainsAsync(cancellationToken))
+        {
+            return await FailAsync(journal, claim, exception, cancellationToken);
+        }
+
+        var reason = Failures.Describe(exception);
+        await runtime.ReachAsync(HookPoint.RelayBeforeFail, journal.Side);
+        await journal.QuarantineAsync(claim, reason, cancellationToken);
+        await runtime.ReachAsync(HookPoint.RelayFailed, journal.Side);
+        EngineMeter.Relayed(runtime.Context, "quarantined");
+        _log.SetAside(runtime.Context, claim.Key.Kind, claim.Key.Id, reason, exception);
+        return RelayPass.None with { Quarantined = 1 };
+    }
+
     private async Task<RelayPass> FailAsync(IJournal journal, JournalClaim claim, Exception exception, CancellationToken cancellationToken)
     {
         var attempts = claim.Attempts + 1;
         var parks = Failures.IsPermanent(exception) || (attempts >= runtime.Options.MaxAttempts && !Failures.IsTransient(exception));
+
+        // A column that is gone or is of another type is no fault of the key's, whatever its failure looks like.
+        if ((parks || exception is SchemaMismatchException) && await runtime.Schema.ExplainsAsync(cancellationToken))
+        {
+            parks = false;
+        }
+
         var reason = Failures.Describe(exception);
         var waits = exception is SideUnavailableException { IsOutage: true } ? Outage : Waits;
         TimeSpan? delay = parks ? null : waits.After(attempts, runtime.Random.NextDouble());

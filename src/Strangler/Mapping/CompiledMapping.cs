@@ -56,6 +56,12 @@ public sealed class CompiledMapping
     /// <summary>Null when other programs write, too: then capture must be installed.</summary>
     public required ForeignWritersNone? ForeignWriters { get; init; }
 
+    /// <summary>Other programs that someone answers for; the same for all kinds of the file.</summary>
+    public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];
+
+    /// <summary>The legacy tables as the file declares them, with their places in it.</summary>
+    public IReadOnlyList<DeclaredTable> LegacyTables { get; init; } = [];
+
     public RecordSchema Schema { get; }
 
     public IRecordLens Legacy { get; }

@@ -38,6 +38,9 @@ public sealed class UnreadableException : Exception
 
     /// <summary>The public id, once a caller that knows it has added it.</summary>
     public long? Id { get; init; }
+
+    /// <summary>Whether the key was entered in quarantine for it just now.</summary>
+    internal bool IsQuarantined { get; set; }
 }
 
 /// <summary>A record's value that a side cannot hold. The write is refused and neither side is touched.</summary>

@@ -25,6 +25,6 @@ public static class MappingCompiler
         }
 
         problems.ThrowIfAny();
-        return [.. declaration!.Kinds.Select(kind => new LensBuilder(declaration, kind, converters).Build())];
+        return [.. declaration!.Kinds.Select(kind => new LensBuilder(declaration, kind, converters, file).Build())];
     }
 }

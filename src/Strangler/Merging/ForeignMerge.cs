@@ -133,15 +133,15 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
             cancellationToken);
         await transaction.AppendJournalAsync(key, version, writer, cancellationToken, foreignSeq);
         await transaction.ForgetConflictAsync(key, cancellationToken);
+        if (state.IsQuarantined)
+        {
+            await transaction.LiftQuarantineAsync(key, cancellationToken);
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         await runtime.ReachAsync(HookPoint.MergeBeforeCommit, SideName.New);
         await transaction.CommitAsync(CancellationToken.None);
-        await runtime.ReachAsync(HookPoint.MergeCommitted, SideName.New);
-        if (state.IsQuarantined)
-        {
-            await Sides.Quarantine.RemoveAsync(key, cancellationToken);
-        }
-    }
+        await runtime.ReachAsync(HookPoint.MergeCommitted, SideName.New);    }
 }
 
 /// <summary>Both sides of one key as a merge has read them.</summary>
@@ -286,6 +286,7 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         {
             var now = runtime.Time.GetUtcNow().UtcDateTime;
             await runtime.Sides.Quarantine.PutAsync(key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
+            exception.IsQuarantined = true;
             throw;
         }
     }

@@ -3,8 +3,10 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
+using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Telemetry;
 
 namespace Strangler.Reconciliation;
 
@@ -39,6 +41,7 @@ public sealed class Reconciler
         ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireDualAsync(scope.Kind, cancellationToken);
+        await _runtime.Schema.RequireAsync(cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, scope.ToString(), cancellationToken);
         return await KeptAsync(keeper, token => RunAsync(keeper, scope, progress, token), cancellationToken);
     }
@@ -172,6 +175,7 @@ public sealed class Reconciler
         var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
         {
             Describe = pass => Describe(started, pass),
+            RunId = run,
         };
         ReconciliationReport report;
         try
@@ -179,7 +183,8 @@ public sealed class Reconciler
             await pass.RunAsync(state, cancellationToken);
             var tables = Counted(before, await CountTablesAsync(scope, cancellationToken));
             var ended = await history.UtcNowAsync(cancellationToken);
-            report = Report(scope, run, began, ended, pass, kind, tables, await DisturbanceAsync(scope, began, cancellationToken));
+            report = Report(scope, run, began, ended, pass, kind, tables,
+                [.. await OtherWritersAsync(scope, cancellationToken), .. await DisturbanceAsync(scope, began, cancellationToken)]);
             await keeper.RequireAsync(cancellationToken);
             await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
         }
@@ -212,12 +217,33 @@ public sealed class Reconciler
         Notes = started.Scope.Notes,
     };
 
-    private async Task<string?> DisturbanceAsync(ReconciliationScope scope, DateTime began, CancellationToken cancellationToken) =>
+    // Who else writes explains what a reconciliation finds; not to be told is no reason for it to fail.
+    private async Task<IReadOnlyList<string>> OtherWritersAsync(ReconciliationScope scope, CancellationToken cancellationToken)
+    {
+        if (!scope.IsFull || _runtime.Sides.Census is not { } census)
+        {
+            return [];
+        }
+
+        try
+        {
+            var (now, period) = ((await census.WatchAsync(cancellationToken)).NowUtc, TimeSpan.FromDays(7));
+            var writers = CensusRules.Group(await census.ReadAsync(now - period, cancellationToken), _runtime.DeclaredWriters, now);
+            return [.. writers.Take(20).Select(writer =>
+                $"Also writes legacy (last 7 days): {CensusRules.Describe(writer)}; owner: {writer.Owner?.Owner ?? "none"}")];
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            return ["Who else writes legacy is not known: legacy does not answer."];
+        }
+    }
+
+    private async Task<string[]> DisturbanceAsync(ReconciliationScope scope, DateTime began, CancellationToken cancellationToken) =>
         scope.IsFull && await _runtime.Sides.Reconciliations.LastDisturbanceUtcAsync(cancellationToken) is { } at && at >= began
-            ? string.Create(
+            ? [string.Create(
                 CultureInfo.InvariantCulture,
-                $"A backfill, repair or forced step came at {at:yyyy-MM-dd HH:mm:ss} UTC, after this run began: it opens no gate, run another.")
-            : null;
+                $"A backfill, repair or forced step came at {at:yyyy-MM-dd HH:mm:ss} UTC, after this run began: it opens no gate, run another.")]
+            : [];
 
     private void Alarm(ReconciliationReport report)
     {
@@ -228,6 +254,7 @@ public sealed class Reconciler
             _log.ObligationsLost(report.Context, counts[Verdict.LostObligation], report.RunId);
         }
 
+        EngineMeter.UncapturedAre(report.Context, counts[Verdict.Uncaptured]);
         if (counts[Verdict.Uncaptured] > 0)
         {
             _log.Uncaptured(report.Context, counts[Verdict.Uncaptured], report.RunId);
@@ -275,7 +302,7 @@ public sealed class Reconciler
 
     private ReconciliationReport Report(
         ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind,
-        TableCounts? tables, string? disturbance)
+        TableCounts? tables, string[] remarks)
     {
         var (tally, schema) = (pass.Total(), kind.Legacy.Lens.Schema);
         var today = DateOnly.FromDateTime(began);
@@ -308,11 +335,11 @@ public sealed class Reconciler
             Sums = tally.Sums,
             Truncated = tally.Truncated,
             NotRead = tally.Trusted,
-            Notes = Notes(scope, tally, disturbance),
+            Notes = [.. Notes(scope, tally, remarks), .. pass.Throttled()],
         };
     }
 
-    private static IReadOnlyList<string> Notes(ReconciliationScope scope, Tally tally, string? disturbance)
+    private static IReadOnlyList<string> Notes(ReconciliationScope scope, Tally tally, string[] remarks)
     {
         List<string> notes = [.. scope.Notes];
         if (scope.Incremental)
@@ -328,12 +355,7 @@ public sealed class Reconciler
             notes.Add(string.Create(CultureInfo.InvariantCulture, $"{tally.Unknown:N0} of the ids asked for are known to neither side."));
         }
 
-        if (disturbance is not null)
-        {
-            notes.Add(disturbance);
-        }
-
-        return notes;
+        return [.. notes, .. remarks];
     }
 
     private static DeclaredHits Hits(DeclaredDifference declared, Tally tally, int ordinal, DateOnly today)

@@ -113,6 +113,7 @@ public sealed class RepairJob
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(actor);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        using var background = Lane.EnterBackground();
         var entities = _runtime.Kind(kind);
         var reader = new PairReader(_runtime, entities);
         var (_, fence) = await reader.RequireDualAsync("Repair", cancellationToken);

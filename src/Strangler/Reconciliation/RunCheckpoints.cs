@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using Strangler.DualWrite;
@@ -66,6 +67,9 @@ internal sealed class RunKeeper : IAsyncDisposable
     // Of the time between two checkpoints, storing them may take this part.
     private const int Share = 20;
 
+    // Claims that this process is done with and could not give back, as the new side did not answer: nobody has to wait for their end.
+    private static readonly ConcurrentDictionary<string, bool> Ended = new(StringComparer.Ordinal);
+
     private readonly ContextRuntime _runtime;
     private readonly ReconciliationOptions _options;
     private readonly LeaseHolder _holder;
@@ -92,21 +96,45 @@ internal sealed class RunKeeper : IAsyncDisposable
     /// <summary>The run that is kept; 0 before it has a number.</summary>
     public RunCheckpoint Run { get; set; } = new(0, "", default, default, "");
 
-    /// <summary>Claims the context. Throws <see cref="AlreadyRunningException"/>; a claim whose process is known to be gone is taken
-    /// over.</summary>
+    /// <summary>Claims the context. Throws <see cref="AlreadyRunningException"/>; a claim whose process is known to be gone is taken over,
+    /// and one of this process's own that it could not give back.</summary>
     public static async Task<RunKeeper> ClaimAsync(
         ContextRuntime runtime, ReconciliationOptions options, string scope, CancellationToken cancellationToken)
     {
         var lease = runtime.Sides.ReconciliationLease;
         var token = Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
         var own = new LeaseHolder(token, scope, options.Actor, options.Process);
-        var holder = await lease.AcquireAsync(own, null, options.Lease, cancellationToken);
-        if (holder.Token != token && holder.Process.IsGone)
+        var holder = await AcquireAsync(lease, own, null, options.Lease, cancellationToken);
+        if (holder.Token != token && (holder.Process.IsGone || Ended.TryRemove(holder.Token, out _)))
         {
-            holder = await lease.AcquireAsync(own, holder.Token, options.Lease, cancellationToken);
+            holder = await AcquireAsync(lease, own, holder.Token, options.Lease, cancellationToken);
         }
 
         return holder.Token == token ? new RunKeeper(runtime, options, own) : throw new AlreadyRunningException(runtime.Context, holder);
+    }
+
+    // The reply may be all that was lost.
+    private static async Task<LeaseHolder> AcquireAsync(
+        IReconciliationLease lease, LeaseHolder own, string? insteadOf, TimeSpan length, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await lease.AcquireAsync(own, insteadOf, length, cancellationToken);
+        }
+        catch
+        {
+            End(own);
+            throw;
+        }
+    }
+
+    // Of another process, or one that stands for another, nothing is known here.
+    private static void End(LeaseHolder holder)
+    {
+        if (holder.Process == ProcessIdentity.Current)
+        {
+            Ended[holder.Token] = true;
+        }
     }
 
     /// <summary>Stores a checkpoint if it is time for one.</summary>
@@ -165,12 +193,14 @@ internal sealed class RunKeeper : IAsyncDisposable
     {
         _over.Cancel();
         await _beating;
+        End(_holder);
         using var limit = new CancellationTokenSource(_options.Lease, _runtime.Time);
         try
         {
             await _runtime.Sides.ReconciliationLease.ReleaseAsync(_holder.Token, limit.Token);
+            Ended.TryRemove(_holder.Token, out _);
         }
-#pragma warning disable CA1031 // The lease runs out by itself.
+#pragma warning disable CA1031 // The lease runs out by itself, and the next run of this process does not wait for that.
         catch (Exception exception)
 #pragma warning restore CA1031
         {

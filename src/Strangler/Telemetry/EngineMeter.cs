@@ -55,6 +55,15 @@ internal static class EngineMeter
     private static readonly Gauge<long> Conflicts = Meter.CreateGauge<long>(
         "strangler.conflicts", "{key}", "Keys that both sides changed and nobody has decided about. Alarm above 0.");
 
+    private static readonly Gauge<int> SchemaDifferences = Meter.CreateGauge<int>(
+        "strangler.schema.differences", "{difference}", "Differences between legacy's tables and the mapping that stop the relay. Alarm above 0.");
+
+    private static readonly Counter<long> ForeignWrites = Meter.CreateCounter<long>(
+        "strangler.foreign_writes", "{statement}", "Statements of other programs that changed legacy tables, as the census counts them.");
+
+    private static readonly Gauge<long> Uncaptured = Meter.CreateGauge<long>(
+        "strangler.uncaptured", "{entity}", "Entities that the last reconciliation found changed in legacy without any trigger having seen it.");
+
     private static readonly Counter<long> Moves = Meter.CreateCounter<long>(
         "strangler.moves", "{move}", "Stage moves by outcome: done, aborted, refused.");
 
@@ -95,6 +104,15 @@ internal static class EngineMeter
 
     public static void PrunedRequests(string context, int requests) =>
         RequestsPruned.Add(requests, new TagList { { "context", context } });
+
+    public static void SchemaDifferencesAre(string context, int differences) =>
+        SchemaDifferences.Record(differences, new TagList { { "context", context } });
+
+    public static void ForeignWritesCounted(string context, long statements) =>
+        ForeignWrites.Add(statements, new TagList { { "context", context } });
+
+    public static void UncapturedAre(string context, long entities) =>
+        Uncaptured.Record(entities, new TagList { { "context", context } });
 
     public static void Moved(string context, string outcome) => Moves.Add(1, Tags(context, outcome));
 

@@ -5,6 +5,7 @@ using Dapper;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
+using Strangler.IntegrationTests.Faults;
 using Strangler.MySql;
 using Strangler.Reconciliation;
 
@@ -57,7 +58,7 @@ public sealed class OldProgramsTests
             TheirsAsync(DeleteAsync, stop.Token), TheirsAsync(ApproveAsync, stop.Token), TheirsAsync(PurgeAsync, stop.Token),
             TheirsAsync(ConfirmAsync, stop.Token), TheirsAsync(ExportAsync, stop.Token),
         ];
-        await UntilAsync(() => _deleted.Count > 5 && _amounts.Count > 5);
+        await FaultWorld.UntilAsync("all have begun", () => _deleted.Count > 5 && _amounts.Count > 5);
         foreach (var stage in new[]
         {
             Stage.DualWrite, Stage.ShadowRead, Stage.NewLeads, Stage.ShadowRead, Stage.DualWrite, Stage.ShadowRead, Stage.NewLeads,
@@ -65,14 +66,15 @@ public sealed class OldProgramsTests
         {
             await MoveAsync(stage);
             var (deleted, purged, confirmed) = (_deleted.Count, _purged.Count, _confirmed.Count);
-            await UntilAsync(() => _deleted.Count > deleted + 5 && _purged.Count > purged && _confirmed.Count > confirmed);
+            await FaultWorld.UntilAsync(
+                "all have gone on", () => _deleted.Count > deleted + 5 && _purged.Count > purged && _confirmed.Count > confirmed);
         }
 
         await stop.CancelAsync();
         await Task.WhenAll(programs);
 
         // Before the relay is stopped: what it has claimed would stay claimed.
-        await UntilAsync(async () => (await _world.Host.Sides.Legacy.Journal.DepthAsync(CancellationToken.None)).Open == 0
+        await FaultWorld.UntilAsync("the journals are empty", async () => (await _world.Host.Sides.Legacy.Journal.DepthAsync(CancellationToken.None)).Open == 0
             && (await _world.Host.Sides.New.Journal.DepthAsync(CancellationToken.None)).Open == 0);
         await relayStop.CancelAsync();
         await relay.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -275,17 +277,6 @@ public sealed class OldProgramsTests
         {
             _exported += await connection.ExecuteAsync(
                 "UPDATE spenden SET dt_gruen = NOW() WHERE dt_gruen IS NULL AND dt_del IS NULL AND status IN ('N', 'Z', 'B') ORDER BY id LIMIT 200");
-        }
-    }
-
-    private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (!await condition())
-        {
-            await Task.Delay(20, deadline.Token);
         }
     }
 }

@@ -46,10 +46,13 @@ public sealed class CrashMatrixTests
         HookPoint.ApplySettled,
     ];
 
+    private static readonly HookPoint[] Joints = [HookPoint.JointBeforePart, HookPoint.JointPartDone];
+
     private static readonly HookPoint[] Relays = [HookPoint.RelayClaimed, HookPoint.RelayBeforeFail, HookPoint.RelayFailed];
 
     private DonationsWorld _world = null!;
     private CrashPool _pool = null!;
+    private CrashPool _jointPool = null!;
     private DonationRepositoryWrapper _behind = null!;
     private int _cells;
 
@@ -65,6 +68,11 @@ public sealed class CrashMatrixTests
             ? throw new SideUnavailableException(side, "left behind on purpose", isTransient: true, new IOException("hook"))
             : default).Part<DonationsContext>().Donations;
         _pool = new CrashPool(_world);
+        var joint = Path.Combine(Path.GetDirectoryName(_world.ConfigFile)!, "joint.json");
+        var config = await File.ReadAllTextAsync(_world.ConfigFile);
+        config = config.Replace("\"relayPoll\"", "\"oneTransaction\": true, \"relayPoll\"", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(joint, config);
+        _jointPool = new CrashPool(_world, joint, warm: 1);
     }
 
     // One full pass of everything that the cells have left behind, in each stage.
@@ -89,6 +97,7 @@ public sealed class CrashMatrixTests
         finally
         {
             await _pool.DisposeAsync();
+            await _jointPool.DisposeAsync();
             await _world.DisposeAsync();
         }
     }
@@ -98,7 +107,42 @@ public sealed class CrashMatrixTests
         HookPoint point, HookAction action, SideName lead, CancellationToken cancellationToken)
     {
         var operations = await PrepareAsync(lead, withRival: action == HookAction.Hang);
-        var child = await _pool.TakeAsync(cancellationToken);
+        await StopAsync(await _pool.TakeAsync(cancellationToken), operations, point, action, lead, cancellationToken);
+    }
+
+    /// <summary>With <c>oneTransaction</c>: the follower's part is in the lead's own transaction, and goes with it.</summary>
+    [TestCaseSource(nameof(JointCells))]
+    public async Task A_write_in_one_transaction_that_is_stopped_is_there_once_or_not_at_all(
+        HookPoint point, HookAction action, SideName lead, CancellationToken cancellationToken)
+    {
+        var operations = await PrepareAsync(lead, withRival: action == HookAction.Hang);
+        var child = await _jointPool.TakeAsync(cancellationToken);
+
+        await UntilItJoinsAsync(child, cancellationToken);
+        await StopAsync(child, operations, point, action, lead, cancellationToken);
+    }
+
+    // The first write asks the servers whether it is possible, and on a busy machine a later one again; until then all go the ordinary way.
+    private async Task UntilItJoinsAsync(CrashProcess child, CancellationToken cancellationToken)
+    {
+        var seed = await CreateAsync("first-seed");
+        child.Arm(HookPoint.JointBeforePart, HookAction.Fail, count: 1000);
+        for (var tries = 0; child.Arrived == 0; tries++)
+        {
+            var operation = new CrashOperation($"first{tries}", "update", seed, 500 + tries);
+            child.Send($"{operation}");
+            await child.AnsweredAsync([operation.Name], cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        }
+
+        child.Send("wake");
+        child.ForgetArrivals();
+    }
+
+    private async Task StopAsync(
+        CrashProcess child, List<CrashOperation> operations, HookPoint point, HookAction action, SideName lead,
+        CancellationToken cancellationToken)
+    {
         var reaching = point == HookPoint.IdTaken ? 1 : operations.Count;
         child.Arm(point, action, action == HookAction.Kill ? reaching : 1);
         operations.ForEach(operation => child.Send($"{operation}"));
@@ -121,7 +165,8 @@ public sealed class CrashMatrixTests
                 break;
         }
 
-        var isOvertaken = point is HookPoint.WriteBeforeBegin or HookPoint.WriteBegun or HookPoint.WriteBeforeCommit;
+        var isOvertaken = point is HookPoint.WriteBeforeBegin or HookPoint.WriteBegun or HookPoint.WriteBeforeCommit
+            or HookPoint.JointBeforePart or HookPoint.JointPartDone;
         var refused = action == HookAction.Hang && isOvertaken
             ? operations[^1].Name
             : null;
@@ -199,6 +244,50 @@ public sealed class CrashMatrixTests
         await child.DisposeAsync();
     }
 
+    /// <summary>Both sides have changed each donation; the relay is killed while it merges, and another one comes.</summary>
+    [TestCase(HookPoint.MergeBeforeBegin)]
+    [TestCase(HookPoint.MergeBegun)]
+    [TestCase(HookPoint.MergeLegacyRead)]
+    [TestCase(HookPoint.MergeBeforeCommit)]
+    [TestCase(HookPoint.MergeCommitted)]
+    [TestCase(HookPoint.MergeSettled)]
+    [Category("Case43")]
+    public async Task A_relay_that_is_killed_while_it_merges_loses_neither_sides_change(HookPoint point, CancellationToken cancellationToken)
+    {
+        await LeadAsync(SideName.New);
+        List<(long Id, long Amount)> changed = [];
+        for (var i = 0; i < 6; i++)
+        {
+            var id = await CreateAsync($"merge{_cells++}");
+            var donation = (await _behind.FindAsync(id, cancellationToken))!;
+            donation.ChangeAmount(2_000 + i);
+            await _behind.StoreAsync(donation, cancellationToken);
+            changed.Add((id, 2_000 + i));
+            await Capture.Foreign.RunAsync(_world, $"UPDATE spenden SET dt_gruen = '2022-07-01 00:00:00' WHERE id = {id}");
+        }
+
+        await using var child = await _pool.TakeAsync(cancellationToken);
+        child.Arm(point, HookAction.Kill, 1);
+        child.Send("relay relay");
+        await child.DeadAsync(cancellationToken);
+        await SettledAsync(cancellationToken);
+        while ((await _world.Host.Sides.Legacy.Journal.DepthAsync(cancellationToken)).Open > 0)
+        {
+            await SettledAsync(cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        }
+
+        await SettledAsync(cancellationToken);
+        foreach (var (id, amount) in changed)
+        {
+            foreach (var side in Enum.GetValues<SideName>())
+            {
+                var record = (await _world.RecordAsync(side, id))!;
+                Assert.That((record.Integer("amount"), record.Boolean("is_exported")), Is.EqualTo((amount, true)), $"{side} {id}");
+            }
+        }
+    }
+
     [Test]
     [Category("Case7")]
     public async Task A_relay_that_slept_through_its_lease_cannot_give_back_what_another_has_claimed(
@@ -241,6 +330,12 @@ public sealed class CrashMatrixTests
         from action in Actions(point)
         from lead in Enum.GetValues<SideName>()
         where point != HookPoint.IdTaken || lead == SideName.New
+        select (point, action, lead));
+
+    private static IEnumerable<TestCaseData> JointCells() => Order(
+        from point in Joints
+        from action in new[] { HookAction.Kill, HookAction.Fail, HookAction.Hang }
+        from lead in Enum.GetValues<SideName>()
         select (point, action, lead));
 
     private static IEnumerable<TestCaseData> RefusedCells() => Order(

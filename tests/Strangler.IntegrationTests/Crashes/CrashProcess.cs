@@ -11,10 +11,10 @@ namespace Strangler.IntegrationTests.Crashes;
 internal sealed class CrashProcess : IAsyncDisposable
 {
     private readonly Process _process;
-    private bool _isDisposed;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _errors = new();
     private readonly Dictionary<string, string> _answers = [];
+    private bool _isDisposed;
 
     private CrashProcess(Process process) => _process = process;
 
@@ -24,14 +24,19 @@ internal sealed class CrashProcess : IAsyncDisposable
     /// <summary>How many have reached the armed point so far.</summary>
     public int Arrived { get; private set; }
 
-    public static CrashProcess Start(DonationsWorld world)
+    /// <summary>Begins to count those who reach the armed point anew.</summary>
+    public void ForgetArrivals() => Arrived = 0;
+
+    /// <param name="world">Where.</param>
+    /// <param name="configFile">Its settings; null: the world's.</param>
+    public static CrashProcess Start(DonationsWorld world, string? configFile = null)
     {
         var start = new ProcessStartInfo("dotnet")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            ArgumentList = { typeof(CrashChild).Assembly.Location, CrashChild.Verb, world.ConfigFile },
+            ArgumentList = { typeof(CrashChild).Assembly.Location, CrashChild.Verb, configFile ?? world.ConfigFile },
         };
         foreach (var (name, value) in world.Environment)
         {
@@ -62,10 +67,18 @@ internal sealed class CrashProcess : IAsyncDisposable
             ? Task.CompletedTask
             : UntilAsync(_ => operations.All(_answers.ContainsKey), cancellationToken);
 
-    /// <summary>Until it has come to so many armed points (true), or the operation is answered without.</summary>
+    /// <summary>Until it has come to so many armed points (true), or the operation is answered, or the process has ended, without.</summary>
     public async Task<bool> StoppedAsync(int points, string operation, CancellationToken cancellationToken)
     {
-        await UntilAsync(_ => Arrived >= points || _answers.ContainsKey(operation), cancellationToken);
+        await foreach (var line in _lines.Reader.ReadAllAsync(cancellationToken))
+        {
+            TakeIn(line);
+            if (Arrived >= points || _answers.ContainsKey(operation))
+            {
+                break;
+            }
+        }
+
         return Arrived >= points;
     }
 
@@ -161,18 +174,17 @@ internal sealed class CrashProcess : IAsyncDisposable
 /// <summary>Children that are started ahead of need: the next is warm while one is being killed.</summary>
 internal sealed class CrashPool : IAsyncDisposable
 {
-    private const int Warm = 2;
-
     private readonly DonationsWorld _world;
+    private readonly string? _configFile;
     private readonly Queue<CrashProcess> _started = [];
     private readonly List<CrashProcess> _lent = [];
 
-    public CrashPool(DonationsWorld world)
+    public CrashPool(DonationsWorld world, string? configFile = null, int warm = 2)
     {
-        _world = world;
-        for (var i = 0; i < Warm; i++)
+        (_world, _configFile) = (world, configFile);
+        for (var i = 0; i < warm; i++)
         {
-            _started.Enqueue(CrashProcess.Start(world));
+            _started.Enqueue(CrashProcess.Start(world, configFile));
         }
     }
 
@@ -181,7 +193,7 @@ internal sealed class CrashPool : IAsyncDisposable
         var child = _started.Dequeue();
         _lent.Add(child);
         await child.ReadyAsync(cancellationToken);
-        _started.Enqueue(CrashProcess.Start(_world));
+        _started.Enqueue(CrashProcess.Start(_world, _configFile));
         return child;
     }
 

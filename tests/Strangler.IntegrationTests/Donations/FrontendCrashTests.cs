@@ -168,7 +168,12 @@ public sealed class FrontendCrashTests
         }
     }
 
-    internal static Process Start(DonationsWorld world, params string[] arguments)
+    internal static Process Start(DonationsWorld world, params string[] arguments) => Start(world.Environment, arguments);
+
+    /// <summary>
+    /// The command line in a process of its own, killed like any other; what it prints goes to where this process prints.
+    /// </summary>
+    internal static Process Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true };
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "strangler.dll"), .. arguments])
@@ -176,7 +181,7 @@ public sealed class FrontendCrashTests
             start.ArgumentList.Add(argument);
         }
 
-        foreach (var (name, value) in world.Environment)
+        foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
         }

@@ -17,7 +17,7 @@ public sealed class QuarantineTests
     {
         await using var world = await FilledAsync(new HandWrittenRow());
 
-        // Past capture: a captured change would park the key besides, and keep the gates shut until the row is cured.
+        // Past capture, so that only a backfill finds it.
         await UpdateAsync(world, "SET @strangler_own = 1; UPDATE spenden SET status = 'Y' WHERE id = 1; SET @strangler_own = NULL");
         await BackfillAgainAsync(world);
         var bytes = await world.LegacyBytesAsync(1);
@@ -25,6 +25,53 @@ public sealed class QuarantineTests
         Assert.ThrowsAsync<QuarantinedException>(() => world.Donations.Donations.FindAsync(1, CancellationToken.None));
         Assert.ThrowsAsync<QuarantinedException>(() => world.Donations.Donations.DeleteAsync(1, CancellationToken.None));
         Assert.That(await world.LegacyBytesAsync(1), Is.EqualTo(bytes));
+    }
+
+    /// <summary>
+    /// The change is captured: the key is not parked besides, so its signed-off entry is all that stands, and keeps no gate shut. The write
+    /// that cures it brings it over.
+    /// </summary>
+    [Test]
+    [Category("Case40")]
+    [Category("Case42")]
+    public async Task A_captured_write_that_makes_a_row_unreadable_shuts_the_gates_until_it_is_signed_off_and_its_cure_comes_over()
+    {
+        await using var world = await FilledAsync(new HandWrittenRow());
+        await UpdateAsync(world, "UPDATE spenden SET status = 'Y' WHERE id = 1");
+        var pass = await world.Host.Relay.DrainAsync(CancellationToken.None);
+        Assert.That((pass.Quarantined, pass.Parked, pass.Failed), Is.EqualTo((1, 0, 0)));
+        Assert.That(await DepthAsync(world), Is.EqualTo((0L, 0L, 1L)));
+        Assert.That((await world.Host.Relay.DrainAsync(CancellationToken.None)).Quarantined, Is.Zero, "it is not tried again");
+        await world.ReconcileAsync();
+        Assert.That(await ClosedAsync(world), Is.EqualTo(new[] { "quarantine of donation", "full reconciliation of donation" }));
+
+        await world.Host.Sides.Quarantine.SignOffAsync(DonationsContext.DonationKind, 1, "test", "known", CancellationToken.None);
+        await world.ReconcileAsync();
+        Assert.That(await ClosedAsync(world), Is.Empty);
+        await world.MoveToAsync(Stage.NewLeads);
+        Assert.ThrowsAsync<QuarantinedException>(() => world.Donations.Donations.FindAsync(1, CancellationToken.None));
+        await world.MoveToAsync(Stage.DualWrite);
+
+        await UpdateAsync(world, "UPDATE spenden SET status = 'N', betrag = '7.00' WHERE id = 1");
+        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        Assert.That((await world.RecordAsync(SideName.New, 1))!.Integer("amount"), Is.EqualTo(700));
+        Assert.That((await world.Host.Sides.Quarantine.CountAsync(DonationsContext.DonationKind, CancellationToken.None)).All, Is.Zero);
+        Assert.That(await DepthAsync(world), Is.EqualTo((0L, 0L, 0L)));
+    }
+
+    /// <summary>No write tells of the cure, as when the mapping was mended: the operator asks for another try.</summary>
+    [Test]
+    public async Task Cured_without_a_captured_write_it_comes_over_when_it_is_tried_again_by_hand()
+    {
+        await using var world = await FilledAsync(new HandWrittenRow());
+        await UpdateAsync(world, "UPDATE spenden SET status = 'Y', betrag = '8.00' WHERE id = 1");
+        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        await UpdateAsync(world, "SET @strangler_own = 1; UPDATE spenden SET status = 'N' WHERE id = 1; SET @strangler_own = NULL");
+        Assert.That((await world.Host.Relay.DrainAsync(CancellationToken.None)).Applied, Is.Zero);
+        Assert.That(await world.Host.Sides.Legacy.Journal.RetryAsync(null, CancellationToken.None), Is.EqualTo(1));
+        Assert.That((await world.Host.Relay.DrainAsync(CancellationToken.None)).Applied, Is.EqualTo(1));
+        Assert.That((await world.RecordAsync(SideName.New, 1))!.Integer("amount"), Is.EqualTo(800));
+        Assert.That((await world.Host.Sides.Quarantine.CountAsync(DonationsContext.DonationKind, CancellationToken.None)).All, Is.Zero);
     }
 
     [Test]
@@ -91,6 +138,18 @@ public sealed class QuarantineTests
         await using var connection = await HandWrittenRow.OpenAsync(world.LegacyDatabase);
         await RunAsync(connection, sql);
     }
+
+    private static async Task<(long Open, long Parked, long Quarantined)> DepthAsync(DonationsWorld world)
+    {
+        var depth = await world.Host.Sides.Legacy.Journal.DepthAsync(CancellationToken.None);
+        return (depth.Open, depth.Parked, depth.Quarantined);
+    }
+
+    private static async Task<IReadOnlyList<string>> ClosedAsync(DonationsWorld world) =>
+        [
+            .. (await world.Host.Cutover.GatesAsync(Stage.ShadowRead, CancellationToken.None))
+                .Where(gate => !gate.Passed).Select(gate => gate.Name),
+        ];
 
     private static Task BackfillAgainAsync(DonationsWorld world) =>
         new BackfillJob(world.Host.Runtime, new BackfillOptions { Again = true })

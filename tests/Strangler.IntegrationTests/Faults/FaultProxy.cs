@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Strangler.IntegrationTests.Faults;
 
@@ -67,8 +68,25 @@ internal sealed class FaultProxy : IAsyncDisposable
     public void CutCommits(CommitCut cut, Random random, double share = 1, int most = int.MaxValue) =>
         Set(new Plan { Cut = cut, Random = random, Share = share, Most = Cuts + (long)most });
 
+    /// <summary>Cuts connections around a statement that begins with this text; no more than so many.</summary>
+    public void CutStatements(string text, CommitCut cut, int most) =>
+        Set(new Plan { Cut = cut, Text = text, Share = 1, Most = Cuts + (long)most });
+
     /// <summary>Cuts each connection after a random number of bytes.</summary>
     public void CutAnywhere(Random random, int mostBytes) => Set(new Plan { Random = random, MostBytes = mostBytes });
+
+    /// <summary>
+    /// Each connection that is there now ends when its client sends the next byte, as at a firewall that has forgotten it: until then
+    /// nothing
+    /// is to be seen of it. Later ones pass.
+    /// </summary>
+    public void CutWhenUsed()
+    {
+        foreach (var link in _links.Keys)
+        {
+            link.EndsWhenUsed = true;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -125,6 +143,9 @@ internal sealed class FaultProxy : IAsyncDisposable
 
         public CommitCut? Cut { get; init; }
 
+        /// <summary>Null: a COMMIT.</summary>
+        public string? Text { get; init; }
+
         public double Share { get; init; }
 
         public long Most { get; init; }
@@ -140,6 +161,12 @@ internal sealed class FaultProxy : IAsyncDisposable
         private Plan? _counted;
         private int _budget;
         private volatile bool _swallows;
+        private volatile bool _endsWhenUsed;
+
+        public bool EndsWhenUsed
+        {
+            set => _endsWhenUsed = value;
+        }
 
         public async Task RunAsync(int port)
         {
@@ -198,6 +225,11 @@ internal sealed class FaultProxy : IAsyncDisposable
                 return fromClient || !IsLastReply(bytes.Span) || Counted();
             }
 
+            if (_endsWhenUsed && fromClient)
+            {
+                return Counted();
+            }
+
             var plan = proxy._plan;
             if (plan.MostBytes > 0 && IsSpent(plan, bytes.Length))
             {
@@ -205,7 +237,8 @@ internal sealed class FaultProxy : IAsyncDisposable
                 return Counted();
             }
 
-            if (fromClient && plan.Cut is { } cut && Commits(bytes.Span) && proxy.Cuts < plan.Most && plan.Random.NextDouble() < plan.Share)
+            if (fromClient && plan.Cut is { } cut && Meets(plan, bytes.Span) && proxy.Cuts < plan.Most
+                && plan.Random.NextDouble() < plan.Share)
             {
                 _swallows = cut == CommitCut.After;
                 await SendAsync(to, cut switch { CommitCut.Before => default, CommitCut.Within => bytes[..(bytes.Length / 2)], _ => bytes });
@@ -215,6 +248,9 @@ internal sealed class FaultProxy : IAsyncDisposable
             await SendAsync(to, bytes);
             return true;
         }
+
+        private static bool Meets(Plan plan, ReadOnlySpan<byte> bytes) =>
+            plan.Text is { } text ? bytes.IndexOf(Encoding.ASCII.GetBytes(text)) >= 0 : Commits(bytes);
 
         private static bool Commits(ReadOnlySpan<byte> bytes)
         {
@@ -256,7 +292,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         }
 
         // Packets: three bytes of length, one of number, the body. An OK packet without the flag "more results", or an error, ends a batch.
-        // A batch that ends with COMMIT answers with nothing else.
+        // A batch that ends with COMMIT answers with nothing else; one that ends with a SELECT shows the flag with the end of its columns.
         private static bool IsLastReply(ReadOnlySpan<byte> bytes)
         {
             const int MoreResults = 8;
@@ -278,6 +314,11 @@ internal sealed class FaultProxy : IAsyncDisposable
                     {
                         return true;
                     }
+                }
+
+                if (body[0] == 0xfe && length == 5 && body.Length == 5 && (body[3] & MoreResults) == 0)
+                {
+                    return true;
                 }
 
                 bytes = bytes[Math.Min(bytes.Length, 4 + length)..];

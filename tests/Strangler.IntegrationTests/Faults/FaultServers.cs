@@ -44,12 +44,17 @@ internal sealed class FaultServer : IAsyncDisposable
     public LocalMariaDb Process { get; }
 
     /// <param name="arguments">More arguments of the server.</param>
-    public static async Task<FaultServer> StartAsync(params string[] arguments)
+    public static Task<FaultServer> StartAsync(params string[] arguments) => StartInAsync(null, arguments);
+
+    /// <param name="rootFolder">Below which it gets its own; null: the usual place.</param>
+    /// <param name="arguments">More arguments of the server.</param>
+    public static async Task<FaultServer> StartInAsync(string? rootFolder, params string[] arguments)
     {
         var server = new FaultServer(await TestServers.StartPrivateMySqlAsync(new LocalServerOptions
         {
             // A kill of the process, not of the machine: what was handed to the operating system is kept.
             FlushLogAtCommit = 2,
+            RootFolder = rootFolder,
             BufferPoolMegabytes = 64,
             ServerArguments = ["--innodb-log-file-size=16M", .. arguments],
         }));

@@ -171,6 +171,14 @@ internal sealed class FaultWorld : IAsyncDisposable
         });
     }
 
+    /// <summary>Until somebody waits for a row of a side.</summary>
+    public async Task UntilLockWaitAsync(SideName side)
+    {
+        await using var connection = await OpenAsync(side);
+        await UntilAsync("somebody waits for a lock", async () => (await connection.QuerySingleAsync<(string, long Count)>(
+            "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).Count > 0);
+    }
+
     public static Task UntilAsync(string what, Func<bool> condition) => UntilAsync(what, () => Task.FromResult(condition()));
 
     public static async Task UntilAsync(string what, Func<Task<bool>> condition)

@@ -113,6 +113,36 @@ public sealed class FlipFaultTests
         Assert.That(write.State.Fence.Epoch, Is.EqualTo(before + 1));
     }
 
+    /// <summary>
+    /// The connection is cut around the very compare-and-set that decides: the flipper asks the old lead's fence what came of it and goes
+    /// on;
+    /// the trail has one entry, and it is true.
+    /// </summary>
+    [Test]
+    [Category("Case21")]
+    public async Task A_flip_whose_decision_is_cut_off_goes_on_and_the_trail_says_so(
+        [Values] SideName from, [Values(CommitCut.Before, CommitCut.AtOnce, CommitCut.After)] CommitCut cut)
+    {
+        await using var world = await FaultWorld.CreateAsync(from == SideName.Legacy ? Stage.ShadowRead : Stage.NewLeads);
+        await using var proxy = FaultProxy.Before(world.ServerOf(from).Process.Port);
+        var flipper = from == SideName.Legacy ? world.Open(legacy: proxy) : world.Open(@new: proxy);
+        await using var load = FaultLoad.Start(Writers, world.WithRelay(world.Open()));
+        await load.UntilAcknowledgedAsync(50);
+        proxy.CutStatements("UPDATE strangler_fence SET role = 'follower'", cut, most: 2);
+        var request = new CutoverRequest { Actor = "flipper", Reason = "test", Force = true };
+        var view = await (from == SideName.Legacy
+            ? flipper.Cutover.AdvanceAsync(request, null, CancellationToken.None)
+            : flipper.Cutover.BackAsync(request, null, CancellationToken.None));
+
+        Assert.That((view.Lead, view.Switching), Is.EqualTo((Stages.Other(from), false)));
+        Assert.That(proxy.Cuts, Is.InRange(1, 2), "cut off");
+        var entry = (await world.Operator.Cutover.HistoryAsync(10, CancellationToken.None)).Single(entry => entry.Actor == "flipper");
+        Assert.That(entry.To, Is.EqualTo($"{view.Stage}"));
+        Assert.That(entry.Detail, Does.Not.Contain("failed").And.Not.Contain("not known"));
+        await load.UntilAcknowledgedAsync(50);
+        await world.AssertNothingLostAsync(load);
+    }
+
     // Refused while a reconciliation that is clean enough is missing or keys are in flight: then the next try.
     private static async Task FlipAsync(FaultWorld world, Replica? flipper = null)
     {

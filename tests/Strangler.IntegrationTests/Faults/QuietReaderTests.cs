@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Dapper;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
+using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Faults;
 
@@ -70,6 +72,76 @@ public sealed class QuietReaderTests
         await world.AssertNothingLostAsync(load);
         Assert.That(load.Calls.Where(call => call.Error is not (null or ConflictException)), Is.Empty, "refused");
         Assert.That(world.Logs.Lines.Where(line => line.Contains("was not brought along", StringComparison.Ordinal)), Is.Empty, "inline applies");
+    }
+
+    /// <summary>
+    /// All of a relay's lanes, or a repair, wait for rows that somebody else has locked on the follower, each with a connection in its
+    /// hand.
+    /// Callers have one a side here, and do not miss it: nobody is refused, and everything is brought along at once.
+    /// </summary>
+    [Test]
+    [Category("Case37")]
+    public async Task Callers_do_not_feel_background_work_that_waits_with_connections_in_its_hands([Values("relay", "repair")] string work)
+    {
+        await using var world = await FaultWorld.CreateAsync(Stage.DualWrite);
+        var ids = await ApartAsync(world, inFlight: work == "relay");
+        var told = world.Logs.Lines.Count;
+        await using var other = await world.OpenAsync(SideName.New);
+        await other.ExecuteAsync("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION");
+        await other.ExecuteAsync(
+            "SELECT * FROM strangler_entity WHERE context = 'donations' AND kind = 'donation' AND `key` IN @ids FOR UPDATE", new { ids });
+        var replica = world.Open(
+            change: options => options.InlineApplyTimeout = TimeSpan.FromSeconds(5),
+            changeSide: side =>
+            {
+                (side.ForegroundConnections, side.BackgroundConnections) = (1, 8);
+                side.BackgroundLockTimeout = side.BackgroundCommandTimeout = TimeSpan.FromSeconds(30);
+            });
+        var background = work == "relay"
+            ? replica.Relay.DrainAsync(CancellationToken.None)
+            : new RepairJob(replica.Runtime).RunAsync("donation", ids, dryRun: false, "test", "test", null, CancellationToken.None) as Task;
+        await world.UntilLockWaitAsync(SideName.New);
+
+        await using var load = FaultLoad.Start(1, replica);
+        await load.UntilAcknowledgedAsync(60);
+        await load.StopAsync();
+        Assert.That(background.IsCompleted, Is.False, "it waits");
+        await other.ExecuteAsync("COMMIT");
+        await background;
+        Assert.That(load.Calls.Where(call => call.Error is not (null or ConflictException)), Is.Empty, "refused");
+        Assert.That(
+            world.Logs.Lines.Skip(told).Where(line => line.Contains("was not brought along", StringComparison.Ordinal)), Is.Empty,
+            "inline applies");
+        await world.AssertNothingLostAsync(load, donation => ids.Contains(donation.Id));
+    }
+
+    // Donations whose follower is behind (their journal rows stand), or differs without anybody's knowledge.
+    private static async Task<long[]> ApartAsync(FaultWorld world, bool inFlight)
+    {
+        await using var proxy = FaultProxy.Before(world.New.Process.Port);
+        var (near, cutOff) = (world.Open(), world.Open(@new: proxy));
+        proxy.Refuse();
+        List<long> ids = [];
+        for (var i = 0; i < 4; i++)
+        {
+            var donation = FaultLoad.New($"apart{i}");
+            await near.Donations.StoreAsync(donation, CancellationToken.None);
+            ids.Add(donation.Id);
+            if (inFlight)
+            {
+                var loaded = (await cutOff.Donations.FindAsync(donation.Id, CancellationToken.None))!;
+                loaded.ChangeAmount(777);
+                await cutOff.Donations.StoreAsync(loaded, CancellationToken.None);
+            }
+        }
+
+        if (!inFlight)
+        {
+            await using var connection = await world.OpenAsync(SideName.New);
+            await connection.ExecuteAsync("UPDATE donation SET amount = amount + 1");
+        }
+
+        return [.. ids];
     }
 
     private static async Task BreakAsync(FaultWorld world, FaultProxy proxy, string fault)

@@ -60,7 +60,7 @@ public sealed class RefusingServerTests
 
         donation.AddLog(donation.CreatedAt, "changed");
         var write = replica.Donations.StoreAsync(donation, CancellationToken.None);
-        await UntilLockWaitAsync(world);
+        await world.UntilLockWaitAsync(SideName.Legacy);
         await other.ExecuteAsync("UPDATE spenden SET betrag = betrag WHERE id = @id", new { id = donation.Id });
         await other.ExecuteAsync("COMMIT");
 
@@ -91,7 +91,8 @@ public sealed class RefusingServerTests
         await AssertChangedOnceAsync(world, donation.Id);
     }
 
-    private static async Task UnderLoadAsync(FaultWorld world, bool isLead, Func<Task> fault, Func<Task> cure)
+    /// <returns>The load, over by then.</returns>
+    internal static async Task<FaultLoad> UnderLoadAsync(FaultWorld world, bool isLead, Func<Task> fault, Func<Task> cure)
     {
         var replica = world.WithRelay(world.Open());
         await using var load = FaultLoad.Start(Writers, replica);
@@ -114,6 +115,8 @@ public sealed class RefusingServerTests
         {
             Assert.That(load.Calls.Where(call => call.Error is not (null or ConflictException)), Is.Empty, "refused");
         }
+
+        return load;
     }
 
     // First in large pieces, then to the last page.
@@ -155,12 +158,5 @@ public sealed class RefusingServerTests
             Assert.That(
                 await connection.QuerySingleAsync<long>("SELECT counter FROM strangler_entity WHERE `key` = @id", new { id }), Is.EqualTo(2), $"version in {side}");
         }
-    }
-
-    private static async Task UntilLockWaitAsync(FaultWorld world)
-    {
-        await using var connection = await world.OpenAsync(SideName.Legacy);
-        await FaultWorld.UntilAsync("our write waits for a lock", async () => (await connection.QuerySingleAsync<(string, long Count)>(
-            "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).Count > 0);
     }
 }

@@ -114,7 +114,7 @@ public sealed class ServerDeathTests
 
     // A try and a look at the fence, each to its time limit and with the driver's grace after it, or refused connections until the budget is
     // spent.
-    private static TimeSpan Bound(Replica replica) =>
+    internal static TimeSpan Bound(Replica replica) =>
         (2 * (replica.Limits.CommandTimeout + TimeSpan.FromSeconds(2))) + replica.Runtime.Options.PauseBudget;
 
     private static async Task AssertOnLegacyAsync(FaultWorld world, FaultLoad load)

@@ -3,6 +3,7 @@ using System.Globalization;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.IntegrationTests.Donations;
 using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Faults;
@@ -64,7 +65,9 @@ public sealed class SoakTests
                 frontend = frontend is { HasExited: false } && random.Next(3) > 0 ? frontend : Replace(frontend, world, folder, random.Next(1000));
                 await DisturbOnceAsync(world, proxies, random);
                 var (acknowledged, memory) = (FrontendMemory.Acknowledged(_memories[^1]), _memories[^1]);
-                await UntilAsync(() => FrontendMemory.Acknowledged(memory) >= acknowledged + 3 || frontend.HasExited);
+                await FaultWorld.UntilAsync(
+                    "the frontend is acknowledged three more writes",
+                    () => FrontendMemory.Acknowledged(memory) >= acknowledged + 3 || frontend.HasExited);
             }
         }
         finally
@@ -115,8 +118,10 @@ public sealed class SoakTests
                 : world.Operator.Cutover.BackAsync(request, null, CancellationToken.None));
             Count(forward ? "steps forward" : "steps back");
         }
-        catch (Exception exception) when (exception is CutoverException or SideUnavailableException)
+        catch (Exception exception) when (exception is CutoverException or GateException or FenceBusyException or SideUnavailableException)
         {
+            // A gate that no force opens is shut as long as a side does not answer in time; a fence is busy as long as a transaction stands
+            // that nobody ends.
             Count("steps refused or aborted");
         }
     }
@@ -132,7 +137,8 @@ public sealed class SoakTests
                 Count($"reconciliations {OutcomeRules.Name(report.Outcome)}");
                 Assert.That(report.Outcome, Is.Not.EqualTo(ReconciliationOutcome.Drift), () => string.Join('\n', ReportText.Render(report)));
             }
-            catch (Exception exception) when (exception is SideUnavailableException or WrongStageException or SwitchingException)
+            catch (Exception exception) when (exception is SideUnavailableException or WrongStageException or SwitchingException
+                or LeaseLostException)
             {
                 Count("reconciliations broken off");
             }
@@ -142,7 +148,8 @@ public sealed class SoakTests
     private async Task EndAsync(FaultWorld world, Proxies proxies, FaultLoad load)
     {
         proxies.Pass();
-        await UntilAsync(async () => !(await world.Operator.Cutover.StatusAsync(CancellationToken.None)).Switching);
+        await FaultWorld.UntilAsync(
+            "no flip is on", async () => !(await world.Operator.Cutover.StatusAsync(CancellationToken.None)).Switching);
         var memories = _memories.Where(File.Exists).Select(FrontendMemory.Read).ToList();
         await world.AssertNothingLostAsync(load, IsFromAProcess);
         var created = 0;
@@ -179,27 +186,9 @@ public sealed class SoakTests
         File.WriteAllText(Path.ChangeExtension(memory, ".ids"), "");
         File.WriteAllText(memory, "");
         _memories.Add(memory);
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])
-                 [
-                     Path.Combine(AppContext.BaseDirectory, "strangler.dll"), "demo", "frontend", "--memory", memory,
-                     "--existing", Path.ChangeExtension(memory, ".ids"), "--seed", seed.ToString(CultureInfo.InvariantCulture),
-                 ])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        foreach (var (name, value) in world.Environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        var process = Process.Start(start)!;
-        process.OutputDataReceived += static (_, _) => { };
-        process.ErrorDataReceived += static (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return process;
+        return FrontendCrashTests.Start(
+            world.Environment, "demo", "frontend", "--memory", memory, "--existing", Path.ChangeExtension(memory, ".ids"),
+            "--seed", seed.ToString(CultureInfo.InvariantCulture));
     }
 
     private static bool IsFromAProcess(Donation donation) =>
@@ -217,16 +206,6 @@ public sealed class SoakTests
         lock (_counts)
         {
             _counts[what] = _counts.GetValueOrDefault(what) + 1;
-        }
-    }
-
-    private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        while (!await condition())
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(20));
         }
     }
 

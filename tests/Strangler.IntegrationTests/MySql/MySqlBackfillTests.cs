@@ -37,7 +37,7 @@ internal sealed class MySqlBackfillTests
         }
 
         Assert.That(await Target.ReadCheckpointAsync(Kind, default), Is.EqualTo(Checkpoint));
-        Assert.That(await _sides.Sides.New.Store.UnmappedAsync(Kind, 10, default), Is.Empty);
+        Assert.That(await _sides.Sides.New.Store.UnmappedAsync(Kind, long.MinValue, 10, default), Is.Empty);
     }
 
     [Test]
@@ -141,7 +141,10 @@ internal sealed class MySqlBackfillTests
         await QuarantineAsync(new QuarantineEntry(3, "thing.name", "worse", since.AddDays(2)));
         Assert.That(await _sides.Sides.Quarantine.FindAsync(new EntityKey(Kind, 3), default),
             Is.EqualTo(new QuarantineEntry(3, "thing.name", "worse", since.AddDays(2))));
-        await _sides.Sides.Quarantine.RemoveAsync(new EntityKey(Kind, 3), default);
+        await using var apply = await _sides.Sides.New.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 3)), default);
+        await apply.LiftQuarantineAsync(new EntityKey(Kind, 3), default);
+        Assert.That(await _sides.Sides.Quarantine.CountAsync(Kind, default), Is.EqualTo((1L, 1L)), "not before the commit");
+        await apply.CommitAsync(default);
         Assert.That(await _sides.Sides.Quarantine.CountAsync(Kind, default), Is.EqualTo((0L, 0L)));
     }
 

@@ -2,11 +2,11 @@ using Strangler.Capture;
 
 namespace Strangler.Tests.Doubles;
 
-/// <summary>Always there: <see cref="InMemorySides.WriteForeign"/> is its trigger.</summary>
+/// <summary>Always there, unless a test says otherwise: <see cref="InMemorySides.WriteForeign"/> is its trigger.</summary>
 internal sealed class InMemoryCapture(InMemoryConnection connection) : ICapture
 {
     public Task<CaptureState> LookAsync(CancellationToken cancellationToken) =>
-        connection.StepAsync("capture", () => new CaptureState([], [], []), cancellationToken);
+        connection.StepAsync("capture", () => new CaptureState([], connection.Database.CaptureFault is { } fault ? [fault] : [], []), cancellationToken);
 
     public Task<IReadOnlyList<string>> PlanInstallAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([]);
 

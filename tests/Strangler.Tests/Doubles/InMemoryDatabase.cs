@@ -39,6 +39,9 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public Dictionary<EntityKey, Conflict> Conflicts { get; } = [];
 
+    /// <summary>Legacy side: what is wrong with capture.</summary>
+    public string? CaptureFault { get; set; }
+
     public Dictionary<string, (EntityKey Key, EntityVersion Version)> Requests { get; } = [];
 
     /// <summary>When each request key was stored here; without an entry: just now.</summary>
@@ -166,4 +169,8 @@ internal sealed class JournalRow
     public string LastError { get; set; } = "";
 
     public bool Parked { get; set; }
+
+    public bool Quarantined { get; set; }
+
+    public bool IsOpen => !Parked && !Quarantined;
 }

@@ -79,6 +79,8 @@ internal sealed class InMemoryFollowerPart(InMemoryTransaction lead, InMemoryTra
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         part.SaveRequestAsync(requestKey, id, version, cancellationToken);
 
+    public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) => part.LiftQuarantineAsync(key, cancellationToken);
+
     public Task CommitAsync(CancellationToken cancellationToken)
     {
         lead.Joined = this;

@@ -69,11 +69,11 @@ internal static class InMemoryOverview
 
     private static KindDepth KindOf(string kind, List<JournalRow> rows, DateTime now)
     {
-        var open = rows.FindAll(row => !row.Parked);
+        var open = rows.FindAll(row => row.IsOpen);
         var claimed = open.Count(row => row.LeaseUntil > now);
         var due = open.Count(row => !(row.LeaseUntil > now) && !(row.DueUtc > now));
         return new KindDepth(
-            kind, open.Count, due, claimed, open.Count - due - claimed, rows.Count - open.Count,
+            kind, open.Count, due, claimed, open.Count - due - claimed, rows.Count(row => row.Parked),
             open.Count == 0 ? null : open.Min(row => row.CreatedUtc));
     }
 }

@@ -263,7 +263,7 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             var now = Database.UtcNow;
             return
             [
-                .. Database.Journal.Where(row => !row.Parked).GroupBy(row => row.Key)
+                .. Database.Journal.Where(row => row.IsOpen).GroupBy(row => row.Key)
                     .Where(rows => rows.All(row => !(row.LeaseUntil > now) && !(row.DueUtc > now)))
                     .OrderBy(rows => rows.Min(row => row.Seq)).Take(max).ToList()
                     .Select(rows => Claim(rows.Key, [.. rows], owner, now + lease)),
@@ -276,7 +276,7 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             Database.Journal.RemoveAll(row => row.Key == key && row.Version <= accepted && row.ForeignSeq <= foreignSeq);
 
             // What is left is newer than what was accepted, so it is due now, whoever had claimed it along with the rows that are gone.
-            foreach (var row in Database.Journal.Where(row => row.Key == key && !row.Parked && row.LeaseUntil is not null))
+            foreach (var row in Database.Journal.Where(row => row.Key == key && row.IsOpen && row.LeaseUntil is not null))
             {
                 (row.LeaseUntil, row.DueUtc, row.Owner) = (null, null, "");
             }
@@ -301,10 +301,17 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             cancellationToken);
 
     public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
-        connection.StepAsync("fail", () =>
+        GiveBackAsync("fail", claim, error, row => (row.Parked, row.DueUtc) = (delay is null, Database.UtcNow + delay), cancellationToken);
+
+    public Task QuarantineAsync(JournalClaim claim, string error, CancellationToken cancellationToken) =>
+        GiveBackAsync("set-aside", claim, error, row => row.Quarantined = true, cancellationToken);
+
+    private Task GiveBackAsync(
+        string step, JournalClaim claim, string error, Action<JournalRow> set, CancellationToken cancellationToken) =>
+        connection.StepAsync(step, () =>
         {
             // As the real store: the whole key waits or is parked, rows that came after the claim as well.
-            var rows = Database.Journal.Where(row => row.Key == claim.Key && !row.Parked).ToList();
+            var rows = Database.Journal.Where(row => row.Key == claim.Key && row.IsOpen).ToList();
             if (rows.Count == 0 || rows.Max(row => row.Generation) != claim.Generation)
             {
                 return;
@@ -316,17 +323,20 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
                 row.LeaseUntil = null;
                 row.Attempts = claim.Attempts + 1;
                 row.LastError = error;
-                row.Parked = delay is null;
-                row.DueUtc = Database.UtcNow + delay;
+                set(row);
             }
         }, cancellationToken);
 
     public Task<JournalDepth> DepthAsync(CancellationToken cancellationToken) =>
         connection.StepAsync("depth", () =>
         {
-            var open = Database.Journal.Where(row => !row.Parked).ToList();
+            var open = Database.Journal.Where(row => row.IsOpen).ToList();
             return new JournalDepth(
-                open.Count, Database.Journal.Count - open.Count, open.Count == 0 ? null : open.Min(row => row.CreatedUtc), Database.UtcNow);
+                open.Count, Database.Journal.Count(row => row.Parked), open.Count == 0 ? null : open.Min(row => row.CreatedUtc),
+                Database.UtcNow)
+            {
+                Quarantined = Database.Journal.Count(row => row.Quarantined),
+            };
         }, cancellationToken);
 
     public Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken) =>
@@ -358,10 +368,10 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) =>
         connection.StepAsync("retry", () =>
         {
-            var rows = Database.Journal.Where(row => row.Parked && (key is null || row.Key == key)).ToList();
+            var rows = Database.Journal.Where(row => !row.IsOpen && (key is null || row.Key == key)).ToList();
             foreach (var row in rows)
             {
-                (row.Parked, row.Attempts, row.DueUtc) = (false, 0, null);
+                (row.Parked, row.Quarantined, row.Attempts, row.DueUtc) = (false, false, 0, null);
             }
 
             return rows.Count;
@@ -499,9 +509,6 @@ internal sealed class InMemoryQuarantine(InMemoryConnection connection) : IQuara
 
     public Task PutAsync(string kind, QuarantineEntry entry, CancellationToken cancellationToken) =>
         connection.StepAsync("quarantine-put", () => Put(connection.Database, kind, entry), cancellationToken);
-
-    public Task RemoveAsync(EntityKey key, CancellationToken cancellationToken) =>
-        connection.StepAsync("quarantine-remove", () => Entries.Remove(key), cancellationToken);
 
     internal static void Put(InMemoryDatabase database, string kind, QuarantineEntry entry)
     {

@@ -78,7 +78,7 @@ public sealed class FollowerApplierTests
         var process = TestProcess.In(Stage.DualWrite, _time);
         var key = TestProcess.Key(7);
         process.Memory.WriteForeign(key, TestLens.LegacyRow("a", 1, "?"));
-        Assert.That((await process.Relay.DrainAsync(default)).Parked, Is.EqualTo(1));
+        Assert.That((await process.Relay.DrainAsync(default)).Quarantined, Is.EqualTo(1));
         Assert.That(process.Memory.NewDatabase.Quarantine[key].Place, Is.EqualTo("notizen.status"));
         Assert.That(process.New(7), Is.Null);
 

@@ -45,6 +45,20 @@ public sealed class LeadQueriesTests
         Assert.That(await AskAsync(QueriesOf(process)), Is.EqualTo(SideName.New));
     });
 
+    [Test]
+    public void A_query_whose_connection_had_been_cut_is_run_once_more([Values] SideName lead) => Run(async () =>
+    {
+        var process = TestProcess.In(lead == SideName.Legacy ? Stage.ShadowRead : Stage.NewLeads, _time);
+        var (asked, failures) = (0, 1);
+        process.Memory.Fault = step => step.Equals($"{lead}.query.before", StringComparison.OrdinalIgnoreCase) && ++asked <= failures
+            ? throw ReadTests.Cut(lead)
+            : Task.CompletedTask;
+        Assert.That((await AskAsync(QueriesOf(process)), asked), Is.EqualTo((lead, 2)));
+        (asked, failures) = (0, 2);
+        await Assert.ThatAsync(() => AskAsync(QueriesOf(process)), Throws.TypeOf<SideUnavailableException>());
+        Assert.That(asked, Is.EqualTo(2));
+    });
+
     private static Task<SideName> AskAsync(LeadQueries queries) => queries.AskAsync(
         (_, _, _) => Task.FromResult(SideName.Legacy), (_, _, _) => Task.FromResult(SideName.New), CancellationToken.None);
 

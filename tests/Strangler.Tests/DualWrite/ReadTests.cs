@@ -128,5 +128,46 @@ public sealed class ReadTests
         await Assert.ThatAsync(() => process.Notes.FindAsync(7, default), Throws.TypeOf<NotMigratedException>());
     });
 
+    /// <summary>The data, the fence and the quarantine's reason alike; each may be lost once.</summary>
+    [Test]
+    public void A_read_whose_connection_had_been_cut_is_asked_once_more(
+        [Values] SideName lead, [Values("read", "fence", "quarantine-find")] string what) => Run(async () =>
+    {
+        var process = TestProcess.In(lead == SideName.Legacy ? Stage.ShadowRead : Stage.NewLeads, _time);
+        var id = (await process.AddAsync("a", 1)).Id;
+        process.Memory.NewDatabase.Quarantine[TestProcess.Key(7)] = new QuarantineEntry(7, "notizen.status", "unknown letter", default);
+        var fresh = process.Another(2);
+        var side = what == "quarantine-find" ? "new" : $"{lead}".ToLowerInvariant();
+        var asked = 0;
+        fresh.Memory.Fault = step => step == $"{side}.{what}.before" && ++asked == 1 ? throw Cut(lead) : Task.CompletedTask;
+        Assert.That((await fresh.FindAsync(id)).Amount, Is.EqualTo(1));
+        if (what == "quarantine-find" && lead == SideName.New)
+        {
+            await Assert.ThatAsync(() => fresh.Notes.FindAsync(7, default), Throws.TypeOf<QuarantinedException>());
+        }
+
+        Assert.That(asked, what == "quarantine-find" && lead == SideName.Legacy ? Is.Zero : Is.EqualTo(2));
+    });
+
+    [Test]
+    public void A_read_is_not_asked_again_when_it_is_lost_twice_or_the_side_did_not_answer_in_time_or_at_all(
+        [Values] SideName lead, [Values(true, false)] bool cut) => Run(async () =>
+    {
+        var process = TestProcess.In(lead == SideName.Legacy ? Stage.ShadowRead : Stage.NewLeads, _time);
+        var id = (await process.AddAsync("a", 1)).Id;
+        var asked = 0;
+        process.Memory.Fault = step => step.Equals($"{lead}.read.before", StringComparison.OrdinalIgnoreCase) && ++asked > 0
+            ? throw Cut(lead, cut)
+            : Task.CompletedTask;
+        await Assert.ThatAsync(() => process.FindAsync(id), Throws.TypeOf<SideUnavailableException>());
+        Assert.That(asked, Is.EqualTo(cut ? 2 : 1));
+    });
+
+    internal static SideUnavailableException Cut(SideName side, bool cut = true) =>
+        new(side, cut ? "the connection was lost" : "no answer in time", isTransient: true, new IOException("hook"))
+        {
+            IsConnectionLost = cut,
+        };
+
     private void Run(Func<Task> scenario) => Simulation.Run(1, _time, scenario);
 }

@@ -58,8 +58,8 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
 
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) => inner.CountAsync(kind, cancellationToken);
 
-    public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
-        inner.UnmappedAsync(kind, limit, cancellationToken);
+    public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        inner.UnmappedAsync(kind, after, limit, cancellationToken);
 }
 
 internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTransaction, ITagged
@@ -89,6 +89,9 @@ internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTran
 
     public virtual Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         inner.SaveRequestAsync(requestKey, id, version, cancellationToken);
+
+    public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) =>
+        inner.LiftQuarantineAsync(key, cancellationToken);
 
     public virtual Task CommitAsync(CancellationToken cancellationToken) => inner.CommitAsync(cancellationToken);
 
@@ -123,6 +126,9 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
 
     public virtual Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
         inner.FailAsync(claim, error, delay, cancellationToken);
+
+    public Task QuarantineAsync(JournalClaim claim, string error, CancellationToken cancellationToken) =>
+        inner.QuarantineAsync(claim, error, cancellationToken);
 
     public virtual Task<JournalDepth> DepthAsync(CancellationToken cancellationToken) => inner.DepthAsync(cancellationToken);
 

@@ -85,7 +85,7 @@ internal sealed class ForeignLedger(World world)
     public const string Existence = "existence";
 
     private readonly Dictionary<EntityKey, List<(string Field, object? Value, long Seq)>> _written = [];
-    private readonly Dictionary<EntityKey, HashSet<string>> _own = [];
+    private readonly Dictionary<EntityKey, List<(EntityVersion Version, string Field)>> _own = [];
     private readonly Dictionary<EntityKey, long> _merged = [];
 
     public void Add(EntityKey key, string field, object? value, long seq)
@@ -103,12 +103,12 @@ internal sealed class ForeignLedger(World world)
         if (database.Side == SideName.New)
         {
             var own = _own.TryGetValue(key, out var known) ? known : _own[key] = [];
-            own.UnionWith(Differing(before, after));
+            var version = database.Entities[key].Version;
 
             // In one transaction with legacy's part: that was written just before.
-            if (world.Of(SideName.Legacy).Entities.GetValueOrDefault(key)?.Version == database.Entities[key].Version)
+            if (world.Of(SideName.Legacy).Entities.GetValueOrDefault(key)?.Version != version)
             {
-                _own.Remove(key);
+                own.AddRange(Differing(before, after).Select(field => (version, field)));
             }
         }
     }
@@ -117,9 +117,9 @@ internal sealed class ForeignLedger(World world)
     public void Accepted(InMemoryDatabase database, EntityKey key, EntityState now)
     {
         var @new = world.Of(SideName.New);
-        if (!now.IsSigned && (database == @new || now.Version == @new.Entities.GetValueOrDefault(key)?.Version))
+        if (!now.IsSigned && _own.TryGetValue(key, out var own))
         {
-            _own.Remove(key);
+            own.RemoveAll(change => database == @new || change.Version <= now.Version);
         }
 
         if (database == @new)
@@ -133,7 +133,7 @@ internal sealed class ForeignLedger(World world)
     {
         var unseen = _written.GetValueOrDefault(key) ?? [];
         var fields = unseen.Select(write => write.Field).ToHashSet();
-        var own = _own.GetValueOrDefault(key) ?? [];
+        var own = (_own.GetValueOrDefault(key) ?? []).Select(change => change.Field).ToHashSet();
         foreach (var field in Differing(was, now).Where(field => field != Existence && !fields.Contains(Existence) && !fields.Contains(Group(field))))
         {
             return $"no other program wrote {field}";

@@ -67,6 +67,8 @@ internal sealed class ForgetfulJoint(IJointTransactions inner) : JointDecorator(
 
         public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) => Task.CompletedTask;
 
+        public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) => Task.CompletedTask;
+
         public Task CommitAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -109,6 +111,9 @@ internal abstract class PartDecorator(ISideTransaction inner) : ISideTransaction
 
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         inner.SaveRequestAsync(requestKey, id, version, cancellationToken);
+
+    public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) =>
+        inner.LiftQuarantineAsync(key, cancellationToken);
 
     public virtual Task CommitAsync(CancellationToken cancellationToken) => inner.CommitAsync(cancellationToken);
 

@@ -226,7 +226,7 @@ internal sealed class OnlyDue(IJournal inner, InMemorySides memory) : JournalDec
         var database = memory.Of(Side);
         return depth with
         {
-            Open = database.Journal.Count(row => !row.Parked && !(row.LeaseUntil > database.UtcNow) && !(row.DueUtc > database.UtcNow)),
+            Open = database.Journal.Count(row => row.IsOpen && !(row.LeaseUntil > database.UtcNow) && !(row.DueUtc > database.UtcNow)),
         };
     }
 }
@@ -449,7 +449,7 @@ internal sealed class AnyGeneration(IJournal inner, Faulty faulty) : JournalDeco
         var database = faulty.Memory.Of(Side);
         return faulty.StepAsync(Side, "fail", () =>
         {
-            var rows = database.Journal.Where(row => row.Key == claim.Key && !row.Parked).ToList();
+            var rows = database.Journal.Where(row => row.Key == claim.Key && row.IsOpen).ToList();
             if (rows.Count > 0)
             {
                 database.Witness?.ClaimGivenBack(database, claim, error, rows.Max(row => row.Generation));

@@ -3,6 +3,7 @@ using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.IdMap;
+using Strangler.Journal;
 using Strangler.Tests.Cutover;
 using Strangler.Tests.Doubles;
 
@@ -22,6 +23,9 @@ public sealed class HookPointTests
     private const string FailedFlip = "failed flip";
     private const string Move = "move";
     private const string Backfill = "backfill";
+    private const string Joint = "joint write";
+    private const string Search = "search";
+    private const string Pruning = "pruning";
 
     private static readonly Dictionary<string, HookPoint[]> Orders = new()
     {
@@ -31,6 +35,13 @@ public sealed class HookPointTests
             HookPoint.ApplyBeforeBegin, HookPoint.ApplyBegun, HookPoint.ApplyLeadRead, HookPoint.ApplyBeforeCommit,
             HookPoint.ApplyCommitted, HookPoint.ApplySettled,
         ],
+        [Joint] =
+        [
+            HookPoint.WriteBeforeBegin, HookPoint.WriteBegun, HookPoint.JointBeforePart, HookPoint.JointPartDone,
+            HookPoint.WriteBeforeCommit, HookPoint.WriteCommitted,
+        ],
+        [Search] = [HookPoint.ObligationFound],
+        [Pruning] = [HookPoint.RequestsPruned, HookPoint.RequestsPruned],
         [Relay] =
         [
             HookPoint.RelayClaimed, HookPoint.ApplyBeforeBegin, HookPoint.ApplyBegun, HookPoint.RelayBeforeFail, HookPoint.RelayFailed,
@@ -85,6 +96,39 @@ public sealed class HookPointTests
         var id = (await process.AddAsync("a", 1)).Id;
         await AssertStandsAsync(process, point, Named(last, lead), Named(next, lead), seen, () => SeenOf(process, lead, id),
             () => Hammer.IncrementAsync(process, id));
+    });
+
+    // What is seen: as above.
+    [TestCase(HookPoint.JointBeforePart, "lead.entity.after", "lead.joint.before", "1 1 0 lead")]
+    [TestCase(HookPoint.JointPartDone, "follower.entity.after", "lead.commit.before", "1 1 0 lead+follower")]
+    public void Points_of_a_write_in_one_transaction(HookPoint point, string last, string next, string seen) => EitherLead(async lead =>
+    {
+        var process = TestProcess.In(StageOf(lead), _time, options => options.OneTransaction = true);
+        var id = (await process.AddAsync("a", 1)).Id;
+        await AssertStandsAsync(process, point, Named(last, lead), Named(next, lead), seen, () => SeenOf(process, lead, id),
+            () => Hammer.IncrementAsync(process, id));
+        Assert.That(process.Memory.Of(lead).JointCommits, Is.EqualTo(2));
+    });
+
+    // What is seen: keys that are listed.
+    [TestCase(HookPoint.ObligationFound, "new.versions.after", "new.lost-add.before", "0")]
+    public void Points_of_the_search_for_lost_obligations(HookPoint point, string last, string next, string seen) =>
+        EitherLead(async lead =>
+    {
+        var process = await WithALostObligationAsync(lead);
+        await AssertStandsAsync(
+            process, point, last, next, seen, () => $"{process.Memory.NewDatabase.Obligations.Lost.Count}",
+            () => new ObligationCheck(process.Runtime).CheckAllAsync(default));
+    });
+
+    // What is seen: request keys that are left.
+    [TestCase(HookPoint.RequestsPruned, "lead.prune.after", "lead.prune.before", "1")]
+    public void Points_of_the_end_of_request_keys(HookPoint point, string last, string next, string seen) => EitherLead(async lead =>
+    {
+        var process = WithOldRequests(lead);
+        await AssertStandsAsync(
+            process, point, Named(last, lead), Named(next, lead), seen, () => $"{process.Memory.Of(lead).Requests.Count}",
+            () => new RequestPruning(process.Runtime).PruneAsync(lead, default));
     });
 
     // What is seen: amounts on lead and follower, attempts so far, and whether the claim stands.
@@ -242,18 +286,22 @@ public sealed class HookPointTests
     });
 
     [Test]
-    public void Points_come_in_their_order([Values(Write, Relay, Merge, Create, Flip, FailedFlip, Move, Backfill)] string what) => Run(async () =>
+    public void Points_come_in_their_order(
+        [Values(Write, Joint, Search, Pruning, Relay, Merge, Create, Flip, FailedFlip, Move, Backfill)] string what) => Run(async () =>
     {
         var lead = what == Create ? SideName.New : SideName.Legacy;
         var process = what switch
         {
             Relay => await WithSomethingToRelayAsync(lead),
             Merge => (await WithSomethingToMergeAsync(isConflict: false)).Process,
+            Joint => TestProcess.In(StageOf(lead), _time, options => options.OneTransaction = true),
+            Search => await WithALostObligationAsync(lead),
+            Pruning => WithOldRequests(lead),
             Flip or FailedFlip => await ReadyToFlipAsync(lead, behind: false),
             Backfill => await PlantedAsync(),
             _ => TestProcess.In(StageOf(lead), _time),
         };
-        var id = what == Write ? (await process.AddAsync("a", 1)).Id : 0;
+        var id = what is Write or Joint ? (await process.AddAsync("a", 1)).Id : 0;
         process.Memory.Fault = what == Relay ? DownAt(lead, "read") : null;
         if (what == FailedFlip)
         {
@@ -273,7 +321,9 @@ public sealed class HookPointTests
         };
         await (what switch
         {
-            Write => Hammer.IncrementAsync(process, id),
+            Write or Joint => Hammer.IncrementAsync(process, id),
+            Search => new ObligationCheck(process.Runtime).CheckAllAsync(default),
+            Pruning => new RequestPruning(process.Runtime).PruneAsync(lead, default),
             Relay or Merge => process.Relay.DrainAsync(default),
             Create => process.AddAsync("a"),
             Flip => process.AdvanceAsync(),
@@ -434,6 +484,27 @@ public sealed class HookPointTests
 
         process.Memory.WriteForeign(TestProcess.Key(note.Id), TestLens.LegacyRow(isConflict ? "theirs" : "a", 5, "O"));
         return (process, note.Id);
+    }
+
+    private async Task<TestProcess> WithALostObligationAsync(SideName lead)
+    {
+        var process = await WithSomethingToRelayAsync(lead);
+        process.Memory.Of(lead).Journal.Clear();
+        return process;
+    }
+
+    // One more than a chunk.
+    private TestProcess WithOldRequests(SideName lead)
+    {
+        var process = TestProcess.In(StageOf(lead), _time);
+        var database = process.Memory.Of(lead);
+        for (var i = 0; i <= 500; i++)
+        {
+            database.Requests[$"request {i}"] = (TestProcess.Key(i + 1), new EntityVersion(2, 1));
+            database.RequestTimes[$"request {i}"] = database.UtcNow - TimeSpan.FromDays(30);
+        }
+
+        return process;
     }
 
     // One key is behind, so that the drain has something to do.

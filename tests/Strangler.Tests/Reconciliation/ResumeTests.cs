@@ -186,6 +186,24 @@ public sealed class ResumeTests
         Assert.That(next.Reconcile().Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
+    /// <summary>
+    /// The new side does not answer just when the claim is given back, or when it was taken: nobody holds it, and nobody waits.
+    /// </summary>
+    [Test]
+    [Category("Case66")]
+    public void A_claim_that_this_process_could_not_give_back_is_not_in_its_own_way(
+        [Values("new.release.before", "new.lease.after")] string lost)
+    {
+        var world = Configured(World.Filled());
+        var times = 0;
+        world.Sides.Fault = step => step == lost && ++times == 1
+            ? throw new SideUnavailableException(SideName.New, "down", isTransient: true, new IOException("hook"))
+            : Task.CompletedTask;
+        Assert.That(() => world.Reconcile(), lost == "new.lease.after" ? Throws.TypeOf<SideUnavailableException>() : Throws.Nothing);
+        Assert.That(times, Is.EqualTo(1));
+        Assert.That(world.Reconcile().Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
     [Test]
     [Category("Case66")]
     public void A_run_that_was_taken_for_dead_stores_nothing_more_and_says_so()
@@ -210,6 +228,30 @@ public sealed class ResumeTests
             Assert.That((await taker!).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
         });
         Assert.That(world.New.Runs.Count(run => run.Run.EndedUtc is not null), Is.EqualTo(1));
+    }
+
+    [Test]
+    [Category("Case8")]
+    public void A_resumed_run_tells_every_difference_once([Range(20, 120, 20)] int at)
+    {
+        var world = Damaged();
+        List<EntityFinding> told = [];
+        if (Die(world, at, () => world.ReconcileAsync()) is not null || world.New.RunCheckpoints.Count == 0)
+        {
+            Assert.Pass("it came to its end, or to no checkpoint");
+        }
+
+        world.Time.Advance(BeyondLease);
+        var next = Configured(world.Restarted());
+        next.Options.Found = (_, found, _) =>
+        {
+            told.AddRange(found);
+            return Task.CompletedTask;
+        };
+        var report = next.Run(() => ResumeAsync(next));
+
+        Assert.That(told.Select(finding => (finding.Id, finding.NewId)), Is.Unique);
+        Assert.That(told, Has.Count.EqualTo(report.Counts.Where(count => count.Key != Verdict.Matched).Sum(count => count.Value)));
     }
 
     [Test]

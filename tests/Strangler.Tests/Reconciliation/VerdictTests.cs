@@ -154,6 +154,44 @@ public sealed class VerdictTests
     }
 
     [Test]
+    public void Every_difference_is_told_once_however_few_are_listed_and_however_often_a_chunk_is_put_off()
+    {
+        var world = World.Filled();
+        for (var id = 10; id <= 200; id += 10)
+        {
+            world.TamperNew(id, 1, 5L);
+        }
+
+        (world.Options.SamplesPerVerdict, world.Options.MaxDifferingIds, world.Options.MaxSuspects) = (1, 2, 3);
+        List<(long Run, long Id, string Field)> told = [];
+        world.Options.Found = (run, found, _) =>
+        {
+            told.AddRange(found.Select(finding => (run, finding.Id, finding.Fields.Single().Field)));
+            return Task.CompletedTask;
+        };
+
+        var report = world.Reconcile();
+
+        Assert.That((report.Samples.Count, report.Differing.Count, report.Truncated), Is.EqualTo((1, 2, true)));
+        Assert.That(report.DeferredChunks, Is.Positive);
+        Assert.That(report.Counts[Verdict.Drift], Is.EqualTo(20));
+        Assert.That(told.Order(), Is.EqualTo(Enumerable.Range(1, 20).Select(at => (report.RunId, at * 10L, "amount"))));
+    }
+
+    [Test]
+    [Category("Case67")]
+    public void Rows_without_a_map_row_are_counted_exactly_however_many_there_are()
+    {
+        var world = World.Filled();
+        for (var newId = 5001; newId <= 10_000; newId++)
+        {
+            world.New.Rows[World.Key(newId)] = TestLens.NewRow("stray", 1, false, false);
+        }
+
+        Assert.That(world.Reconcile().Counts[Verdict.Unmapped], Is.EqualTo(5000));
+    }
+
+    [Test]
     [Category("Case67")]
     public void Two_public_ids_on_one_row_are_found()
     {

@@ -16,7 +16,7 @@ internal sealed class DeclarationReader(Problems problems)
         var kinds = Elements(root, "kind").Select(ReadKind).ToList();
         CheckUnique(kinds.Select(kind => (kind.At, kind.Name)), "kind");
         _ = int.TryParse(Get(root, "version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
-        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), kinds);
+        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), kinds);
     }
 
     private KindDeclaration ReadKind(XElement at)
@@ -70,6 +70,27 @@ internal sealed class DeclarationReader(Problems problems)
         return declared;
     }
 
+    private List<DeclaredWriter> ReadWriters(XElement root)
+    {
+        List<DeclaredWriter> writers = [];
+        foreach (var at in Elements(root, "foreign-writer"))
+        {
+            if (root.Attribute("foreign-writers") is not null)
+            {
+                problems.Add(at, Get(at, "user"), "foreign-writers=\"none\" says that there is no such program");
+            }
+
+            // Anything else is the schema's to complain about.
+            if (DateOnly.TryParseExact(Get(at, "until"), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var until))
+            {
+                writers.Add(new DeclaredWriter(Get(at, "user"), Get(at, "owner"), Get(at, "reason"), until));
+            }
+        }
+
+        CheckUnique(Elements(root, "foreign-writer").Select(at => (at, Get(at, "user"))), "foreign writer");
+        return writers;
+    }
+
     private IdSource? ReadIds(XElement kind, KindDeclaration declaration)
     {
         if (Elements(kind, "ids").FirstOrDefault() is not { } at || declaration.Legacy.FirstOrDefault() is not { } root)
@@ -116,7 +137,7 @@ internal sealed class DeclarationReader(Problems problems)
         var isNullable = Flag(at, "null");
         _ = int.TryParse(Get(at, "length"), NumberStyles.None, CultureInfo.InvariantCulture, out var length);
         var (columnType, maxBytes, min, max) = SqlType(type, Flag(at, "unsigned"));
-        if (type is "char" or "varchar" or "binary" && length == 0)
+        if (type is "char" or "varchar" or "binary" or "varbinary" && length == 0)
         {
             problems.Add(at, Get(at, "name"), $"a {type} column needs its length");
         }
@@ -172,7 +193,7 @@ internal sealed class DeclarationReader(Problems problems)
         "mediumtext" => (ColumnType.Text, 16_777_215, 0, 0),
         "blob" => (ColumnType.Binary, ushort.MaxValue, 0, 0),
         "mediumblob" => (ColumnType.Binary, 16_777_215, 0, 0),
-        "binary" => (ColumnType.Binary, 0, 0, 0),
+        "binary" or "varbinary" => (ColumnType.Binary, 0, 0, 0),
         _ => (ColumnType.Text, 0, 0, 0),
     };
 

@@ -6,7 +6,8 @@ namespace Strangler.Mapping.Compiling;
 // The file as it was written, attribute by attribute. Nothing here has been checked against anything else.
 
 internal sealed record MappingDeclaration(
-    string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<KindDeclaration> Kinds);
+    string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<DeclaredWriter> Writers,
+    IReadOnlyList<KindDeclaration> Kinds);
 
 internal sealed class KindDeclaration
 {
@@ -76,11 +77,22 @@ internal sealed class TableDeclaration
     public ColumnDeclaration? Find(string column) => Columns.Find(candidate => candidate.Name == column);
 
     public TableLayout Layout => new(Name, Role, Key, [.. Columns.Select(column => column.Layout)], ReferencedBy, Parent);
+
+    public DeclaredTable Declared(string file) => new(
+        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Select(column => column.Declared(file))], MappingPlace.Of(file, At));
 }
 
 internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, object? Default, bool Personal, bool DropsTrailingBlanks)
 {
     public string Name => Layout.Name;
+
+    public DeclaredColumn Declared(string file) => new(
+        Name,
+        At.Attribute("type")!.Value,
+        Layout.Type == ColumnType.Binary ? (int?)At.Attribute("length") ?? 0 : Layout.MaxLength,
+        At.Attribute("unsigned")?.Value == "yes",
+        Layout.Nullable,
+        MappingPlace.Of(file, At));
 }
 
 internal sealed record LobDeclaration(XElement At, string Column, string[] EmptyLiterals, IReadOnlyDictionary<string, bool> PersonalKeys);

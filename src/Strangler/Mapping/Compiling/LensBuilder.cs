@@ -5,7 +5,7 @@ using Strangler.Merging;
 namespace Strangler.Mapping.Compiling;
 
 /// <summary>From a sound declaration to lenses. Nothing is checked here any more.</summary>
-internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration kind, ConverterRegistry registry)
+internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration kind, ConverterRegistry registry, string file)
 {
     private readonly Dictionary<string, LegacyPlace> _places = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
@@ -42,6 +42,8 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
                 _targets.Where(target => target.Value.CopyOf is not null).Select(target => target.Key).ToHashSet(StringComparer.Ordinal),
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
+            DeclaredWriters = mapping.Writers,
+            LegacyTables = [.. kind.Legacy.Select(table => table.Declared(file))],
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
             ErasedBy = kind.ErasedBy,

@@ -1,0 +1,132 @@
+using System.CommandLine;
+using System.Globalization;
+using Strangler.Capture;
+using Strangler.Reconciliation;
+using Strangler.Service;
+using Strangler.Service.Configuration;
+
+namespace Strangler.Cli.Commands;
+
+/// <summary><c>strangler census</c>: which other programs still write legacy.</summary>
+internal static class CensusCommand
+{
+    public static Command Create(StandardOptions standard)
+    {
+        var context = StandardOptions.Context();
+        var since = new Option<string?>("--since")
+        {
+            Description = "Only who was seen since: a duration such as 24h or 7d, or a UTC time such as 2026-11-21T08:00Z; whole days are counted",
+        };
+        var command = new Verb(
+            "census",
+            """
+            Which other programs write the legacy tables: who, what, how often, when first and last
+
+            Counted by the capture triggers from DualWrite on, in statements, with the columns that a statement's first row changed. The program's name is known only where the server tells it (performance_schema) and while the
+            program was connected when it was asked for. Who answers for a writer is declared in the mapping: <foreign-writer user="foc@*" owner="…" reason="…"
+            until="2027-06-30"/>. Before NewOnly nobody may have written without an owner for foreignWriterQuiet (7 days). Exit code 1 when someone has no owner.
+
+            Examples:
+              strangler census donations
+              strangler census donations --since 24h --json
+            """) { context, since };
+        CommandRun.SetAction(command, standard, async (run, token) =>
+        {
+            await using var host = run.Open(run.Parsed.GetRequiredValue(context));
+            var census = host.Sides.Census ?? throw new ArgumentException($"Legacy's store of {host.Name} has no census.");
+            var watch = await census.WatchAsync(token).ConfigureAwait(false);
+            var from = SinceOf(run.Parsed.GetValue(since), watch.NowUtc);
+            var writers = CensusRules.Group(
+                await census.ReadAsync(from, token).ConfigureAwait(false), host.Runtime.DeclaredWriters, watch.NowUtc);
+            var blind = await BlindSpots.LatestAsync(host.Sides.Reconciliations, token).ConfigureAwait(false);
+            if (run.Output.IsJson)
+            {
+                WriteJson(run, host, watch, from, writers, blind);
+            }
+            else
+            {
+                Print(run, host, watch, writers, blind);
+            }
+
+            return writers.All(writer => writer.Owner is not null) ? ExitCodes.Ok : ExitCodes.Found;
+        });
+        return command;
+    }
+
+    private static void Print(CommandRun run, ContextHost host, CensusWatch watch, IReadOnlyList<ForeignWriter> writers, BlindSpot? blind)
+    {
+        if (writers.Count > 0)
+        {
+            run.Output.Table(
+                ["user", "program", "table", "statements", "changed columns", "first (UTC)", "last (UTC)", "owner"],
+                writers.SelectMany(writer => writer.Tables.Select(table => (IReadOnlyList<string>)
+                [
+                    writer.User, writer.Program.Length == 0 ? "?" : writer.Program, table.Table, Statements(table), Columns(table), Time(table.FirstUtc),
+                    Time(table.LastUtc), Owner(writer),
+                ])));
+        }
+
+        run.Output.Line(
+            host.Runtime.Options.ForeignWritersNone ? "The mapping declares that no other program writes (foreign-writers=\"none\")."
+            : watch.SinceUtc is { } at ? $"{(writers.Count == 0 ? "Nobody else has written. " : "")}Counted since {Time(at)} UTC at the latest, not in LegacyOnly."
+            : $"Nobody is counted: capture is not installed. Run: strangler capture install {host.Name}");
+        run.Output.Line(BlindSpots.Describe(blind));
+    }
+
+    private static void WriteJson(
+        CommandRun run, ContextHost host, CensusWatch watch, DateTime? from, IReadOnlyList<ForeignWriter> writers, BlindSpot? blind) =>
+        run.Output.Json(new
+        {
+            context = host.Name,
+            now_utc = watch.NowUtc,
+            counted_since_utc = watch.SinceUtc,
+            since_utc = from,
+            writers = writers.Select(writer => new
+            {
+                writer.User,
+                writer.Program,
+                owner = writer.Owner?.Owner,
+                owner_reason = writer.Owner?.Reason,
+                owner_until = writer.Owner?.Until,
+                expired_until = writer.Owner is null ? writer.Expired?.Until : null,
+                statements = writer.Writes,
+                first_utc = writer.FirstUtc,
+                last_utc = writer.LastUtc,
+                tables = writer.Tables.Select(table => new
+                {
+                    table.Table,
+                    statements = table.Writes,
+                    columns = table.Columns.ToDictionary(column => column.Key, column => column.Value),
+                    first_utc = table.FirstUtc,
+                    last_utc = table.LastUtc,
+                }),
+            }),
+            uncaptured = blind?.Entities,
+            uncaptured_run = blind?.RunId,
+        });
+
+    private static string Statements(WrittenTable table) => string.Join(
+        ", ", table.Writes.OrderBy(on => on.Key, StringComparer.Ordinal).Select(on =>
+            string.Create(CultureInfo.InvariantCulture, $"{on.Value:N0} {on.Key.ToLowerInvariant()}")));
+
+    private static string Columns(WrittenTable table) =>
+        string.Join(", ", table.Columns.Select(column => string.Create(CultureInfo.InvariantCulture, $"{column.Key} {column.Value:N0}")));
+
+    private static string Owner(ForeignWriter writer) => writer switch
+    {
+        { Owner: { } owner } => $"{owner.Owner}, until {owner.Until:yyyy-MM-dd}",
+        { Expired: { } expired } => $"NONE since {expired.Until:yyyy-MM-dd} ({expired.Owner})",
+        _ => "NONE",
+    };
+
+    private static string Time(DateTime utc) => utc.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    private static DateTime? SinceOf(string? text, DateTime nowUtc) => text switch
+    {
+        null => null,
+        _ when Duration.TryParse(text, out var duration) => nowUtc - duration,
+        _ when DateTime.TryParse(
+            text, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal, out var at) => at,
+        _ => throw new ArgumentException($"--since is '{text}'; it must be a duration such as 24h or 7d, or a UTC time such as 2026-11-21T08:00Z."),
+    };
+}

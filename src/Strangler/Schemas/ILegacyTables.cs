@@ -1,0 +1,20 @@
+namespace Strangler.Schemas;
+
+/// <summary>A column as the database has it.</summary>
+/// <param name="Table">Its table.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="SqlType">The type without its length, in lower case.</param>
+/// <param name="Length">Characters of text, bytes of binary; 0 for others.</param>
+/// <param name="Unsigned">Of whole numbers.</param>
+/// <param name="Nullable">Whether it may be NULL.</param>
+/// <param name="CharacterSet">Of text; null for others.</param>
+/// <param name="MustBeGiven">An insert that leaves it out fails: NOT NULL, without a default, and the database makes no value.</param>
+public sealed record ActualColumn(
+    string Table, string Name, string SqlType, long Length, bool Unsigned, bool Nullable, string? CharacterSet, bool MustBeGiven);
+
+/// <summary>The tables of legacy's database as they are now.</summary>
+public interface ILegacyTables
+{
+    /// <summary>The columns of those of the tables that there are, in the tables' order. Costs a look at the data dictionary.</summary>
+    Task<IReadOnlyList<ActualColumn>> ColumnsAsync(IReadOnlyCollection<string> tables, CancellationToken cancellationToken);
+}
