@@ -1,4 +1,5 @@
 using Strangler.Contexts.Donations;
+using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.Mapping;
 using Strangler.Mapping.Converters;
@@ -26,5 +27,6 @@ public static class ContextList
     public static IReadOnlyList<ContextDefinition> All { get; } =
     [
         DonationsContext.Definition,
+        SubscriptionsContext.Definition,
     ];
 }

@@ -189,11 +189,15 @@ internal sealed class AggregateSql
     private string SingleColumns() =>
         string.Join(", ", _singles.Select(table => ColumnList(Alias(table), Layout.Tables[table], withKey: true)));
 
-    private static string ColumnList(string alias, TableLayout table, bool withKey)
+    // Bytes of a legacy column that the table calls text come by a cast, as they are stored; a binary column comes as it is anyway.
+    private string ColumnList(string alias, TableLayout table, bool withKey)
     {
-        var columns = table.Columns.Select(column => column.Type == ColumnType.DateTime
-            ? $"CAST({alias}.{Quote(column.Name)} AS CHAR)"
-            : $"{alias}.{Quote(column.Name)}");
+        var columns = table.Columns.Select(column => column.Type switch
+        {
+            ColumnType.DateTime => $"CAST({alias}.{Quote(column.Name)} AS CHAR)",
+            ColumnType.Binary when Side == SideName.Legacy => $"CAST({alias}.{Quote(column.Name)} AS BINARY)",
+            _ => $"{alias}.{Quote(column.Name)}",
+        });
         return string.Join(", ", withKey ? columns.Prepend($"{alias}.{Quote(table.KeyColumn)}") : columns);
     }
 

@@ -157,7 +157,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         foreach (var column in table.Columns)
         {
             var name = AggregateSql.Quote(column.Name);
-            yield return (column.Name, column.Type == ColumnType.Text
+            yield return (column.Name, column.Type is ColumnType.Text or ColumnType.Binary
                 ? Differs($"CAST(OLD.{name} AS BINARY)", $"CAST(NEW.{name} AS BINARY)")
                 : Differs($"OLD.{name}", $"NEW.{name}"));
         }

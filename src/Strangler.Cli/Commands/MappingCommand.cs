@@ -43,9 +43,8 @@ internal static class MappingCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var configuration = run.LoadConfiguration();
-            var paths = run.Parsed.GetValue(files) is { Length: > 0 } named
-                ? named
-                : [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            var named = run.Parsed.GetValue(files) is { Length: > 0 } given ? given : null;
+            var paths = named ?? [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
             if (paths.FirstOrDefault(path => !File.Exists(path)) is { } missing)
             {
                 throw new ArgumentException($"There is no mapping file '{missing}'.");
@@ -53,7 +52,8 @@ internal static class MappingCommand
 
             var problems = ContextCatalog.Lint(paths).ToList();
             List<SchemaDifference> differences = [];
-            foreach (var path in run.Parsed.GetValue(database) && problems.Count == 0 ? paths : [])
+            var compared = named ?? [.. configuration.Configured.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            foreach (var path in run.Parsed.GetValue(database) && problems.Count == 0 ? compared : [])
             {
                 differences.AddRange(await LegacyTablesCheck.RunAsync(configuration, path, run.Time, token).ConfigureAwait(false));
             }

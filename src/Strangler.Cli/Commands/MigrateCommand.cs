@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Strangler.Migrations;
 using Strangler.Service;
+using Strangler.Service.Configuration;
 
 namespace Strangler.Cli.Commands;
 
@@ -11,7 +12,7 @@ internal static class MigrateCommand
     {
         var context = new Option<string[]>("--context")
         {
-            Description = "Only these contexts [default: all]",
+            Description = "Only these contexts [default: all that are configured]",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [],
             Recursive = true,
@@ -20,9 +21,9 @@ internal static class MigrateCommand
         var command = new Verb(
             "migrate",
             """
-            Create the side tables and the new schema of all contexts
+            Create the side tables and the new schema of all configured contexts
 
-            Legacy tables are never touched. An interrupted run is continued by the next one; an applied file that was edited or is missing stops everything.
+            A context that neither the configuration file nor a variable of its own names is left out, and named. Legacy tables are never touched. An interrupted run is continued by the next one; an applied file that was edited or is missing stops everything.
 
             Examples:
               strangler migrate --dry-run
@@ -32,7 +33,8 @@ internal static class MigrateCommand
         command.Subcommands.Add(Status(standard, context));
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
-            var (configuration, contexts) = (run.LoadConfiguration(), Selected(run.Parsed.GetValue(context)));
+            var configuration = run.LoadConfiguration();
+            var contexts = Selected(run.Parsed.GetValue(context), configuration);
             if (run.Parsed.GetValue(dryRun))
             {
                 return WritePlan(run, await MigrationPlan.StatusAsync(configuration, contexts, token).ConfigureAwait(false));
@@ -48,6 +50,10 @@ internal static class MigrateCommand
             else
             {
                 run.Output.Line(applied == 0 ? "Nothing to do: all migrations are applied." : $"{applied} migrations applied.");
+                if (run.Parsed.GetValue(context) is not { Length: > 0 } && ContextCatalog.Names.Except(contexts).ToList() is { Count: > 0 } others)
+                {
+                    run.Output.Line($"Not configured here, so left out: {string.Join(", ", others)}.");
+                }
             }
 
             return ExitCodes.Ok;
@@ -60,7 +66,8 @@ internal static class MigrateCommand
         var command = new Verb("status", "Which migrations are applied where; exit code 1 when any is open");
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
-            var status = await MigrationPlan.StatusAsync(run.LoadConfiguration(), Selected(run.Parsed.GetValue(context)), token).ConfigureAwait(false);
+            var configuration = run.LoadConfiguration();
+            var status = await MigrationPlan.StatusAsync(configuration, Selected(run.Parsed.GetValue(context), configuration), token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(new { up_to_date = status.IsUpToDate, problems = status.Problems, targets = Rows(status) });
@@ -124,8 +131,8 @@ internal static class MigrateCommand
         return problems.Count == 0 ? ExitCodes.Ok : ExitCodes.CouldNotRun;
     }
 
-    private static IReadOnlyList<string> Selected(string[]? names) =>
-        names is { Length: > 0 } ? [.. names.Select(name => ContextCatalog.Find(name).Name)] : ContextCatalog.Names;
+    private static IReadOnlyList<string> Selected(string[]? names, StranglerConfiguration configuration) =>
+        names is { Length: > 0 } ? [.. names.Select(name => ContextCatalog.Find(name).Name)] : configuration.Configured;
 
     private static object Rows(MigrationStatus status) => status.Targets.Select(target => new
     {

@@ -159,7 +159,7 @@ internal static class ReconcileCommand
         if (all)
         {
             return named.Count == 0
-                ? [.. run.LoadConfiguration().Contexts.Keys.Order(StringComparer.Ordinal)]
+                ? [.. run.LoadConfiguration().Configured]
                 : throw new ArgumentException("--all goes without names of contexts.");
         }
 

@@ -10,11 +10,11 @@ internal static class StatusCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Verb("status", "All contexts: stage, lead, journal, backfill, last reconciliation");
+        var command = new Verb("status", "All configured contexts: stage, lead, journal, backfill, last reconciliation");
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var rows = new List<ContextStatus>();
-            foreach (var name in ContextCatalog.Names)
+            foreach (var name in run.LoadConfiguration().Configured)
             {
                 await using var host = run.Open(name);
                 rows.Add(await ContextStatus.ReadAsync(host, token).ConfigureAwait(false));

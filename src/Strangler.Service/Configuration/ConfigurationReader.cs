@@ -13,6 +13,9 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
     /// <summary>The setting <c>reveal</c>.</summary>
     public IReadOnlyList<string> Reveal { get; private set; } = [];
 
+    /// <summary>The contexts that the file names.</summary>
+    public HashSet<string> Named { get; } = new(StringComparer.Ordinal);
+
     public (string? Mappings, string? Migrations, string? HashKey, IReadOnlyDictionary<string, ContextConfiguration> Contexts) Read(
         JsonElement? root, Func<string, string?> environment)
     {
@@ -77,6 +80,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
             }
             else if (Object(path, property.Value))
             {
+                Named.Add(property.Name);
                 contexts[property.Name] = ReadContext(path, property.Value);
             }
         }

@@ -26,6 +26,12 @@ public sealed class StranglerConfiguration
     /// <summary>By context name. A context of the catalogue that is not configured is known, but cannot be opened.</summary>
     public required IReadOnlyDictionary<string, ContextConfiguration> Contexts { get; init; }
 
+    /// <summary>
+    /// The contexts that this installation has, in the order of the catalogue: those that the file or a variable of theirs names. All of the
+    /// catalogue when there are none, so that whoever asks is told what is missing.
+    /// </summary>
+    public IReadOnlyList<string> Configured { get; private init; } = [];
+
     /// <summary>Who may see clear values of personal fields in reports: <c>user</c> or <c>user@machine</c>. Nobody, unless named.</summary>
     public IReadOnlyList<string> Reveal { get; init; } = [];
 
@@ -46,8 +52,10 @@ public sealed class StranglerConfiguration
         using var document = path is null ? null : Parse(path);
         var (mappings, migrations, hashKey, contexts) = reader.Read(document?.RootElement, variables);
         reader.ThrowIfErrors(path);
+        var configured = contextNames.Where(name => reader.Named.Contains(name) || HasVariable(name, variables)).ToList();
         return new StranglerConfiguration
         {
+            Configured = configured.Count > 0 ? configured : contextNames,
             Mappings = Folder(mappings, "legacy-mappings"),
             Migrations = Folder(migrations, "migrations"),
             Contexts = contexts,
@@ -104,6 +112,9 @@ public sealed class StranglerConfiguration
     /// <summary>The variable that is asked when a side has no setting.</summary>
     public static string VariableOf(string context, SideName side) =>
         $"STRANGLER_{context.ToUpperInvariant().Replace('-', '_')}_{side.ToString().ToUpperInvariant()}";
+
+    private static bool HasVariable(string context, Func<string, string?> environment) =>
+        environment(VariableOf(context, SideName.Legacy)) is not null || environment(VariableOf(context, SideName.New)) is not null;
 
     private string? SourceOf(string context, SideName side) =>
         Contexts.TryGetValue(context, out var settings) ? side == SideName.Legacy ? settings.Legacy : settings.New : null;

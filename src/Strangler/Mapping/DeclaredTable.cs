@@ -16,7 +16,7 @@ public sealed record MappingPlace(string File, int Line, int Column)
 /// <summary>A legacy column as the mapping file declares it.</summary>
 /// <param name="Name">As in the database.</param>
 /// <param name="SqlType">The declared type without its length, in lower case: <c>varchar</c>.</param>
-/// <param name="Length">Of <c>char</c>, <c>varchar</c> and <c>binary</c>; 0 for others.</param>
+/// <param name="Length">Of <c>char</c>, <c>varchar</c>, <c>binary</c> and <c>varbinary</c>; 0 for others.</param>
 /// <param name="Unsigned">Of whole numbers.</param>
 /// <param name="Nullable">Whether it may be NULL.</param>
 /// <param name="At">Its place in the file.</param>

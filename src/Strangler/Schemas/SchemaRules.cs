@@ -67,7 +67,7 @@ public static class SchemaRules
         }
 
         var field = $"{table.Name}.{declared.Name}";
-        if (TypeOf(declared) != TypeOf(actual))
+        if (TypeOf(declared) != TypeOf(actual) && !IsReadByBytes(declared, actual))
         {
             yield return Stop(declared.At, field, $"the column is {TypeOf(actual)}, the mapping says {TypeOf(declared)}");
         }
@@ -83,6 +83,10 @@ public static class SchemaRules
             yield return Stop(declared.At, field, $"the column's character set is {stored}, the mapping says {set}");
         }
     }
+
+    // What is declared as bytes is read and compared by its bytes, also where the table has come to call it text.
+    private static bool IsReadByBytes(DeclaredColumn declared, ActualColumn actual) =>
+        declared.SqlType == "varbinary" && actual.SqlType == "varchar" && declared.Length == actual.Length;
 
     private static SchemaDifference Gone(DeclaredTable table, string column, MappingPlace at, ActualColumn[] unknown)
     {

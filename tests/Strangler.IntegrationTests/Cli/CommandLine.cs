@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Text.Json;
 using Strangler.Cli;
 using Strangler.DualWrite;
-using Strangler.IntegrationTests.Donations;
+using Strangler.IntegrationTests.EachContext;
 using Strangler.Service.Configuration;
 
 namespace Strangler.IntegrationTests.Cli;
@@ -24,9 +24,11 @@ internal sealed class CommandLine
     private readonly List<string> _said = [];
 
     private readonly int _maxAttempts;
+    private readonly string _context;
 
-    public CommandLine(DonationsWorld world, int maxAttempts = 10)
+    public CommandLine(ContextWorld world, int maxAttempts = 10)
     {
+        _context = world.Name;
         _maxAttempts = maxAttempts;
         _folder = Path.GetDirectoryName(world.ConfigFile)!;
         (Legacy, New) = (Of(world, SideName.Legacy), Of(world, SideName.New));
@@ -80,7 +82,10 @@ internal sealed class CommandLine
         File.WriteAllText(file, JsonSerializer.Serialize(new
         {
             hashKey = HashKey,
-            contexts = new { donations = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s", foreignWriterQuiet = "0s" } } },
+            contexts = new Dictionary<string, object>
+            {
+                [_context] = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s", foreignWriterQuiet = "0s" } },
+            },
         }));
         return file;
     }
@@ -89,5 +94,5 @@ internal sealed class CommandLine
     public static string With(string connectionString, string setting, string value) =>
         new DbConnectionStringBuilder { ConnectionString = connectionString, [setting] = value }.ConnectionString;
 
-    private static string Of(DonationsWorld world, SideName side) => world.Environment[StranglerConfiguration.VariableOf("donations", side)];
+    private static string Of(ContextWorld world, SideName side) => world.Environment[StranglerConfiguration.VariableOf(world.Name, side)];
 }

@@ -1,17 +1,12 @@
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
+using Strangler.IntegrationTests.EachContext;
 using Strangler.LegacyData;
-using Strangler.Mapping;
 
 namespace Strangler.IntegrationTests.Donations;
 
-/// <summary>
-/// Every state, oddity and raw shape of a legacy donation: loaded, stored unchanged, changed in each way that it may be changed, in DualWrite and while new leads.
-/// Nothing is lost, and nothing optional comes into being (Case52, Case53, Case54, Case56).
-/// </summary>
-[Category("Case53")]
-[Category("Case54")]
-public sealed class DonationStatesTests
+/// <summary>The states of donations.</summary>
+public sealed class DonationStatesTests : ContextStatesContract<Donation>
 {
     private static readonly DateTime Now = new(2022, 6, 1, 12, 30, 0);
 
@@ -48,158 +43,18 @@ public sealed class DonationStatesTests
         ["approve"] = ["payment_state"],
     };
 
-    private DonationsWorld _world = null!;
-    private Dictionary<string, LegacyDonation> _examples = null!;
-    private List<LegacyDonation> _rows = null!;
+    private protected override int Rows => 2_000;
 
-    [OneTimeSetUp]
-    public async Task CreateWorld()
-    {
-        _world = await DonationsWorld.CreateAsync();
-        _rows = [.. await _world.FillAsync(2_000)];
-        _examples = new Dictionary<string, LegacyDonation>(StringComparer.Ordinal);
-        foreach (var row in _rows)
-        {
-            foreach (var kind in row.Kinds)
-            {
-                _examples.TryAdd(kind, row);
-            }
-        }
-    }
+    private protected override IEnumerable<string> ReadableKinds =>
+        LegacyDonationKinds.All.Except(LegacyDonationKinds.Unreadable).Where(IsReadableKind);
 
-    [OneTimeTearDown]
-    public async Task DropWorld() => await _world.DisposeAsync();
+    private protected override IReadOnlyList<(string Name, Func<Donation, bool> May, Action<Donation> Act, string[] Fields)> AllChanges => Changes;
 
-    [Test]
-    [Order(0)]
-    public void Every_kind_that_can_be_read_has_an_example() =>
-        Assert.That(LegacyDonationKinds.All.Except(LegacyDonationKinds.Unreadable).Except(_examples.Keys).Where(IsReadableKind), Is.Empty);
+    private protected override IReadOnlyDictionary<string, string[]> LostWhileLegacyLeads => LostByTheLetter;
 
-    [Test]
-    [Order(1)]
-    public async Task Stored_unchanged_in_dual_write_every_legacy_row_stays_as_it_is_to_the_byte()
-    {
-        await _world.MoveToAsync(Stage.DualWrite);
-        await _world.BackfillAsync();
-        await StoreUnchangedAsync();
-    }
+    private protected override async Task<ContextWorld> CreateWorldAsync() => await DonationsWorld.CreateAsync();
 
-    [Test]
-    [Order(2)]
-    public Task Changed_in_dual_write_each_state_loses_nothing_and_gains_nothing() => ChangeEachAsync(half: 0);
-
-    [Test]
-    [Order(3)]
-    public async Task Stored_unchanged_while_new_leads_every_legacy_row_stays_as_it_is_to_the_byte()
-    {
-        await _world.MoveToAsync(Stage.NewLeads);
-        await StoreUnchangedAsync();
-    }
-
-    [Test]
-    [Order(4)]
-    public Task Changed_while_new_leads_each_state_loses_nothing_and_gains_nothing() => ChangeEachAsync(half: 1);
-
-    [Test]
-    [Order(5)]
-    public async Task At_the_end_both_sides_are_identical()
-    {
-        await _world.Host.Relay.DrainAsync(CancellationToken.None);
-        var report = await _world.ReconcileAsync();
-        Assert.That(report.Outcome, Is.EqualTo(Reconciliation.ReconciliationOutcome.Clean), () => string.Join('\n', Reconciliation.ReportText.Render(report)));
-    }
-
-    private async Task StoreUnchangedAsync()
-    {
-        foreach (var (kind, row) in Distinct())
-        {
-            var before = await _world.LegacyBytesAsync(row.Id);
-            var recordBefore = await _world.RecordAsync(SideName.New, row.Id);
-            var donation = await _world.Donations.Donations.FindAsync(row.Id, CancellationToken.None);
-            Assert.That(donation, Is.Not.Null, kind);
-            await _world.Donations.Donations.StoreAsync(donation!, CancellationToken.None);
-            Assert.That(await _world.LegacyBytesAsync(row.Id), Is.EqualTo(before), kind);
-            await AssertSidesAgreeAsync(row.Id, kind);
-            if (recordBefore is not null)
-            {
-                Assert.That(DifferingFields(recordBefore, (await _world.RecordAsync(SideName.New, row.Id))!), Is.Empty, kind);
-            }
-        }
-    }
-
-    // Each kind of row meets each change; the two halves of the rows go to the two stages.
-    private async Task ChangeEachAsync(int half)
-    {
-        var number = 0;
-        foreach (var (kind, _) in Distinct())
-        {
-            var rows = _rows.Where(row => row.Kinds.Contains(kind)).Skip(half).Take(1).ToList();
-            var row = rows.Count > 0 ? rows[0] : _examples[kind];
-            foreach (var (name, may, act, fields) in Changes)
-            {
-                // Ends the row's life in this test: only every third row goes through it.
-                if (name == "anonymize" && number++ % 3 != 0)
-                {
-                    continue;
-                }
-
-                var lost = half == 0 ? LostByTheLetter.GetValueOrDefault(name, []) : [];
-                await ChangeAsync(row.Id, $"{kind}, {name}", may, act, [.. fields, .. lost]);
-            }
-        }
-    }
-
-    private async Task ChangeAsync(long id, string what, Func<Donation, bool> may, Action<Donation> act, string[] fields)
-    {
-        var donation = await _world.Donations.Donations.FindAsync(id, CancellationToken.None);
-        if (donation is null || !may(donation))
-        {
-            return;
-        }
-
-        var (legacyBefore, newBefore) = (await _world.RecordAsync(SideName.Legacy, id), await _world.RecordAsync(SideName.New, id));
-        act(donation);
-        try
-        {
-            await _world.Donations.Donations.StoreAsync(donation, CancellationToken.None);
-        }
-        catch (CannotHoldException refused)
-        {
-            // Refused by name, and then by both sides: nothing has changed.
-            Assert.That(fields, Has.Some.Matches<string>(field => field == "*" || refused.Field.StartsWith(field, StringComparison.Ordinal)), $"{what}: {refused.Message}");
-            Assert.That(DifferingFields(newBefore!, (await _world.RecordAsync(SideName.New, id))!), Is.Empty, what);
-            return;
-        }
-
-        var (legacyAfter, newAfter) = (await _world.RecordAsync(SideName.Legacy, id), await _world.RecordAsync(SideName.New, id));
-        AssertOnly(newBefore!, newAfter!, fields, $"{what}, new side");
-        AssertOnly(legacyBefore!, legacyAfter!, fields, $"{what}, legacy side");
-        await AssertSidesAgreeAsync(id, what);
-    }
-
-    private async Task AssertSidesAgreeAsync(long id, string what)
-    {
-        var (legacy, @new) = (await _world.RecordAsync(SideName.Legacy, id), await _world.RecordAsync(SideName.New, id));
-        Assert.That(legacy, Is.Not.Null, what);
-        Assert.That(@new, Is.Not.Null, what);
-        Assert.That(legacy!.AgreesWith(@new!), Is.True, () => $"{what}: {string.Join(", ", DifferingFields(legacy, @new!))}");
-    }
-
-    // Raw legacy leftovers may go with the field that they stood for; the status hides fields, so hidden ones do not count.
-    internal static void AssertOnly(Record before, Record after, string[] fields, string what)
-    {
-        var changed = DifferingFields(before, after).Where(field => field != "legacy_extras");
-        Assert.That(
-            changed.Where(field => !fields.Any(allowed => allowed == "*" || field.StartsWith(allowed, StringComparison.Ordinal))), Is.Empty, what);
-    }
-
-    internal static IEnumerable<string> DifferingFields(Record before, Record after) => before.Schema.Fields
-        .Where(field => before.Values[field.Ordinal] is not Hidden && after.Values[field.Ordinal] is not Hidden
-            && !Record.ValuesEqual(before.Values[field.Ordinal], after.Values[field.Ordinal]))
-        .Select(field => field.Name);
-
-    private IEnumerable<KeyValuePair<string, LegacyDonation>> Distinct() =>
-        _examples.Where(example => !example.Value.IsUnreadable).OrderBy(example => example.Key, StringComparer.Ordinal).DistinctBy(example => example.Value.Id);
+    private protected override RepositoryWrapper<Donation> WrapperOf(ContextWorld world) => world.Host.Part<DonationsContext>().Donations;
 
     private static bool IsReadableKind(string kind) => kind is not ("status-Y" or "payment-XYZ" or "donor-verein");
 

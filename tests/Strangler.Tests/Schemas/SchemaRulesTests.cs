@@ -68,6 +68,17 @@ public sealed class SchemaRulesTests
         Assert.That(harmful.ToString(), Does.Contain("creates would fail"));
     }
 
+    [Test]
+    public void Bytes_may_lie_in_a_column_that_the_table_calls_text_if_it_is_as_long()
+    {
+        var table = Table with { Columns = [new DeclaredColumn("code", "varbinary", 32, false, true, new MappingPlace("donations.xml", 22, 10))] };
+        var code = Name with { Name = "code", Length = 32 };
+        Assert.That(SchemaRules.Compare([table], [Id, code]), Is.Empty);
+        Assert.That(SchemaRules.Compare([table], [Id, code with { SqlType = "varbinary", CharacterSet = null }]), Is.Empty);
+        Assert.That(SchemaRules.Compare([table], [Id, code with { Length = 16 }]), Has.Count.EqualTo(1));
+        Assert.That(SchemaRules.Compare([table], [Id, code with { SqlType = "text", Length = 0 }]), Has.Count.EqualTo(1));
+    }
+
     private static string[] Differences(params ActualColumn[] actual) =>
         [.. SchemaRules.Compare([Table], actual).Where(difference => difference.Stops).Select(difference => difference.ToString())];
 }

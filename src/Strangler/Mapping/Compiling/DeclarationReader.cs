@@ -135,7 +135,7 @@ internal sealed class DeclarationReader(Problems problems)
         var isNullable = Flag(at, "null");
         _ = int.TryParse(Get(at, "length"), NumberStyles.None, CultureInfo.InvariantCulture, out var length);
         var (columnType, maxBytes, min, max) = SqlType(type, Flag(at, "unsigned"));
-        if (type is "char" or "varchar" or "binary" && length == 0)
+        if (type is "char" or "varchar" or "binary" or "varbinary" && length == 0)
         {
             problems.Add(at, Get(at, "name"), $"a {type} column needs its length");
         }
@@ -191,7 +191,7 @@ internal sealed class DeclarationReader(Problems problems)
         "mediumtext" => (ColumnType.Text, 16_777_215, 0, 0),
         "blob" => (ColumnType.Binary, ushort.MaxValue, 0, 0),
         "mediumblob" => (ColumnType.Binary, 16_777_215, 0, 0),
-        "binary" => (ColumnType.Binary, 0, 0, 0),
+        "binary" or "varbinary" => (ColumnType.Binary, 0, 0, 0),
         _ => (ColumnType.Text, 0, 0, 0),
     };
 

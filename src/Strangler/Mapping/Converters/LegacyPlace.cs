@@ -44,6 +44,19 @@ public abstract class LegacyPlace
     /// <exception cref="CannotHoldException">The column takes no NULL.</exception>
     public abstract void Clear(LegacyCursor row, string field);
 
+    /// <summary>Writes an integer where 0 says something else than nothing: beside NULL, <see cref="SetInteger"/> would leave NULL.</summary>
+    /// <exception cref="CannotHoldException">The place cannot hold it; names the field.</exception>
+    public abstract void FillInteger(LegacyCursor row, string field, long number);
+
+    /// <summary>The bytes of a binary column, of a text its UTF-8; null for NULL.</summary>
+    /// <exception cref="NotSupportedException">It is no column of bytes or text.</exception>
+    public virtual byte[]? Bytes(LegacyCursor row) => throw NoBytes();
+
+    /// <summary>Writes bytes; nothing beside NULL stays NULL.</summary>
+    /// <exception cref="CannotHoldException">The column cannot hold them; names the field.</exception>
+    /// <exception cref="NotSupportedException">It is no column of bytes or text.</exception>
+    public virtual void SetBytes(LegacyCursor row, string field, byte[] bytes) => throw NoBytes();
+
     /// <summary>The scalar as text.</summary>
     /// <exception cref="UnreadableException">It is no scalar, or no UTF-8.</exception>
     public string Text(LegacyCursor row) => TryText(row, out var text, out var reason) ? text : throw new UnreadableException(Name, reason);
@@ -84,6 +97,8 @@ public abstract class LegacyPlace
     internal abstract void Reset(LegacyCursor row, string field);
 
     public override string ToString() => Name;
+
+    private protected NotSupportedException NoBytes() => new($"{Name} is no column of bytes or text.");
 }
 
 /// <summary>A column.</summary>
@@ -108,11 +123,15 @@ internal sealed class ColumnPlace(
         {
             null => "",
             string value => value,
+            byte[] bytes => System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null,
             var value => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "",
         };
-        reason = null;
-        return true;
+        reason = text is null ? "is not UTF-8" : null;
+        return text is not null;
     }
+
+    public override bool IsEmpty(LegacyCursor row) =>
+        row.Value(table, column) is byte[] bytes ? bytes.Length == 0 : base.IsEmpty(row);
 
     public override bool TryInteger(LegacyCursor row, out long number, [NotNullWhen(false)] out string? reason)
     {
@@ -143,6 +162,16 @@ internal sealed class ColumnPlace(
             return;
         }
 
+        if (layout.Type == ColumnType.Binary)
+        {
+            SetBytes(
+                row, field,
+                TextLimits.IsWellFormed(text)
+                    ? Encoding.UTF8.GetBytes(text)
+                    : throw new CannotHoldException(field, "half a surrogate pair is no character"));
+            return;
+        }
+
         if (text.Length > 0 || IsPresent(row))
         {
             TextLimits.Check(field, text, layout, dropsTrailingBlanks);
@@ -169,6 +198,54 @@ internal sealed class ColumnPlace(
         }
     }
 
+    public override void FillInteger(LegacyCursor row, string field, long number)
+    {
+        if (number == 0 && !IsPresent(row))
+        {
+            row.SetValue(table, column, layout.Type == ColumnType.Integer ? Values.Of(0L) : "0", field);
+            return;
+        }
+
+        SetInteger(row, field, number);
+    }
+
+    public override byte[]? Bytes(LegacyCursor row) => row.Value(table, column) switch
+    {
+        null => null,
+        byte[] bytes => bytes,
+        string text => Encoding.UTF8.GetBytes(text),
+        _ => throw NoBytes(),
+    };
+
+    public override void SetBytes(LegacyCursor row, string field, byte[] bytes)
+    {
+        if (layout.Type == ColumnType.Text)
+        {
+            if (!System.Text.Unicode.Utf8.IsValid(bytes))
+            {
+                throw new CannotHoldException(field, $"{Name} holds text, and these bytes are none");
+            }
+
+            SetText(row, field, Encoding.UTF8.GetString(bytes));
+            return;
+        }
+
+        if (layout.Type != ColumnType.Binary)
+        {
+            throw NoBytes();
+        }
+
+        if (layout.MaxBytes > 0 && bytes.Length > layout.MaxBytes)
+        {
+            throw new CannotHoldException(field, $"longer than the {layout.MaxBytes} bytes of {Name}");
+        }
+
+        if (bytes.Length > 0 || IsPresent(row))
+        {
+            row.SetValue(table, column, bytes, field);
+        }
+    }
+
     public override void Clear(LegacyCursor row, string field)
     {
         if (!layout.Nullable)
@@ -192,7 +269,13 @@ internal sealed class ColumnPlace(
     {
         if (layout.Type == ColumnType.Binary)
         {
-            row.SetValue(table, column, content, field);
+            if (content.Length == 0)
+            {
+                // No bytes beside NULL: setting them would leave NULL as it is.
+                row.SetValue(table, column, content, field);
+            }
+
+            SetBytes(row, field, content);
             return;
         }
 
@@ -321,6 +404,17 @@ internal sealed class LobPlace(string name, string extraName, int lob, int slot,
             SetValue(
                 row, field, row.Slot(slot) is PhpString ? PhpString.Of(number.ToString(CultureInfo.InvariantCulture)) : PhpInt.Of(number));
         }
+    }
+
+    public override void FillInteger(LegacyCursor row, string field, long number)
+    {
+        if (number == 0 && !IsPresent(row))
+        {
+            SetValue(row, field, PhpInt.Of(0));
+            return;
+        }
+
+        SetInteger(row, field, number);
     }
 
     public override void Clear(LegacyCursor row, string field)

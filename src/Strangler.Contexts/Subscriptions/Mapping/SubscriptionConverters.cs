@@ -1,0 +1,14 @@
+using Strangler.Mapping.Converters;
+
+namespace Strangler.Contexts.Subscriptions.Mapping;
+
+/// <summary>The converters that <c>legacy-mappings/subscriptions.xml</c> names.</summary>
+public static class SubscriptionConverters
+{
+    /// <summary>Adds them to a registry and returns it.</summary>
+    public static ConverterRegistry AddSubscriptions(this ConverterRegistry registry) =>
+        registry
+            .Add("subscription-status", SubscriptionStatusConverter.Shape, static binding => new SubscriptionStatusConverter(binding))
+            .Add("confirmation-code", ConfirmationCodeConverter.Shape, static binding => new ConfirmationCodeConverter(binding))
+            .Add("nothing-personal", NothingPersonalConverter.Shape, static binding => new NothingPersonalConverter(binding));
+}
