@@ -144,4 +144,25 @@ internal sealed class MySqlLoad(MySqlSide side) : Reconciliation.IServerLoad
             cancellationToken,
             background: true,
             keepsSession: true);
+
+    public Task<long> WritesAsync(CancellationToken cancellationToken) =>
+        side.QueryAsync(
+            new Batch().Add($"""
+                SHOW GLOBAL STATUS WHERE Variable_name IN
+                    ('Com_insert', 'Com_insert_select', 'Com_update', 'Com_update_multi', 'Com_delete', 'Com_delete_multi',
+                    'Com_replace', 'Com_replace_select')
+                """),
+            async (reader, token) =>
+            {
+                var writes = 0L;
+                while (await reader.ReadAsync(token).ConfigureAwait(false))
+                {
+                    writes += long.Parse(reader.GetString(1), System.Globalization.CultureInfo.InvariantCulture);
+                }
+
+                return writes;
+            },
+            cancellationToken,
+            background: true,
+            keepsSession: true);
 }

@@ -265,7 +265,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
                     token).ConfigureAwait(false) ?? 0,
             cancellationToken);
 
-    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken)
     {
         if (Side == SideName.Legacy)
         {
@@ -277,7 +277,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             new Batch().Add($"""
                 SELECT t0.{sql.RootKey} FROM {sql.Root} t0
                 LEFT JOIN strangler_id_map m ON m.context = {side.Context} AND m.kind = {kind} AND m.new_id = t0.{sql.RootKey}
-                WHERE m.new_id IS NULL ORDER BY t0.{sql.RootKey} LIMIT {limit}
+                WHERE t0.{sql.RootKey} > {after} AND m.new_id IS NULL ORDER BY t0.{sql.RootKey} LIMIT {limit}
                 """),
             reader => reader.GetInt64(0),
             cancellationToken,

@@ -5,7 +5,7 @@ namespace Strangler.Benchmarks;
 /// <summary>What the command line asks for.</summary>
 internal sealed record BenchOptions(int Rows, bool Quick, string? Only, bool Json)
 {
-    private static readonly string[] Names = ["repository", "dual-write", "backfill", "reconcile", "reconcile-memory", "mapping",
+    private static readonly string[] Names = ["repository", "dual-write", "backfill", "reconcile", "reconcile-load", "reconcile-memory", "mapping",
         "availability", "flip", "capture"];
 
     /// <summary>Rounds of single operations, and operations of each side a round.</summary>

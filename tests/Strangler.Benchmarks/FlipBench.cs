@@ -6,7 +6,8 @@ namespace Strangler.Benchmarks;
 
 /// <summary>
 /// What writers feel of a flip: eight writers without pauses, the lead goes forth and back. Denied is the time from the commit that stops
-/// writers on one side to the one that lets them in on the other. The pause is, for each writer and each flip, the longest time between two of
+/// writers on one side to the one that lets them in on the other. The pause is, for each writer and each flip, the longest time between two
+/// of
 /// its acknowledgements that overlaps the flip; an ordinary write's own time, at full load, is in it.
 /// </summary>
 internal static class FlipBench
@@ -38,10 +39,10 @@ internal static class FlipBench
         var pauses = flips.SelectMany(flip => writers.Select(writer => writer.LongestGap(flip.From, flip.To))).ToList();
         var took = flips.Select(flip => Milliseconds(flip.To - flip.From)).ToList();
         var failed = writers.Sum(writer => writer.Failed);
-        var ordinary = AvailabilityBench.At(writers.SelectMany(writer => writer.Gaps), 0.5);
+        var ordinary = OpenLoad.At(writers.SelectMany(writer => writer.Gaps), 0.5);
         var detail = string.Create(
             CultureInfo.InvariantCulture,
-            $"ms, {flips.Count} flips, {writers.Sum(writer => writer.Acknowledged):N0} writes; flip with gates p50 {AvailabilityBench.At(took, 0.5):0} ms, ")
+            $"ms, {flips.Count} flips, {writers.Sum(writer => writer.Acknowledged):N0} writes; flip with gates p50 {OpenLoad.At(took, 0.5):0} ms, ")
             + string.Create(CultureInfo.InvariantCulture, $"ordinary write p50 {ordinary:0.0} ms");
         var errors = string.Join("; ", writers.SelectMany(writer => writer.Errors).Distinct().Take(3));
         return
@@ -55,7 +56,7 @@ internal static class FlipBench
     }
 
     private static BenchLine Line(string what, string target, IReadOnlyList<double> values, double share, double limit, string detail) =>
-        new(what, target, value => value <= limit, AvailabilityBench.At(values, share), values.Min(), values.Max(), detail);
+        new(what, target, value => value <= limit, OpenLoad.At(values, share), values.Min(), values.Max(), detail);
 
     private static double Milliseconds(long ticks) => ticks * 1000.0 / Stopwatch.Frequency;
 
@@ -84,7 +85,7 @@ internal static class FlipBench
         public IReadOnlyList<double> Denied => [.. Enumerable.Range(0, _took[0].Count).Select(flip => _took[1..].Sum(took => took[flip]))];
 
         public override string ToString() => string.Join(
-            ", ", Names.Zip(_took, (name, took) => string.Create(CultureInfo.InvariantCulture, $"{name} {AvailabilityBench.At(took, 0.5):0.0} ms")));
+            ", ", Names.Zip(_took, (name, took) => string.Create(CultureInfo.InvariantCulture, $"{name} {OpenLoad.At(took, 0.5):0.0} ms")));
     }
 
     private sealed class Writer(TwoServerWorld world, int number)

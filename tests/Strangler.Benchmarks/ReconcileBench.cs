@@ -6,7 +6,10 @@ using Strangler.Reconciliation;
 
 namespace Strangler.Benchmarks;
 
-/// <summary>A reconciliation against its selects alone: both sides streamed in the same chunks, as many at a time, and thrown away.</summary>
+/// <summary>
+/// A reconciliation as it runs by default against its selects alone: both sides streamed in the chunks that suit that best, as many at a
+/// time, and thrown away.
+/// </summary>
 internal static class ReconcileBench
 {
     private const int Chunk = 1_000;
@@ -28,9 +31,7 @@ internal static class ReconcileBench
             var cpu = Cpu(self);
             var ours = await Turns.SecondsAsync(async () =>
             {
-                var settings = world.Host.ReconciliationOptions;
-                (settings.FirstChunk, settings.MaxChunk, settings.ChunkTarget, settings.Parallelism) = (Chunk, Chunk, TimeSpan.FromMinutes(1), Walkers);
-                var report = await world.Host.Reconciler(settings).RunAsync(new ReconciliationScope { Kind = BenchWorld.Kind }, null, cancellationToken);
+                var report = await world.Host.Reconciler().RunAsync(new ReconciliationScope { Kind = BenchWorld.Kind }, null, cancellationToken);
                 if (report.Outcome != ReconciliationOutcome.Clean)
                 {
                     throw new InvalidOperationException($"The reconciliation is {report.Outcome}.");

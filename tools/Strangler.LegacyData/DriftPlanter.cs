@@ -25,7 +25,7 @@ public sealed record PlantedDrift(long Id, Verdict Verdict, string Field = "")
 public sealed class DriftPlanter
 {
     // A field that so many entities cannot hold another value in is told, and left.
-    private const int MostTried = 40;
+    private const int MostTried = 150;
 
     private readonly ContextRuntime _runtime;
     private readonly EntityKind _kind;
@@ -164,6 +164,8 @@ public sealed class DriftPlanter
         (FieldType.Timestamp, null) => [new DateTime(2020, 2, 3, 4, 5, 6)],
         (FieldType.Date, DateOnly date) => [date.AddDays(1)],
         (FieldType.Date, null) => [new DateOnly(2020, 2, 3)],
+        (FieldType.Integer or FieldType.Money, null) => [1L, 100L],
+        (FieldType.Text, null) => ["x", "12345"],
         (FieldType.List, RecordList { Count: > 0 } list) =>
             [new RecordList([.. list.Rows.Skip(1)]), new RecordList([.. list.Rows, list.Rows[0]])],
         _ => [],

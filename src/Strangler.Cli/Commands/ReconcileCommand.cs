@@ -28,8 +28,9 @@ internal static class ReconcileCommand
         };
         var running = new Option<int>("--max-running")
         {
-            Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 0,
+            Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 25,
         };
+        var hasty = new Option<bool>("--full-speed") { Description = "Go on at full speed also while others write to the servers" };
         var command = new Verb(
             "reconcile",
             """
@@ -63,6 +64,7 @@ internal static class ReconcileCommand
         command.Options.Add(overwrite);
         command.Options.Add(samples);
         command.Options.Add(running);
+        command.Options.Add(hasty);
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var choice = scope.Parse(run.Parsed, run.Time, Console.In);
@@ -83,8 +85,11 @@ internal static class ReconcileCommand
 
             return OutcomeRules.Worst(codes);
 
-            void Tune(ReconciliationOptions options) =>
+            void Tune(ReconciliationOptions options)
+            {
                 (options.SamplesPerVerdict, options.MaxThreadsRunning, options.Actor) = (limit, busy, CommandRun.Actor);
+                options.GentleAbove = run.Parsed.GetValue(hasty) ? 0 : options.GentleAbove;
+            }
         });
         return command;
     }
@@ -97,8 +102,10 @@ internal static class ReconcileCommand
         List<int> codes = [];
         foreach (var kind in host.Runtime.Kinds.Keys)
         {
+            await using var differences = await files.BeginAsync(host, kind, token).ConfigureAwait(false);
             var options = host.ReconciliationOptions;
             tune(options);
+            options.Found = differences.Files.Count > 0 ? differences.WriteAsync : null;
             var reconciler = host.Reconciler(options);
             var interrupted = await reconciler.InterruptedAsync(kind, token).ConfigureAwait(false);
             if (choice.Resume && interrupted is null && host.Runtime.Kinds.Count > 1)
@@ -109,7 +116,7 @@ internal static class ReconcileCommand
 
             var found = await RunAsync(run, reconciler, host, kind, choice, interrupted, token).ConfigureAwait(false);
             ReportTable.Show(run.Output, found);
-            await files.WriteAsync(run, host, found, token).ConfigureAwait(false);
+            await files.WriteAsync(run, host, found, differences, token).ConfigureAwait(false);
             codes.Add(OutcomeRules.ExitCode(found.Outcome));
         }
 

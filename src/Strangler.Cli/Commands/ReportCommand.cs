@@ -157,7 +157,7 @@ internal static class ReportCommand
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
             var stored = await host.ReportAsync(run.Parsed.GetRequiredValue(runId), token).ConfigureAwait(false);
-            await files.WriteAsync(run, host, stored, token).ConfigureAwait(false);
+            await files.WriteAsync(run, host, stored, null, token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(new { context = host.Name, run = stored.RunId, files = files.Paths });

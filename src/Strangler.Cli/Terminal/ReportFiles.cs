@@ -66,15 +66,41 @@ internal sealed class ReportFiles
             : new ReportFiles(files, overwrite);
     }
 
-    /// <summary>
-    /// Writes all files. The run is stored already: what cannot be written now can be exported later, and the error says how. The exit code
-    /// is then that of a failure, whatever the run found.
-    /// </summary>
-    public async Task WriteAsync(CommandRun run, ContextHost host, ReconciliationReport report, CancellationToken cancellationToken)
+    /// <summary>Opens the files that list every difference of a run that is about to begin; empty when none was asked for.</summary>
+    public async Task<DifferencesFiles> BeginAsync(ContextHost host, string kind, CancellationToken cancellationToken)
     {
-        foreach (var (form, path) in _files)
+        var opened = new DifferencesFiles();
+        try
         {
-            var target = host.Runtime.Kinds.Count > 1 ? Path.ChangeExtension(path, $"{report.Kind}{Path.GetExtension(path)}") : path;
+            foreach (var (_, path) in _files.Where(file => file.Form == "csv"))
+            {
+                var file = DifferencesFile.Open(Target(host, kind, path), _overwrite, host.Name, kind);
+                opened.Add(file);
+                await file.BeginAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            return opened;
+        }
+        catch
+        {
+            await opened.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Writes all files; of a stored run the CSV is what the store lists, of one that has just ended it was written on the way (<paramref
+    /// name="streamed"/>).
+    /// The run is stored already: what cannot be written now can be exported later, and the error says how. The exit code is then that of a
+    /// failure, whatever
+    /// the run found.
+    /// </summary>
+    public async Task WriteAsync(
+        CommandRun run, ContextHost host, ReconciliationReport report, DifferencesFiles? streamed, CancellationToken cancellationToken)
+    {
+        foreach (var (form, path) in _files.Where(file => streamed is null || file.Form != "csv"))
+        {
+            var target = Target(host, report.Kind, path);
             var text = form switch
             {
                 "csv" => ReportCsv.Render(report),
@@ -84,16 +110,47 @@ internal sealed class ReportFiles
             };
             await WriteAsync(target, form, text, host.Name, report.RunId, cancellationToken).ConfigureAwait(false);
             run.Output.Step($"Written: {target}");
-            if (form == "csv" && MissingFrom(report) is > 0 and var missing)
+            if (form == "csv")
             {
-                run.Output.Step(string.Create(
-                    CultureInfo.InvariantCulture, $"  {missing:N0} more entities differ than it lists; reconcile with a higher --samples to list them."));
+                TellMissing(run, report, ReportCsv.CountListed(report));
             }
+        }
+
+        foreach (var file in streamed?.Files ?? [])
+        {
+            try
+            {
+                await file.CompleteAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (IOException exception)
+            {
+                throw NotWritten(file.Path, "csv", exception, host.Name, report.RunId);
+            }
+
+            run.Output.Step($"Written: {file.Path}");
+            TellMissing(run, report, file.Entities);
         }
     }
 
-    private static long MissingFrom(ReconciliationReport report) =>
-        report.Counts.Where(count => count.Key != Verdict.Matched).Sum(count => count.Value) - report.Samples.Count;
+    private static string Target(ContextHost host, string kind, string path) =>
+        host.Runtime.Kinds.Count > 1 ? Path.ChangeExtension(path, $"{kind}{Path.GetExtension(path)}") : path;
+
+    private static void TellMissing(CommandRun run, ReconciliationReport report, long listed)
+    {
+        var missing = report.Counts.Where(count => count.Key != Verdict.Matched).Sum(count => count.Value) - listed;
+        if (missing > 0)
+        {
+            run.Output.Step(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {missing:N0} more entities are counted than it lists: they were not kept. ")
+                + $"To list every one: strangler reconcile {report.Context} --report csv=FILE");
+        }
+    }
+
+    private static ReportNotWrittenException NotWritten(string path, string form, Exception exception, string context, long runId) => new(
+        $"The report cannot be written to {path}: {exception.Message.TrimEnd('.')}. Run {runId} is stored; write it later with: "
+        + $"strangler report export {context} {runId} --report {form}=FILE",
+        exception);
 
     private async Task WriteAsync(string path, string form, string text, string context, long runId, CancellationToken cancellationToken)
     {
@@ -108,10 +165,7 @@ internal sealed class ReportFiles
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             Discard(created, path);
-            throw new ReportNotWrittenException(
-                $"The report cannot be written to {path}: {exception.Message.TrimEnd('.')}. Run {runId} is stored; write it later with: "
-                + $"strangler report export {context} {runId} --report {form}=FILE",
-                exception);
+            throw NotWritten(path, form, exception, context, runId);
         }
     }
 
@@ -131,5 +185,31 @@ internal sealed class ReportFiles
     }
 }
 
-/// <summary>A report's file could not be written. The run itself is stored.</summary>
+/// <summary>The CSV files of one run; usually one or none.</summary>
+internal sealed class DifferencesFiles : IAsyncDisposable
+{
+    private readonly List<DifferencesFile> _files = [];
+
+    public IReadOnlyList<DifferencesFile> Files => _files;
+
+    public void Add(DifferencesFile file) => _files.Add(file);
+
+    public async Task WriteAsync(long run, IReadOnlyList<EntityFinding> found, CancellationToken cancellationToken)
+    {
+        foreach (var file in _files)
+        {
+            await file.WriteAsync(run, found, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var file in _files)
+        {
+            await file.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>A report's file could not be written. A run that has ended is stored all the same.</summary>
 internal sealed class ReportNotWrittenException(string message, Exception cause) : Exception(message, cause);

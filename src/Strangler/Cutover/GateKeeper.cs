@@ -237,7 +237,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         var checkpoint = await Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken);
         var complete = checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch;
         var (all, open) = await Sides.Quarantine.CountAsync(kind, cancellationToken);
-        var unmapped = await Sides.New.Store.UnmappedAsync(kind, 1, cancellationToken);
+        var unmapped = await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken);
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),

@@ -10,8 +10,10 @@ namespace Strangler.DualWrite;
 public sealed record SideState(FenceRow Fence, AggregateRow? Row, EntityState? Entity)
 {
     /// <summary>
-    /// The version of what a <em>leading</em> side holds: a key without an entity row, or with one from before DualWrite was last entered, has (dual epoch, 0);
-    /// what LegacyOnly wrote in between raised no counter and must outrank it. Of a following side take <see cref="Entity"/> itself: its mark is what it accepted.
+    /// The version of what a <em>leading</em> side holds: a key without an entity row, or with one from before DualWrite was last entered,
+    /// has (dual epoch, 0);
+    /// what LegacyOnly wrote in between raised no counter and must outrank it. Of a following side take <see cref="Entity"/> itself: its
+    /// mark is what it accepted.
     /// </summary>
     public EntityVersion Version(long dualEpoch) =>
         Entity is { } entity && entity.Version.Epoch >= dualEpoch ? entity.Version : new EntityVersion(dualEpoch, 0);
@@ -33,7 +35,8 @@ public sealed record RangeItem(long Id, AggregateRow? Row, EntityState? Entity, 
 /// <summary>A range of one side in one snapshot.</summary>
 /// <param name="Fence">The fence in that snapshot.</param>
 /// <param name="Items">In ascending order of public id, one an id that has rows, an entity row or (new side) a map row.</param>
-/// <param name="Journal">Open and parked journal rows of the range in that snapshot: id → oldest row's creation time (UTC) and whether any is parked.</param>
+/// <param name="Journal">Open and parked journal rows of the range in that snapshot: id → oldest row's creation time (UTC) and whether any
+/// is parked.</param>
 public sealed record RangeSnapshot(FenceRow Fence, IReadOnlyList<RangeItem> Items, IReadOnlyDictionary<long, JournalMark> Journal);
 
 /// <summary>What a side knows of an entity, without its rows.</summary>
@@ -56,7 +59,9 @@ public sealed record WriteIntent(EntityKey Key, string? RequestKey = null);
 /// <summary>The stored result of a request that was carried out before.</summary>
 public sealed record RequestResult(long Id, EntityVersion Version);
 
-/// <summary>A request key that was stored with an entity's write; it travels with the state, so that a retry after a flip still finds it.</summary>
+/// <summary>
+/// A request key that was stored with an entity's write; it travels with the state, so that a retry after a flip still finds it.
+/// </summary>
 public sealed record StoredRequest(string RequestKey, EntityVersion Version);
 
 /// <summary>A stored request with the entity it wrote, and its place among the entity's requests.</summary>
@@ -84,7 +89,9 @@ public interface ISideStore
     /// </summary>
     Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken);
 
-    /// <summary>The request keys stored for one entity with a version above <paramref name="after"/>; all of them when it is null.</summary>
+    /// <summary>
+    /// The request keys stored for one entity with a version above <paramref name="after"/>; all of them when it is null.
+    /// </summary>
     Task<IReadOnlyList<StoredRequest>> RequestsAsync(EntityKey key, EntityVersion? after, CancellationToken cancellationToken);
 
     /// <summary>
@@ -105,7 +112,9 @@ public interface ISideStore
     /// <summary>The entity rows of the ids given; those that have none are left out.</summary>
     Task<VersionPage> VersionsAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
 
-    /// <summary>All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.</summary>
+    /// <summary>
+    /// All that lies in [from, to] (public ids, inclusive), in one snapshot. Streams from the server; the result is in memory.
+    /// </summary>
     Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken);
 
     /// <summary>As <see cref="ReadRangeAsync(string, long, long, CancellationToken)"/>, of the ids given alone; what the side does not
@@ -127,11 +136,15 @@ public interface ISideStore
     Task<IReadOnlyList<long>> TouchedAsync(string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The id at which a chunk of about <paramref name="rows"/> entities starting at <paramref name="from"/> ends (inclusive); null when nothing lies at or beyond it.
+    /// The id at which a chunk of about <paramref name="rows"/> entities starting at <paramref name="from"/> ends (inclusive); null when
+    /// nothing lies at or beyond it.
     /// </summary>
     Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken);
 
-    /// <summary>Smallest and largest public id known to this side (rows, entity rows, map rows) and the number of root rows (an estimate is enough for progress).</summary>
+    /// <summary>
+    /// Smallest and largest public id known to this side (rows, entity rows, map rows) and the number of root rows (an estimate is enough
+    /// for progress).
+    /// </summary>
     Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken);
 
     /// <summary>
@@ -139,8 +152,12 @@ public interface ISideStore
     /// </summary>
     Task<long> CountAsync(string kind, CancellationToken cancellationToken);
 
-    /// <summary>New side: new ids of root rows that no map row points to, at most <paramref name="limit"/>. Legacy side: always empty.</summary>
-    Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken);
+    /// <summary>
+    /// New side: new ids above <paramref name="after"/> of root rows that no map row points to, ascending, at most <paramref
+    /// name="limit"/>. Legacy side: always
+    /// empty.
+    /// </summary>
+    Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken);
 }
 
 /// <summary>Bounds of one side; From > To when it is empty.</summary>
@@ -159,8 +176,10 @@ public interface ISideTransaction : IAsyncDisposable
     RequestResult? Request { get; }
 
     /// <summary>
-    /// Writes the difference between <paramref name="was"/> and <paramref name="now"/>; null = not there. On the new side it also allots the new id and writes
-    /// the map row. Id 0 on the legacy side: the id is born here. Returns the public id. Throws <see cref="DuplicateKeyException"/> when an insert meets an existing row.
+    /// Writes the difference between <paramref name="was"/> and <paramref name="now"/>; null = not there. On the new side it also allots
+    /// the new id and writes
+    /// the map row. Id 0 on the legacy side: the id is born here. Returns the public id. Throws <see cref="DuplicateKeyException"/> when an
+    /// insert meets an existing row.
     /// </summary>
     Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken);
 
@@ -174,6 +193,8 @@ public interface ISideTransaction : IAsyncDisposable
     /// <summary>New side: with the commit, the key is in quarantine no more; nothing happens when it was not.</summary>
     Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken);
 
-    /// <summary>Commits. Throws <see cref="CommitOutcomeUnknownException"/> when the connection was lost while the reply was awaited.</summary>
+    /// <summary>
+    /// Commits. Throws <see cref="CommitOutcomeUnknownException"/> when the connection was lost while the reply was awaited.
+    /// </summary>
     Task CommitAsync(CancellationToken cancellationToken);
 }

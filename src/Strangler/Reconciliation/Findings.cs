@@ -14,6 +14,10 @@ internal static class Findings
         return new EntityFinding(pair.Id, finding.Verdict!.Value, fields, finding.Note, pair.NewId);
     }
 
+    /// <summary>An entity of which only the names of the fields were kept.</summary>
+    public static EntityFinding WithoutValues(DifferingEntity entity) =>
+        new(entity.Id, entity.Verdict, [.. entity.Fields.Select(field => new FieldDifference(field, "", ""))], "values were not kept");
+
     private static string Show(SideView view, RecordField field, ValueMask mask) =>
         view.Record is { } record ? mask.Show(field, record.Values[field.Ordinal]) : "(not there)";
 }

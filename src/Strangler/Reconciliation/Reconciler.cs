@@ -175,6 +175,7 @@ public sealed class Reconciler
         var pass = new ReconciliationPass(_runtime, _options, scope, reader, classifier, start, keeper, progress)
         {
             Describe = pass => Describe(started, pass),
+            RunId = run,
         };
         ReconciliationReport report;
         try
@@ -334,7 +335,7 @@ public sealed class Reconciler
             Sums = tally.Sums,
             Truncated = tally.Truncated,
             NotRead = tally.Trusted,
-            Notes = Notes(scope, tally, remarks),
+            Notes = [.. Notes(scope, tally, remarks), .. pass.Throttled()],
         };
     }
 

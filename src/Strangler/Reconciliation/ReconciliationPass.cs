@@ -16,9 +16,13 @@ internal sealed class ReconciliationPass
     // Enough that ranges of very different density keep all walkers busy to the end.
     private const int SlicesPerWalker = 8;
     private const int RecheckBatch = 500;
+    private const int UnmappedPage = 2000;
 
     // A key without its rows is that much less to hold in memory.
     private const int MarksPerRow = 10;
+
+    // Of the time that a step takes: how long is rested after it while others write.
+    private const int RestPerStep = 3;
 
     // After that a full queue holds the walker up instead: the suspects are not passing by themselves.
     private const int MaxDeferrals = 2;
@@ -43,6 +47,8 @@ internal sealed class ReconciliationPass
     private readonly Dictionary<int, KeyRange> _walking = [];
     private readonly HashSet<long> _open = [];
     private readonly Lock _gate = new();
+    private readonly OneAtATime _telling = new();
+    private readonly OneAtATime _gently = new();
     private readonly long _startedAt;
     private readonly Tally _unmapped;
     private long _doneBefore;
@@ -108,9 +114,13 @@ internal sealed class ReconciliationPass
     /// <summary>What the run rests on, for its checkpoints; set before it runs.</summary>
     public required Func<ReconciliationPass, RunState> Describe { get; init; }
 
+    /// <summary>The run's number.</summary>
+    public required long RunId { get; init; }
+
     public async Task RunAsync(RunState? before, CancellationToken cancellationToken)
     {
         await PlanAsync(before, cancellationToken);
+        await TellAsync(before is null ? [] : Kept(before.Tally), cancellationToken);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var walkers = Enumerable.Range(0, _options.Parallelism).Select(_ => GuardAsync(WalkAsync, stop)).ToList();
         var recheck = GuardAsync(RecheckAsync, stop);
@@ -201,11 +211,9 @@ internal sealed class ReconciliationPass
         while (true)
         {
             await _throttle.WaitAsync(Lead, Say, cancellationToken);
-            var started = _runtime.Time.GetTimestamp();
-            var end = range.Keys is null ? await EndAsync(from, range.To, cancellationToken) : range.To;
-            var chunk = new Chunk(number, range with { From = from, To = end }, end < range.To ? range with { From = end + 1 } : null);
-            var keys = await CompareAsync(chunk, cancellationToken);
-            _sizer.Took(keys, _runtime.Time.GetElapsedTime(started));
+            var chunk = _throttle.IsGentle
+                ? await StepAsync(number, range with { From = from }, cancellationToken)
+                : await StrideAsync(number, range with { From = from }, cancellationToken);
             Report();
             await _keeper.SaveIfDueAsync(Snapshot, cancellationToken);
             if (chunk.Rest is not { } rest)
@@ -217,12 +225,36 @@ internal sealed class ReconciliationPass
         }
     }
 
-    // What has no more ids than a chunk may have rows needs no look for its end.
-    private async Task<long> EndAsync(long from, long to, CancellationToken cancellationToken)
+    private async Task<Chunk> StrideAsync(int number, KeyRange range, CancellationToken cancellationToken)
     {
-        var rows = _sizer.Rows;
-        return (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
+        var started = _runtime.Time.GetTimestamp();
+        var chunk = await CutAsync(number, range, _sizer.Rows, cancellationToken);
+        var keys = await CompareAsync(chunk, cancellationToken);
+        _sizer.Took(keys, _runtime.Time.GetElapsedTime(started));
+        return chunk;
     }
+
+    // While others write: one walker at a time, little at a time, and mostly nothing. So a statement of theirs seldom meets ours, and then
+    // waits briefly.
+    private Task<Chunk> StepAsync(int number, KeyRange range, CancellationToken cancellationToken) => _gently.RunAsync(async () =>
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = _runtime.Time.GetTimestamp();
+        var chunk = await CutAsync(number, range, Math.Min(_options.GentleChunk, _sizer.Rows), cancellationToken);
+        await CompareAsync(chunk, cancellationToken);
+        await Task.Delay(_runtime.Time.GetElapsedTime(started) * RestPerStep, _runtime.Time, cancellationToken);
+        return chunk;
+    });
+
+    private async Task<Chunk> CutAsync(int number, KeyRange range, int rows, CancellationToken cancellationToken)
+    {
+        var end = range.Keys is null ? await EndAsync(range.From, range.To, rows, cancellationToken) : range.To;
+        return new Chunk(number, range with { To = end }, end < range.To ? range with { From = end + 1 } : null);
+    }
+
+    // What has no more ids than a chunk may have rows needs no look for its end.
+    private async Task<long> EndAsync(long from, long to, int rows, CancellationToken cancellationToken) =>
+        (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
 
     private async Task<int> CompareAsync(Chunk chunk, CancellationToken cancellationToken)
     {
@@ -277,6 +309,7 @@ internal sealed class ReconciliationPass
     private async Task CompareAsync(Chunk chunk, IReadOnlyList<PairView> pairs, Tally tally, CancellationToken cancellationToken)
     {
         List<Suspect> suspects = [];
+        List<EntityFinding> found = [];
         Dictionary<long, long> seen = [];
         foreach (var pair in pairs)
         {
@@ -287,7 +320,7 @@ internal sealed class ReconciliationPass
             }
             else if (Sharing(pair, seen) is { } shared)
             {
-                Add(tally, pair, shared, signedOff: false);
+                Add(tally, pair, shared, signedOff: false, found);
             }
             else if (pair.Lead is null || _classifier.Classify(pair) is not { IsFinal: true } finding)
             {
@@ -299,11 +332,14 @@ internal sealed class ReconciliationPass
             }
             else
             {
-                Add(tally, pair, finding, await IsSignedOffAsync(pair, finding, cancellationToken));
+                Add(tally, pair, finding, await IsSignedOffAsync(pair, finding, cancellationToken), found);
             }
         }
 
-        await HandOverAsync(chunk, suspects, tally, cancellationToken);
+        if (await HandOverAsync(chunk, suspects, tally, cancellationToken))
+        {
+            await TellAsync(found, cancellationToken);
+        }
     }
 
     // Two public ids that lead to one row: its unique key prevents that, unless it was dropped. Seen where both lie in one chunk.
@@ -317,7 +353,8 @@ internal sealed class ReconciliationPass
     /// whole chunk counts for
     /// nothing and is read anew later, when most of them have passed by themselves. A chunk put off too often waits for room instead.
     /// </summary>
-    private async Task HandOverAsync(Chunk chunk, List<Suspect> suspects, Tally tally, CancellationToken cancellationToken)
+    /// <returns>Whether it counts.</returns>
+    private async Task<bool> HandOverAsync(Chunk chunk, List<Suspect> suspects, Tally tally, CancellationToken cancellationToken)
     {
         var due = _runtime.Time.GetUtcNow() + _options.RecheckDelay;
         var mayDefer = chunk.Range.Deferrals < MaxDeferrals;
@@ -330,7 +367,7 @@ internal sealed class ReconciliationPass
             {
                 _ranges.Enqueue(chunk.Range with { Deferrals = chunk.Range.Deferrals + 1 });
                 DeferredChunks++;
-                return;
+                return false;
             }
 
             _open.UnionWith(suspects.Select(suspect => suspect.Id));
@@ -344,6 +381,8 @@ internal sealed class ReconciliationPass
             added = _suspects.Add(suspects, added, _runtime.Time.GetUtcNow() + _options.RecheckDelay, allOrNothing: false);
             Stir();
         }
+
+        return true;
     }
 
     private void Advance(Chunk chunk)
@@ -392,6 +431,7 @@ internal sealed class ReconciliationPass
     {
         var pairs = (await _reader.ReadKeysAsync(due.Select(suspect => suspect.Id), withClocks: true, cancellationToken)).ToDictionary(
             pair => pair.Id);
+        List<EntityFinding> found = [];
         foreach (var suspect in due)
         {
             var (before, now) = (suspect.Last, pairs[suspect.Id]);
@@ -400,7 +440,7 @@ internal sealed class ReconciliationPass
             suspect.Attempts++;
             if (RecheckRules.Decide(before, now, _classifier.Classify, suspect.Attempts >= _options.Rechecks) is { } finding)
             {
-                await SettleAsync(now, finding, cancellationToken);
+                await SettleAsync(now, finding, found, cancellationToken);
             }
             else
             {
@@ -413,16 +453,17 @@ internal sealed class ReconciliationPass
             Rechecks += due.Count;
         }
 
+        await TellAsync(found, cancellationToken);
         Report();
         await _keeper.SaveIfDueAsync(Snapshot, cancellationToken);
     }
 
-    private async Task SettleAsync(PairView pair, Finding finding, CancellationToken cancellationToken)
+    private async Task SettleAsync(PairView pair, Finding finding, List<EntityFinding> found, CancellationToken cancellationToken)
     {
         var signedOff = await IsSignedOffAsync(pair, finding, cancellationToken);
         lock (_gate)
         {
-            Add(Tally, pair, finding, signedOff);
+            Add(Tally, pair, finding, signedOff, found);
             HotKeys += finding.Note == RecheckRules.KeptChanging ? 1 : 0;
             _open.Remove(pair.Id);
         }
@@ -441,32 +482,65 @@ internal sealed class ReconciliationPass
         return entry is { SignedOffBy: not null } && entry.Place == unreadable.Place && entry.Reason == unreadable.Reason;
     }
 
+    // Page by page, so that their number is exact and the memory is not theirs. A row that is about to get its map row has it at the second
+    // look.
     private async Task FindUnmappedAsync(CancellationToken cancellationToken)
     {
-        var first = await UnmappedAsync(cancellationToken);
-        if (first.Count == 0)
+        var after = long.MinValue;
+        while (await UnmappedAsync(after, cancellationToken) is { Count: > 0 } first)
         {
-            return;
-        }
+            await Task.Delay(_options.RecheckDelay, _runtime.Time, cancellationToken);
+            var persistent = first.Intersect(await UnmappedAsync(after, cancellationToken)).Select(newId =>
+                new EntityFinding(0, Verdict.Unmapped, [], "a row of the new side that no map row points to", newId)).ToList();
+            persistent.ForEach(_unmapped.AddUnmapped);
+            await TellAsync(persistent, cancellationToken);
+            if (first.Count < UnmappedPage)
+            {
+                return;
+            }
 
-        await Task.Delay(_options.RecheckDelay, _runtime.Time, cancellationToken);
-        var persistent = first.Intersect(await UnmappedAsync(cancellationToken)).ToList();
-        foreach (var newId in persistent.Take(_options.MaxUnmapped))
-        {
-            _unmapped.AddUnmapped(new EntityFinding(0, Verdict.Unmapped, [], "a row of the new side that no map row points to", newId));
-        }
-
-        if (persistent.Count > _options.MaxUnmapped)
-        {
-            _unmapped.MarkTruncated();
+            after = first[^1];
         }
     }
 
-    private Task<IReadOnlyList<long>> UnmappedAsync(CancellationToken cancellationToken) =>
-        _runtime.Sides.New.Store.UnmappedAsync(_kind.Name, _options.MaxUnmapped + 1, cancellationToken);
+    private Task<IReadOnlyList<long>> UnmappedAsync(long after, CancellationToken cancellationToken) =>
+        _runtime.Sides.New.Store.UnmappedAsync(_kind.Name, after, UnmappedPage, cancellationToken);
 
-    private void Add(Tally tally, PairView pair, Finding finding, bool signedOff) =>
-        tally.Add(pair, finding, signedOff, () => Findings.Describe(pair, finding, _kind.Legacy.Lens.Schema, _mask));
+    private void Add(Tally tally, PairView pair, Finding finding, bool signedOff, List<EntityFinding> found)
+    {
+        EntityFinding? described = null;
+        tally.Add(pair, finding, signedOff, Describe);
+        if (_options.Found is not null && finding.Verdict is not (null or Verdict.Matched))
+        {
+            found.Add(Describe());
+        }
+
+        EntityFinding Describe() => described ??= Findings.Describe(pair, finding, _kind.Legacy.Lens.Schema, _mask);
+    }
+
+    // Once it is counted, and never before: a chunk that is put off is found anew.
+    private async Task TellAsync(IReadOnlyList<EntityFinding> found, CancellationToken cancellationToken)
+    {
+        if (_options.Found is { } tell && found.Count > 0)
+        {
+            await _telling.RunAsync(async () =>
+            {
+                await tell(RunId, found, cancellationToken);
+                return true;
+            });
+        }
+    }
+
+    private static List<EntityFinding> Kept(TallyState state)
+    {
+        var samples = state.Samples.Select(sample => sample.Finding).ToList();
+        var sampled = samples.Select(sample => (sample.Id, sample.Verdict)).ToHashSet();
+        var rest = state.Differing.Where(entity => !sampled.Contains((entity.Id, entity.Verdict)));
+        return [.. samples, .. rest.Select(Findings.WithoutValues)];
+    }
+
+    /// <summary>Why the run was held back.</summary>
+    public IEnumerable<string> Throttled() => _throttle.Told();
 
     private Tally NewTally() => new(
         _kind.Legacy.Lens.Schema, _options.Sums.Where(sum => sum.Kind == _kind.Name), _options.SamplesPerVerdict, _options.MaxDifferingIds);

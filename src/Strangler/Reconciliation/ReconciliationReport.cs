@@ -115,7 +115,7 @@ public sealed class ReconciliationReport
     /// <summary>The mapping's business sums.</summary>
     public required IReadOnlyList<BusinessSum> Sums { get; init; }
 
-    /// <summary>Whether there are more than <see cref="DifferingIds"/> lists, or more unmapped rows than were counted.</summary>
+    /// <summary>Whether there are more than <see cref="DifferingIds"/> lists; the counts are exact all the same.</summary>
     public required bool Truncated { get; init; }
 
     /// <summary>Keys whose rows an incremental run did not read, since both sides' stored versions and hashes agree; not among <see

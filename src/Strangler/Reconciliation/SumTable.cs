@@ -73,15 +73,14 @@ internal sealed class SumTable
     }
 
     public SumState ToState() => new(
-        _cells.ToDictionary(cell => cell.Key, cell => cell.Value.ToGroup(NoValues), StringComparer.Ordinal), _open.ToGroup(NoValues),
-            _unreadable, _unmapped,
-        _overflow);
+        [.. _cells.Select(cell => cell.Value.ToText(cell.Key))], _open.ToGroup(NoValues), _unreadable, _unmapped, _overflow);
 
     public void Add(SumState state)
     {
-        foreach (var (key, group) in state.Groups)
+        foreach (var text in state.Groups)
         {
-            CellOf(key).Merge(group);
+            var end = text.IndexOf(' ', StringComparison.Ordinal);
+            CellOf(text[(end + 1)..]).AddText(text.AsSpan(0, end));
         }
 
         _open.Merge(state.Open);
@@ -257,6 +256,31 @@ internal sealed class SumTable
             _newAmount += group.NewAmount;
             _explainedCount += group.ExplainedCount;
             _explainedAmount += group.ExplainedAmount;
+        }
+
+        /// <summary>Counts and amounts, then the key: mostly both sides say the same, and that once is enough.</summary>
+        public string ToText(string key) =>
+            (_newCount, _newAmount, _explainedCount, _explainedAmount) == (_legacyCount, _legacyAmount, 0, 0)
+                ? string.Create(CultureInfo.InvariantCulture, $"{_legacyCount},{_legacyAmount} {key}")
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{_legacyCount},{_legacyAmount},{_newCount},{_newAmount},{_explainedCount},{_explainedAmount} {key}");
+
+        public void AddText(ReadOnlySpan<char> numbers)
+        {
+            Span<decimal> read = stackalloc decimal[6];
+            var at = 0;
+            foreach (var part in numbers.Split(','))
+            {
+                read[at++] = decimal.Parse(numbers[part], NumberStyles.Number, CultureInfo.InvariantCulture);
+            }
+
+            _legacyCount += (long)read[0];
+            _legacyAmount += read[1];
+            _newCount += (long)read[at == 2 ? 0 : 2];
+            _newAmount += read[at == 2 ? 1 : 3];
+            _explainedCount += (long)read[4];
+            _explainedAmount += read[5];
         }
 
         public SumGroup ToGroup(IReadOnlyList<string> values) =>

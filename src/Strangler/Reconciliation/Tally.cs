@@ -135,8 +135,6 @@ internal sealed class Tally
         AddSample(Verdict.Unmapped, long.MinValue + finding.NewId!.Value, () => finding);
     }
 
-    public void MarkTruncated() => Truncated = true;
-
     /// <summary>Keys that were not looked at, since both sides' stored versions and hashes agree.</summary>
     public long Trusted { get; private set; }
 

@@ -36,5 +36,7 @@ internal sealed record TallyState
 /// <summary>A sample and its place among those of its verdict.</summary>
 internal sealed record KeptSample(long Order, EntityFinding Finding);
 
-/// <summary>A <see cref="SumTable"/> at rest; each group's values are one text.</summary>
-internal sealed record SumState(IReadOnlyDictionary<string, SumGroup> Groups, SumGroup Open, long Unreadable, long Unmapped, bool Overflow);
+/// <summary>
+/// A <see cref="SumTable"/> at rest. A group is one short text: a checkpoint holds thousands of them, and is written every few seconds.
+/// </summary>
+internal sealed record SumState(IReadOnlyList<string> Groups, SumGroup Open, long Unreadable, long Unmapped, bool Overflow);

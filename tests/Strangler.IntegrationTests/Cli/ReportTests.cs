@@ -142,6 +142,11 @@ public sealed class ReportTests
         Assert.That((await _cli.RunAsync($"reconcile donations --report csv={File("r.csv")}", ExitCodes.CouldNotRun)).Error,
             Does.Contain("that file is there already"));
         await _cli.RunAsync($"report export donations {_run} --report csv={File("r.csv")} --overwrite", ExitCodes.Ok);
+        await _cli.RunAsync($"reconcile donations --report csv={File("all.csv")} --samples 0", ExitCodes.Found);
+        var all = await System.IO.File.ReadAllTextAsync(File("all.csv"));
+        Assert.That(all, Does.Contain(Invariant($",drift,{_drifted},")).And.Contain(Invariant($",drift,{_mailed},")).And.Not.Contain("not kept"));
+        Assert.That((await _cli.RunAsync("reconcile donations --report csv=/dev/full --overwrite", ExitCodes.CouldNotRun)).Error,
+            Does.Contain("cannot be written to /dev/full").And.Contain("is stored; write it later with"));
         var full = await _cli.RunAsync("reconcile donations --report html=/dev/full --overwrite", ExitCodes.CouldNotRun);
         var stored = (await _cli.RunAsync("report list donations --json", ExitCodes.Ok)).Json.GetProperty("runs")[0].GetProperty(
             "id").GetInt64();

@@ -67,10 +67,18 @@ internal sealed class CrashProcess : IAsyncDisposable
             ? Task.CompletedTask
             : UntilAsync(_ => operations.All(_answers.ContainsKey), cancellationToken);
 
-    /// <summary>Until it has come to so many armed points (true), or the operation is answered without.</summary>
+    /// <summary>Until it has come to so many armed points (true), or the operation is answered, or the process has ended, without.</summary>
     public async Task<bool> StoppedAsync(int points, string operation, CancellationToken cancellationToken)
     {
-        await UntilAsync(_ => Arrived >= points || _answers.ContainsKey(operation), cancellationToken);
+        await foreach (var line in _lines.Reader.ReadAllAsync(cancellationToken))
+        {
+            TakeIn(line);
+            if (Arrived >= points || _answers.ContainsKey(operation))
+            {
+                break;
+            }
+        }
+
         return Arrived >= points;
     }
 

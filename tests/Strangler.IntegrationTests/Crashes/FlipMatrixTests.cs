@@ -193,6 +193,8 @@ public sealed class FlipMatrixTests
     // Something to drain: one key's apply was left out.
     private async Task BeginAsync(SideName from, CancellationToken cancellationToken)
     {
+        // Left by a flipper that was killed on its way to another point than the one meant.
+        await ResumeAsync(cancellationToken);
         await LeadAsync(from);
         await WriteAsync(cancellationToken);
         var donation = (await _behind.FindAsync(_left, cancellationToken))!;

@@ -37,7 +37,7 @@ internal sealed class MySqlBackfillTests
         }
 
         Assert.That(await Target.ReadCheckpointAsync(Kind, default), Is.EqualTo(Checkpoint));
-        Assert.That(await _sides.Sides.New.Store.UnmappedAsync(Kind, 10, default), Is.Empty);
+        Assert.That(await _sides.Sides.New.Store.UnmappedAsync(Kind, long.MinValue, 10, default), Is.Empty);
     }
 
     [Test]

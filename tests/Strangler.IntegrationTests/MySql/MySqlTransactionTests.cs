@@ -170,7 +170,7 @@ internal sealed class MySqlTransactionTests
 
         Assert.That(await _sides.Sides.IdMap.FindNewIdAsync(Kind, 7, default), Is.EqualTo(pair));
         await _sides.RunAsync(SideName.New, "INSERT INTO thing (name, flag) VALUES ('stray', 0)");
-        Assert.That(await New.UnmappedAsync(Kind, 10, default), Has.Count.EqualTo(1));
+        Assert.That(await New.UnmappedAsync(Kind, long.MinValue, 10, default), Has.Count.EqualTo(1));
     }
 
     /// <summary>Case 33: a plain SELECT under REPEATABLE READ would return the epoch of its snapshot.</summary>

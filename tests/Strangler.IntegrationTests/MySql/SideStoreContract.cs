@@ -172,7 +172,7 @@ public abstract class SideStoreContract(SideName side)
         var state = await ReadAsync(7);
         Assert.That(state.Row!.Root[0], Is.EqualTo($"{Writers}"));
         Assert.That(state.Entity!.Version.Counter, Is.EqualTo(Writers + (exists ? 1 : 0)));
-        Assert.That(await Store.UnmappedAsync(Kind, 10, default), Is.Empty);
+        Assert.That(await Store.UnmappedAsync(Kind, long.MinValue, 10, default), Is.Empty);
     }
 
     [Test]

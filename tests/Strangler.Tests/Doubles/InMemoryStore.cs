@@ -143,13 +143,13 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) =>
         connection.StepAsync<long>("count", () => Database.Rows.Keys.Count(key => key.Kind == kind), cancellationToken);
 
-    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<long>>("unmapped", () =>
             Side == SideName.Legacy
                 ? []
                 :
                 [
-                    .. Database.Rows.Keys.Where(key => key.Kind == kind && !Database.PublicIds.ContainsKey(key))
+                    .. Database.Rows.Keys.Where(key => key.Kind == kind && key.Id > after && !Database.PublicIds.ContainsKey(key))
                         .Select(key => key.Id).Order().Take(limit),
                 ],
             cancellationToken);

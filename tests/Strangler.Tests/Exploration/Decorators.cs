@@ -58,8 +58,8 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
 
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) => inner.CountAsync(kind, cancellationToken);
 
-    public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
-        inner.UnmappedAsync(kind, limit, cancellationToken);
+    public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
+        inner.UnmappedAsync(kind, after, limit, cancellationToken);
 }
 
 internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTransaction, ITagged

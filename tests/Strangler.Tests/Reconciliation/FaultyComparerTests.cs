@@ -207,7 +207,7 @@ public sealed class FaultyComparerTests
 
     private sealed class NoUnmapped(ISideStore inner) : StoreDecorator(inner)
     {
-        public override Task<IReadOnlyList<long>> UnmappedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        public override Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyList<long>>([]);
     }
 

@@ -231,6 +231,30 @@ public sealed class ResumeTests
     }
 
     [Test]
+    [Category("Case8")]
+    public void A_resumed_run_tells_every_difference_once([Range(20, 120, 20)] int at)
+    {
+        var world = Damaged();
+        List<EntityFinding> told = [];
+        if (Die(world, at, () => world.ReconcileAsync()) is not null || world.New.RunCheckpoints.Count == 0)
+        {
+            Assert.Pass("it came to its end, or to no checkpoint");
+        }
+
+        world.Time.Advance(BeyondLease);
+        var next = Configured(world.Restarted());
+        next.Options.Found = (_, found, _) =>
+        {
+            told.AddRange(found);
+            return Task.CompletedTask;
+        };
+        var report = next.Run(() => ResumeAsync(next));
+
+        Assert.That(told.Select(finding => (finding.Id, finding.NewId)), Is.Unique);
+        Assert.That(told, Has.Count.EqualTo(report.Counts.Where(count => count.Key != Verdict.Matched).Sum(count => count.Value)));
+    }
+
+    [Test]
     [Category("Case66")]
     public void Of_many_that_start_at_once_one_runs([Range(1, 20)] int seed)
     {

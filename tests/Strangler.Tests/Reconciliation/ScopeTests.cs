@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Tests.Doubles;
+using Strangler.Tests.Exploration;
 
 namespace Strangler.Tests.Reconciliation;
 
@@ -200,11 +201,34 @@ public sealed class ScopeTests
         var told = new Collected<ReconciliationProgress>();
         var runtime = world.Seen(store => store, lens => lens, busy);
 
-        world.Run(() => new Reconciler(runtime, world.Options).RunAsync(new ReconciliationScope { Kind = TestLens.Kind }, told, default));
+        var report = world.Run(() => new Reconciler(runtime, world.Options).RunAsync(new ReconciliationScope { Kind = TestLens.Kind }, told, default));
 
+        Assert.That(report.Notes, Has.Some.EqualTo("Throttled: waited 2 s since legacy ran more than 10 statements at a time."));
         Assert.That(told.All.Select(progress => progress.Waiting).OfType<string>(),
             Has.Some.EqualTo("waiting: legacy runs 50 statements, the limit is 10"));
         Assert.That(told.All[^1].Waiting, Is.Null);
+    }
+
+    [TestCase(100, 20, true)]
+    [TestCase(10, 20, false)]
+    [TestCase(100, 0, false)]
+    public void While_others_write_a_run_goes_in_small_steps_with_rests_and_says_so(int writesPerSecond, int gentleAbove, bool isGentle)
+    {
+        var world = World.Filled();
+        world.Options.GentleAbove = gentleAbove;
+        world.Options.GentleChunk = 2;
+        var reads = 0;
+        var runtime = world.Seen(
+            store => new Slow(store, world.Time, () => reads++), lens => lens, new Busy(1) { Writes = () => world.Time.GetUtcNow().ToUnixTimeMilliseconds() * writesPerSecond / 1000 });
+
+        var began = world.Time.GetTimestamp();
+        var report = world.Run(() => new Reconciler(runtime, world.Options).RunAsync(new ReconciliationScope { Kind = TestLens.Kind }, null, default));
+
+        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+        Assert.That(report.Counts[Verdict.Matched], Is.EqualTo(20));
+        Assert.That(report.Notes.Any(note => note.StartsWith("Throttled: went in small steps", StringComparison.Ordinal)), Is.EqualTo(isGentle));
+        var (took, stepping) = (world.Time.GetElapsedTime(began), TimeSpan.FromMilliseconds(50 * reads / 2));
+        Assert.That(took, isGentle ? Is.GreaterThanOrEqualTo(3.5 * stepping) : Is.LessThan(2 * stepping));
     }
 
     [Test]
@@ -254,11 +278,26 @@ public sealed class ScopeTests
     private static ReconciliationScope Sample(World world, string size, ulong seed) =>
         world.Run(() => new ScopeKeys(world.Runtime).SampleAsync(TestLens.Kind, SampleSize.Parse(size), seed, default));
 
+    /// <summary>A read takes a twentieth of a second.</summary>
+    private sealed class Slow(ISideStore inner, TimeProvider time, Action read) : StoreDecorator(inner)
+    {
+        public override async Task<RangeSnapshot> ReadRangeAsync(string kind, long from, long to, CancellationToken cancellationToken)
+        {
+            read();
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
+            return await base.ReadRangeAsync(kind, from, to, cancellationToken);
+        }
+    }
+
     private sealed class Busy(params long[] running) : IServerLoad
     {
         private int _asked;
 
         public Task<long> ThreadsRunningAsync(CancellationToken cancellationToken) =>
             Task.FromResult(running[Math.Min(_asked++, running.Length - 1)]);
+
+        public Func<long> Writes { get; init; } = () => 0;
+
+        public Task<long> WritesAsync(CancellationToken cancellationToken) => Task.FromResult(Writes());
     }
 }

@@ -154,6 +154,46 @@ public sealed class VerdictTests
     }
 
     [Test]
+    public void Every_difference_is_told_once_however_few_are_listed_and_however_often_a_chunk_is_put_off()
+    {
+        var world = World.Filled();
+        for (var id = 10; id <= 200; id += 10)
+        {
+            // Some are final at the first look: their chunk is put off all the same.
+            var isRicher = id % 30 == 0;
+            world.TamperNew(id, isRicher ? 3 : 1, isRicher ? 1L : 5L);
+        }
+
+        (world.Options.SamplesPerVerdict, world.Options.MaxDifferingIds, world.Options.MaxSuspects) = (1, 2, 3);
+        List<(long Run, long Id, string Field)> told = [];
+        world.Options.Found = (run, found, _) =>
+        {
+            told.AddRange(found.Select(finding => (run, finding.Id, finding.Fields.SingleOrDefault()?.Field ?? "")));
+            return Task.CompletedTask;
+        };
+
+        var report = world.Reconcile();
+
+        Assert.That((report.Samples.Count, report.Differing.Count, report.Truncated), Is.EqualTo((2, 2, true)));
+        Assert.That(report.DeferredChunks, Is.Positive);
+        Assert.That((report.Counts[Verdict.Drift], report.Counts[Verdict.NotComparable]), Is.EqualTo((14, 6)));
+        Assert.That(told.Order(), Is.EqualTo(Enumerable.Range(1, 20).Select(at => (report.RunId, at * 10L, at % 3 == 0 ? "" : "amount"))));
+    }
+
+    [Test]
+    [Category("Case67")]
+    public void Rows_without_a_map_row_are_counted_exactly_however_many_there_are()
+    {
+        var world = World.Filled();
+        for (var newId = 5001; newId <= 10_000; newId++)
+        {
+            world.New.Rows[World.Key(newId)] = TestLens.NewRow("stray", 1, false, false);
+        }
+
+        Assert.That(world.Reconcile().Counts[Verdict.Unmapped], Is.EqualTo(5000));
+    }
+
+    [Test]
     [Category("Case67")]
     public void Two_public_ids_on_one_row_are_found()
     {

@@ -17,26 +17,50 @@ public static partial class ReportCsv
     public static IReadOnlyList<string> Columns { get; } =
         ["run_id", "context", "kind", "verdict", "id", "new_id", "field", "legacy", "new", "note"];
 
+    /// <summary>The first line.</summary>
+    public static string Header { get; } = string.Join(',', Columns) + End;
+
+    /// <summary>
+    /// What a stored report lists: its samples, and those of its other differing entities by id and names of fields, without values.
+    /// </summary>
     public static string Render(ReconciliationReport report)
     {
-        var text = new StringBuilder();
-        text.AppendJoin(',', Columns).Append(End);
-        foreach (var sample in report.Samples)
+        var text = new StringBuilder(Header);
+        foreach (var finding in Listed(report))
         {
-            foreach (var field in sample.Fields.DefaultIfEmpty(new FieldDifference("", "", "")))
-            {
-                text.AppendJoin(',', Cells(report, sample, field).Select(Cell)).Append(End);
-            }
+            text.Append(Lines(report.RunId, report.Context, report.Kind, finding));
         }
 
         return text.ToString();
     }
 
-    private static IEnumerable<string> Cells(ReconciliationReport report, EntityFinding sample, FieldDifference field) =>
+    /// <summary>How many entities <see cref="Render"/> lists.</summary>
+    public static long CountListed(ReconciliationReport report) => Listed(report).LongCount();
+
+    /// <summary>The lines of one entity.</summary>
+    public static string Lines(long run, string context, string kind, EntityFinding finding)
+    {
+        var text = new StringBuilder();
+        foreach (var field in finding.Fields.DefaultIfEmpty(new FieldDifference("", "", "")))
+        {
+            text.AppendJoin(',', Cells(run, context, kind, finding, field).Select(Cell)).Append(End);
+        }
+
+        return text.ToString();
+    }
+
+    private static IEnumerable<EntityFinding> Listed(ReconciliationReport report)
+    {
+        var samples = report.Samples.Select(sample => (sample.Id, sample.Verdict)).ToHashSet();
+        return report.Samples.Concat(report.Differing.Where(entity => !samples.Contains((entity.Id, entity.Verdict)))
+            .Select(Findings.WithoutValues));
+    }
+
+    private static IEnumerable<string> Cells(long run, string context, string kind, EntityFinding finding, FieldDifference field) =>
     [
-        Number(report.RunId), report.Context, report.Kind, ReconciliationReport.Snake(sample.Verdict),
-        sample.Id == 0 ? "" : Number(sample.Id), sample.NewId is { } newId ? Number(newId) : "",
-        field.Field, field.Legacy, field.New, sample.Note,
+        Number(run), context, kind, ReconciliationReport.Snake(finding.Verdict),
+        finding.Id == 0 ? "" : Number(finding.Id), finding.NewId is { } newId ? Number(newId) : "",
+        field.Field, field.Legacy, field.New, finding.Note,
     ];
 
     internal static string Cell(string text)

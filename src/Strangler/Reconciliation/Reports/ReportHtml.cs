@@ -170,11 +170,19 @@ public static class ReportHtml
             byVerdict.Select(group => new XElement(
                 "details",
                 new XAttribute("open", "open"),
-                new XElement("summary", Format($"{group.Key}: {group.Count():N0} of {report.Counts.GetValueOrDefault(group.Key):N0}")),
+                new XElement("summary", Listed(group.Key, group.Count(), report.Counts.GetValueOrDefault(group.Key))),
                 Table(["#id", "#new id", "field", "legacy", "new", "note"], group.SelectMany(Rows)))),
-            report.Truncated ? Nothing("There are more than are listed.") : null,
+            byVerdict.Sum(group => report.Counts.GetValueOrDefault(group.Key) - group.Count()) is > 0 and var more
+                ? Nothing(
+                    Format($"{more:N0} more entities are counted and not listed here. ")
+                    + $"To list every one: strangler reconcile {report.Context} --report csv=FILE")
+                : null,
             report.Notes.Select(Nothing));
     }
+
+    private static string Listed(Verdict verdict, int listed, long counted) => counted > listed
+        ? Format($"{verdict}: {listed:N0} of {counted:N0}, {counted - listed:N0} more are not listed")
+        : Format($"{verdict}: {listed:N0} of {counted:N0}");
 
     private static IEnumerable<IReadOnlyList<object>> Rows(EntityFinding sample)
     {
