@@ -31,7 +31,7 @@ internal static class MappingCommand
 
     private static Command Lint(StandardOptions standard)
     {
-        var files = new Argument<string[]>("files") { Description = "Mapping files [default: all contexts']", DefaultValueFactory = _ => [] };
+        var files = new Argument<string[]>("files") { Description = "Mapping files [default: those of all configured contexts]", DefaultValueFactory = _ => [] };
         var database = new Option<bool>("--against-database")
         {
             Description = "Compare the legacy tables with the files, too: columns that are gone, of another type, length, character set or nullability, and columns that the files do not know",
@@ -43,8 +43,9 @@ internal static class MappingCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var configuration = run.LoadConfiguration();
-            var named = run.Parsed.GetValue(files) is { Length: > 0 } given ? given : null;
-            var paths = named ?? [.. ContextCatalog.Names.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
+            var paths = run.Parsed.GetValue(files) is { Length: > 0 } named
+                ? named
+                : [.. configuration.Configured.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
             if (paths.FirstOrDefault(path => !File.Exists(path)) is { } missing)
             {
                 throw new ArgumentException($"There is no mapping file '{missing}'.");
@@ -52,8 +53,7 @@ internal static class MappingCommand
 
             var problems = ContextCatalog.Lint(paths).ToList();
             List<SchemaDifference> differences = [];
-            var compared = named ?? [.. configuration.Configured.Select(name => ContextCatalog.MappingFileOf(configuration, name))];
-            foreach (var path in run.Parsed.GetValue(database) && problems.Count == 0 ? compared : [])
+            foreach (var path in run.Parsed.GetValue(database) && problems.Count == 0 ? paths : [])
             {
                 differences.AddRange(await LegacyTablesCheck.RunAsync(configuration, path, run.Time, token).ConfigureAwait(false));
             }

@@ -83,7 +83,7 @@ public sealed class MappingVerifier(CompiledMapping mapping, int seed = 1, int t
             CancellationToken cancellationToken)
     {
         var result = new MappingVerification();
-        var mutators = Enumerable.Range(0, trials).Select(trial => new RecordMutator(mapping, HashCode.Combine(seed, trial))).ToArray();
+        var mutators = Enumerable.Range(0, trials).Select(trial => new RecordMutator(mapping, RecordMutator.Mix(seed, trial))).ToArray();
         await foreach (var (id, row) in rows.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             Check(id, row, mutators, result);

@@ -50,8 +50,8 @@ public sealed partial class CommandTreeTests
     [TestCase("quarantine sign-off donations 1", "'--reason' is required")]
     [TestCase("backfill donations --max-rate 0", "--max-rate is 0;")]
     [TestCase("backfill donations --max-rate NaN", "--max-rate is NaN;")]
-    [TestCase("backfill nope", "There is no context 'nope'; known are: donations.")]
-    [TestCase("mapping explain nope", "There is no context 'nope'; known are: donations.")]
+    [TestCase("backfill nope", "There is no context 'nope'; known are: donations, subscriptions.")]
+    [TestCase("mapping explain nope", "There is no context 'nope'; known are: donations, subscriptions.")]
     [TestCase("mapping lint /nope/nope.xml", "There is no mapping file '/nope/nope.xml'.")]
     [TestCase("idmap lookup donations", "Give a public id, or --new")]
     [TestCase("idmap lookup donations 0", "The id is 0; ids begin at 1.")]
@@ -121,7 +121,7 @@ public sealed partial class CommandTreeTests
                 text.Replace("legacy=\"spenden.betrag\"", "legacy=\"spenden.betraege\"", StringComparison.Ordinal)
                     .Replace("legacy=\"spenden.periode\"", "legacy=\"spenden.perioden\"", StringComparison.Ordinal));
             var file = Path.Combine(folder, "strangler.json");
-            await File.WriteAllTextAsync(file, $$"""{ "mappings": "{{folder}}" }""");
+            await File.WriteAllTextAsync(file, $$"""{ "mappings": "{{folder}}", "contexts": { "donations": { } } }""");
             using var output = new StringWriter();
             using var error = new StringWriter();
             Assert.That(await StranglerCommandLine.RunAsync(["mapping", "explain", "donations", "--config", file], output, error, CancellationToken.None), Is.EqualTo(ExitCodes.CouldNotRun));

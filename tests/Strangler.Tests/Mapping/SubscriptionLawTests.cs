@@ -45,6 +45,13 @@ public sealed class SubscriptionLawTests
         }
     }
 
+    // A violation is told with its seed: the same seed must find it again, in any process.
+    [TestCase(1, 1, 186400103)]
+    [TestCase(1, 2, -1106419567)]
+    [TestCase(7, 4711, 880342033)]
+    public void The_same_seed_tries_the_same_in_every_process(int seed, long id, int expected) =>
+        Assert.That(Strangler.Mapping.Verification.RecordMutator.Mix(seed, id), Is.EqualTo(expected));
+
     [Test]
     public void What_the_new_side_holds_can_rebuild_the_legacy_row_to_the_byte()
     {

@@ -30,9 +30,17 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
     private static readonly byte[][] _contents =
         ["s:5:\"hello\";"u8.ToArray(), "i:7;"u8.ToArray(), "a:0:{}"u8.ToArray(), "no php"u8.ToArray(), [0xFF]];
 
+    /// <summary>One seed of two numbers, the same in every process (HashCode.Combine is another in each).</summary>
+    public static int Mix(int seed, long number)
+    {
+        var bits = unchecked(((ulong)(uint)seed * 0x9E3779B97F4A7C15) ^ ((ulong)number * 0xBF58476D1CE4E5B9));
+        bits = unchecked((bits ^ (bits >> 31)) * 0x94D049BB133111EB);
+        return (int)(bits >> 32);
+    }
+
     public Record Mutate(Record record, long id)
     {
-        var random = new Random(HashCode.Combine(seed, id.GetHashCode()));
+        var random = new Random(Mix(seed, id));
         for (var changes = random.Next(1, 5); changes > 0; changes--)
         {
             record = Change(record, mapping.Schema.Fields[random.Next(mapping.Schema.Fields.Count)], random);
