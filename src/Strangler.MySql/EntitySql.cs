@@ -24,8 +24,8 @@ internal static class EntitySql
     public static bool IsPlaceholder(DbDataReader reader, int ordinal) =>
         !reader.IsDBNull(ordinal) && reader.GetInt64(ordinal) == 0 && reader.GetInt64(ordinal + 2) == 0;
 
-    // On the new side a write of its own (its hashes are signed) over an accepted state keeps that state's hashes. Assignments run from left to right, so these come
-    // first: they are of what was there.
+    // On the new side a write of its own (its hashes are signed) over an accepted state keeps that state's hashes. Assignments run from
+    // left to right, so these come first: they are of what was there.
     private static readonly Sql KeepBase = new("""
         base_epoch = IF(LENGTH(VALUES(field_hashes)) % 8 = 7 AND LENGTH(field_hashes) % 8 <> 7, epoch, base_epoch),
         base_counter = IF(LENGTH(VALUES(field_hashes)) % 8 = 7 AND LENGTH(field_hashes) % 8 <> 7, counter, base_counter),

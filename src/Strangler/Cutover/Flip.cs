@@ -90,9 +90,10 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     }
 
     // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is
-    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once: on the way to the new side the rest is merged by
-    // that, on the way to legacy it is legacy's own news, and whatever the new side still owes goes around it (FollowerApplier). So legacy's rows of other programs
-    // need no position of their own; only what nobody has decided about must not be there.
+    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once: on the way to the
+    // new side the rest is merged by that, on the way to legacy it is legacy's own news, and whatever the new side still owes goes around
+    // it (FollowerApplier). So legacy's rows of other programs need no position of their own; only what nobody has decided about must not
+    // be there.
     private async Task DrainAsync(SideName from, FenceRow switching, bool leaveParked, CancellationToken cancellationToken)
     {
         for (var rounds = 1; ; rounds++)

@@ -119,7 +119,8 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         ];
     }
 
-    // What clashes while the new side leads; and, of legacy's journal, what could not be merged for another reason. After a forced step back there may be some left.
+    // What clashes while the new side leads; and, of legacy's journal, what could not be merged for another reason. After a forced step
+    // back there may be some left.
     private async Task<IEnumerable<Gate>> ConflictsAsync(SideName lead, CancellationToken cancellationToken)
     {
         var conflicts = await Sides.Merges.CountAsync(cancellationToken);

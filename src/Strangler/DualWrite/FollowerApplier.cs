@@ -67,8 +67,8 @@ public sealed class FollowerApplier(ContextRuntime runtime)
     /// <summary>
     /// Throws <see cref="UnreadableException"/> (after listing the key in quarantine) and <see cref="CannotHoldException"/>,
     /// <see cref="RegressionException"/>,
-    /// <see cref="MergeConflictException"/>: those do not pass by themselves. Other programs' writes to a following legacy side are merged first. The follower is the side
-    /// that does not lead, unless given.
+    /// <see cref="MergeConflictException"/>: those do not pass by themselves. Other programs' writes to a following legacy side are
+    /// merged first. The follower is the side that does not lead, unless given.
     /// </summary>
     public async Task<ApplyResult> ApplyAsync(EntityKey key, CancellationToken cancellationToken, SideName? follower = null) =>
         await ApplyAsync(
@@ -208,7 +208,8 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         return ApplyResult.Applied;
     }
 
-    // Never overwritten unseen. A lead that is being switched takes no merge: then what it owes goes around the change, which is legacy's own news when that leads.
+    // Never overwritten unseen. A lead that is being switched takes no merge: then what it owes goes around the change, which is legacy's
+    // own news when that leads.
     private async Task<ApplyResult> MeetForeignChangeAsync(
         ISideTransaction transaction, SideState lead, EntityVersion version, CancellationToken cancellationToken)
     {

@@ -29,8 +29,8 @@ internal sealed class FollowerUpdate(ContextRuntime runtime, EntityKey key, Side
     }
 
     /// <summary>
-    /// Legacy following: writes what a merge made of the lead's state and of another program's change. What is accepted is the lead's state all the same, and the
-    /// change stays one that the lead has not seen: as such it comes to it later.
+    /// Legacy following: writes what a merge made of the lead's state and of another program's change. What is accepted is the lead's
+    /// state all the same, and the change stays one that the lead has not seen: as such it comes to it later.
     /// </summary>
     public async Task<EntityState> WriteAroundAsync(
         ISideTransaction transaction, Record? merged, Record? lead, EntityVersion version, CancellationToken cancellationToken)

@@ -49,8 +49,8 @@ public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool To
     public string Writer { get; init; } = "";
 
     /// <summary>
-    /// New side only, set by a merge and not read back: the state that both sides agree on from here on. Any other write over an accepted state keeps that
-    /// state's hashes as the one agreed on (<see cref="Merging.IMergeLog.BaseAsync"/>).
+    /// New side only, set by a merge and not read back: the state that both sides agree on from here on. Any other write over an accepted
+    /// state keeps that state's hashes as the one agreed on (<see cref="Merging.IMergeLog.BaseAsync"/>).
     /// </summary>
     public AcceptedBase? Base { get; init; }
 

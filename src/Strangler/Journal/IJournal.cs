@@ -75,10 +75,15 @@ public interface IJournal
     /// </summary>
     Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken);
 
-    /// <summary>Deletes the key's rows of other programs' writes up to <paramref name="foreignSeq"/>, parked ones too: these are merged. Own rows stay.</summary>
+    /// <summary>
+    /// Deletes the key's rows of other programs' writes up to <paramref name="foreignSeq"/>, parked ones too: these are merged. Own rows
+    /// stay.
+    /// </summary>
     Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken);
 
-    /// <summary>The key's newest row of other programs' writes, or of our own (merges are not); null when there is none (any more).</summary>
+    /// <summary>
+    /// The key's newest row of other programs' writes, or of our own (merges are not); null when there is none (any more).
+    /// </summary>
     Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken);
 
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>

@@ -25,9 +25,10 @@ public sealed record RelayPass(int Applied, int Superseded, int Failed, int Park
 }
 
 /// <summary>
-/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. While the new side leads it also claims what other
-/// programs wrote from legacy's journal, and merges that. Any number of processes may run one. Idle while there is no follower (LegacyOnly, NewOnly). An apply holds no
-/// lock on the lead while the follower is spoken to; a merge, which is a write on the lead, reads legacy under the lead's lock.
+/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. While the new side leads it
+/// also claims what other programs wrote from legacy's journal, and merges that. Any number of processes may run one. Idle while there is
+/// no follower (LegacyOnly, NewOnly). An apply holds no lock on the lead while the follower is spoken to; a merge, which is a write on
+/// the lead, reads legacy under the lead's lock.
 /// </summary>
 public sealed class Relay(ContextRuntime runtime)
 {

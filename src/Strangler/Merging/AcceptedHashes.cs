@@ -5,8 +5,9 @@ using Strangler.Mapping;
 namespace Strangler.Merging;
 
 /// <summary>
-/// The keyed hashes of an accepted state: 8 bytes a field of the record that was brought over, then 8 bytes for each field that one of the two sides hides (ordinal, 6
-/// bytes of the hash): what the accepting side holds there, or derives. Without these nobody could tell later whether that side has moved.
+/// The keyed hashes of an accepted state: 8 bytes a field of the record that was brought over, then 8 bytes for each field that one of
+/// the two sides hides (ordinal, 6 bytes of the hash): what the accepting side holds there, or derives. Without these nobody could tell
+/// later whether that side has moved.
 /// </summary>
 internal static class AcceptedHashes
 {
@@ -76,7 +77,8 @@ internal sealed class MergeBase
             : null;
 
     /// <summary>
-    /// Whether no field at all is known to it. Hashes of another mapping version, or of another key, agree with nothing: then nobody can tell who has changed what.
+    /// Whether no field at all is known to it. Hashes of another mapping version, or of another key, agree with nothing: then nobody can
+    /// tell who has changed what.
     /// </summary>
     public bool IsStrangerTo(Record legacy, Record @new)
     {
@@ -91,7 +93,10 @@ internal sealed class MergeBase
         return true;
     }
 
-    /// <summary>Whether the side shows in the field what it showed then. A value that it no longer shows is not taken for a change: it says nothing.</summary>
+    /// <summary>
+    /// Whether the side shows in the field what it showed then. A value that it no longer shows is not taken for a change: it says
+    /// nothing.
+    /// </summary>
     public bool IsUnchanged(SideName side, int ordinal, object? value) =>
         IsOriginal(side, ordinal, value) || (value is Hidden && !WasHidden(side, ordinal));
 

@@ -37,7 +37,10 @@ public sealed class ConflictService(ContextRuntime runtime)
     /// <summary>Both versions of each value, masked as in reports.</summary>
     public IReadOnlyList<ShownField> Show(Conflict conflict) => Show(conflict, _mask.Show);
 
-    /// <summary>In clear. Who may ask is the caller's to decide; that it was asked, by whom and why is in the audit trail before anything is returned.</summary>
+    /// <summary>
+    /// In clear. Who may ask is the caller's to decide; that it was asked, by whom and why is in the audit trail before anything is
+    /// returned.
+    /// </summary>
     public async Task<IReadOnlyList<ShownField>> RevealAsync(Conflict conflict, string actor, string reason, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(actor);
@@ -48,8 +51,9 @@ public sealed class ConflictService(ContextRuntime runtime)
     }
 
     /// <summary>
-    /// Decides a conflict: the named side's values become a new version of the entity, on both sides. Only about what was looked at: a write since then, on either side,
-    /// is refused with <see cref="NotInConflictException"/>. Throws <see cref="ArgumentException"/> for fields that are not in conflict, or not decided.
+    /// Decides a conflict: the named side's values become a new version of the entity, on both sides. Only about what was looked at: a
+    /// write since then, on either side, is refused with <see cref="NotInConflictException"/>. Throws <see cref="ArgumentException"/> for
+    /// fields that are not in conflict, or not decided.
     /// </summary>
     public async Task<Resolution> ResolveAsync(
         EntityKey key, MergeDecision decision, string actor, string reason, bool apply, CancellationToken cancellationToken)

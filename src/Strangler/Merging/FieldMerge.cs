@@ -6,7 +6,9 @@ namespace Strangler.Merging;
 /// <summary>What is merged.</summary>
 internal sealed record MergeInput(Record? Legacy, Record? New, MergeRules Rules, IRecordLens LegacyLens)
 {
-    /// <summary>The new side has written nothing since it accepted legacy's state: no hashes are needed to know that it changed nothing.</summary>
+    /// <summary>
+    /// The new side has written nothing since it accepted legacy's state: no hashes are needed to know that it changed nothing.
+    /// </summary>
     public bool IsNewUntouched { get; init; }
 
     /// <summary>Null when its hashes are missing, or it was absent.</summary>
@@ -44,8 +46,8 @@ internal sealed record MergeOutcome(
 /// The merge of what another program made of a legacy row with what the new side has made of the entity meanwhile, field by field. Pure.
 /// </summary>
 /// <remarks>
-/// A field that legacy's <c>get</c> shows as it did when the sides last agreed is unchanged there, also where legacy hides it and derives the same; what it no longer
-/// shows says nothing. Anonymized on either side wins: that side's personal values, the other's are lost.
+/// A field that legacy's <c>get</c> shows as it did when the sides last agreed is unchanged there, also where legacy hides it and derives
+/// the same; what it no longer shows says nothing. Anonymized on either side wins: that side's personal values, the other's are lost.
 /// </remarks>
 internal sealed class FieldMerge
 {

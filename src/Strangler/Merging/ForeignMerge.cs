@@ -29,22 +29,24 @@ public enum MergeResult
 internal sealed record SeenConflict(EntityVersion Version, long ForeignSeq, MergeDecision Decision);
 
 /// <summary>
-/// Takes a write of another program to legacy into the new side while that leads (PROTOCOL §4): one transaction on the lead, with its fence's shared lock and its entity
-/// lock; legacy's rows and entity row are read under it in one snapshot; version + 1, journal row, and the foreign write counts as seen. Legacy is then brought along
-/// as after any other write, by an apply that compares (version, foreign_seq) under legacy's own lock.
+/// Takes a write of another program to legacy into the new side while that leads (PROTOCOL §4): one transaction on the lead, with its
+/// fence's shared lock and its entity lock; legacy's rows and entity row are read under it in one snapshot; version + 1, journal row, and
+/// the foreign write counts as seen. Legacy is then brought along as after any other write, by an apply that compares (version,
+/// foreign_seq) under legacy's own lock.
 /// </summary>
 /// <remarks>
-/// Why nothing is lost: what comes into legacy after the snapshot raises foreign_seq beyond the one merged, so the apply refuses to write over it, and its journal row
-/// stands. Why nothing goes to and fro: our own writes to legacy raise no foreign_seq. Killed anywhere, it is repeated: until the COMMIT nothing has happened, and after
-/// it foreign_seq says that it has.
+/// Why nothing is lost: what comes into legacy after the snapshot raises foreign_seq beyond the one merged, so the apply refuses to write
+/// over it, and its journal row stands. Why nothing goes to and fro: our own writes to legacy raise no foreign_seq. Killed anywhere, it
+/// is repeated: until the COMMIT nothing has happened, and after it foreign_seq says that it has.
 /// <para>
-/// Why a flip cannot slip in between: only a fence that says lead is accepted, and the flip's first step waits for the shared lock. While the new side is being switched
-/// nothing is written there, or the drained journal would not stay empty; then <see cref="FollowerMerge"/> brings what it owes into legacy around the foreign changes,
-/// and these are ordinary news of legacy as soon as that leads.
+/// Why a flip cannot slip in between: only a fence that says lead is accepted, and the flip's first step waits for the shared lock. While
+/// the new side is being switched nothing is written there, or the drained journal would not stay empty; then <see cref="FollowerMerge"/>
+/// brings what it owes into legacy around the foreign changes, and these are ordinary news of legacy as soon as that leads.
 /// </para>
 /// <para>
-/// Which state both sides last agreed on: the one that the new side accepted, or last merged, unless legacy has since accepted one of the new side's own. Of an entity
-/// that legacy had before anything was written (the backfill's), legacy has no hashes; the new side keeps those of what it accepted beside its own.
+/// Which state both sides last agreed on: the one that the new side accepted, or last merged, unless legacy has since accepted one of the
+/// new side's own. Of an entity that legacy had before anything was written (the backfill's), legacy has no hashes; the new side keeps
+/// those of what it accepted beside its own.
 /// </para>
 /// </remarks>
 internal sealed class ForeignMerge(ContextRuntime runtime)
@@ -54,8 +56,8 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
     private ContextSides Sides => runtime.Sides;
 
     /// <summary>
-    /// Throws <see cref="MergeConflictException"/> (after listing the key), <see cref="UnreadableException"/> (after listing it in quarantine) and
-    /// <see cref="RegressionException"/>: those do not pass by themselves.
+    /// Throws <see cref="MergeConflictException"/> (after listing the key), <see cref="UnreadableException"/> (after listing it in
+    /// quarantine) and <see cref="RegressionException"/>: those do not pass by themselves.
     /// </summary>
     public async Task<MergeResult> MergeAsync(EntityKey key, SeenConflict? seen, CancellationToken cancellationToken)
     {
@@ -196,7 +198,8 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         _writer ??= (await runtime.Sides.Legacy.Journal.NewestAsync(key, foreign: true, cancellationToken))?.Actor ?? "";
 
     /// <summary>
-    /// Lost is only what somebody has declared; log and audit trail say so, by names of fields. Before it happens: killed in between, it is told twice.
+    /// Lost is only what somebody has declared; log and audit trail say so, by names of fields. Before it happens: killed in between, it
+    /// is told twice.
     /// </summary>
     public async Task TellAsync(MergeOutcome outcome, ILogger log, CancellationToken cancellationToken)
     {

@@ -9,7 +9,8 @@ namespace Strangler.Merging;
 public sealed record ConflictField(string Field, string? Legacy, string? New);
 
 /// <summary>
-/// A key that both sides changed and nobody has decided about. Its values are personal data: shown masked, in no log and no report, gone when it is resolved or erased.
+/// A key that both sides changed and nobody has decided about. Its values are personal data: shown masked, in no log and no report, gone
+/// when it is resolved or erased.
 /// </summary>
 /// <param name="Key">Which.</param>
 /// <param name="Version">The new side's version that was looked at.</param>
@@ -29,7 +30,9 @@ public sealed record AcceptedBase(EntityVersion Version, byte[] Hashes);
 /// <summary>What merging keeps, on the new side.</summary>
 public interface IMergeLog
 {
-    /// <summary>Null when the new side has written the key without ever having accepted it. Call with the key's entity row locked.</summary>
+    /// <summary>
+    /// Null when the new side has written the key without ever having accepted it. Call with the key's entity row locked.
+    /// </summary>
     Task<AcceptedBase?> BaseAsync(EntityKey key, CancellationToken cancellationToken);
 
     /// <summary>Lists a key, or brings what is listed up to date; the time of the first finding stays.</summary>
@@ -44,7 +47,8 @@ public interface IMergeLog
 }
 
 /// <summary>
-/// Both sides changed the same field and no owner is declared: an operator has to decide. Whatever either side writes next is looked at again.
+/// Both sides changed the same field and no owner is declared: an operator has to decide. Whatever either side writes next is looked at
+/// again.
 /// </summary>
 public sealed class MergeConflictException(string context, EntityKey key, IReadOnlyList<string> fields, string reason)
     : Exception($"{key} was changed on both sides in {string.Join(", ", fields)}{(reason.Length > 0 ? $" ({reason})" : ", and no owner is declared")}; "

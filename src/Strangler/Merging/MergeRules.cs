@@ -16,9 +16,9 @@ public enum FieldOwner
     New,
 
     /// <summary>
-    /// Whoever wrote last: the newest of the other programs' journal rows of the key (legacy server's clock, UTC) against the key's newest journal row of the new side
-    /// (that server's clock, UTC), as they stand; the clocks are not compared with each other, so their skew decides close cases. Times are kept a key, not a field.
-    /// Equal, or a row is gone: as <see cref="Ask"/>.
+    /// Whoever wrote last: the newest of the other programs' journal rows of the key (legacy server's clock, UTC) against the key's
+    /// newest journal row of the new side (that server's clock, UTC), as they stand; the clocks are not compared with each other, so
+    /// their skew decides close cases. Times are kept a key, not a field. Equal, or a row is gone: as <see cref="Ask"/>.
     /// </summary>
     Newest,
 }

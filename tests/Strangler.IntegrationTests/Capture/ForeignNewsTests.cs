@@ -88,7 +88,9 @@ public sealed class ForeignNewsTests
         Assert.That((await _world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
-    /// <summary>Case43: taken where only they changed it; where both changed the donation's amount nobody decides but an operator.</summary>
+    /// <summary>
+    /// Case43: taken where only they changed it; where both changed the donation's amount nobody decides but an operator.
+    /// </summary>
     [Test]
     [Order(3)]
     [Category("Case43")]

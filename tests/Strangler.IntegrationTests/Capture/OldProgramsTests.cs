@@ -12,9 +12,9 @@ using Strangler.Reconciliation;
 namespace Strangler.IntegrationTests.Capture;
 
 /// <summary>
-/// The frontend through the wrapper; back office, export and purge as plain SQL sessions with their own statements; all at once, through all
-/// stages in which two sides are written, forward and back. At the end both sides are identical, and nothing that anybody wrote is missing (I9): each
-/// writer keeps a list of its own.
+/// The frontend through the wrapper; back office, export and purge as plain SQL sessions with their own statements; all at once, through
+/// all stages in which two sides are written, forward and back. At the end both sides are identical, and nothing that anybody wrote is
+/// missing (I9): each writer keeps a list of its own.
 /// </summary>
 [Category("Case42")]
 [Category("Case43")]

@@ -6,7 +6,8 @@ using Strangler.Tests.Doubles;
 namespace Strangler.Tests.Exploration;
 
 /// <summary>
-/// Another program: writes legacy rows in every stage, one column at a time, with row locks as any transaction and no idea of stages. Its triggers capture in dual stages.
+/// Another program: writes legacy rows in every stage, one column at a time, with row locks as any transaction and no idea of stages. Its
+/// triggers capture in dual stages.
 /// </summary>
 internal sealed class Foreigner(World world, int number)
 {
@@ -78,7 +79,8 @@ internal sealed class Foreigner(World world, int number)
 }
 
 /// <summary>
-/// What other programs wrote and the new side has not seen, and what that has written and legacy not seen: by these a merge is judged, without knowing how it is made.
+/// What other programs wrote and the new side has not seen, and what that has written and legacy not seen: by these a merge is judged,
+/// without knowing how it is made.
 /// </summary>
 internal sealed class ForeignLedger(World world)
 {
@@ -128,7 +130,9 @@ internal sealed class ForeignLedger(World world)
         }
     }
 
-    /// <summary>Null: each field that the merge changed was written by another program and not seen before, and no owner was passed over.</summary>
+    /// <summary>
+    /// Null: each field that the merge changed was written by another program and not seen before, and no owner was passed over.
+    /// </summary>
     public string? Judge(EntityKey key, Record? was, Record? now, long seq)
     {
         var unseen = _written.GetValueOrDefault(key) ?? [];
@@ -145,7 +149,9 @@ internal sealed class ForeignLedger(World world)
             : null;
     }
 
-    /// <summary>A value that was in no state of the lead, that no later write of another program replaced, and that no owner has given up.</summary>
+    /// <summary>
+    /// A value that was in no state of the lead, that no later write of another program replaced, and that no owner has given up.
+    /// </summary>
     public string? Lost(EntityKey key, List<Record?> history)
     {
         var writes = _written.GetValueOrDefault(key) ?? [];

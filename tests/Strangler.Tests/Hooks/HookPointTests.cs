@@ -146,7 +146,8 @@ public sealed class HookPointTests
             () => process.Relay.DrainAsync(default));
     });
 
-    // What is seen: amounts on the new side and on legacy, legacy's open journal rows, conflicts, and whether the key is locked on the new side.
+    // What is seen: amounts on the new side and on legacy, legacy's open journal rows, conflicts, and whether the key is locked on the
+    // new side.
     [TestCase(HookPoint.MergeBeforeBegin, "legacy.claim.after", "new.begin.before", "1 5 1 0 free")]
     [TestCase(HookPoint.MergeBegun, "new.begin.after", "legacy.read.before", "1 5 1 0 locked")]
     [TestCase(HookPoint.MergeLegacyRead, "legacy.read.after", "new.base.before", "1 5 1 0 locked")]

@@ -164,7 +164,9 @@ public sealed class ForeignMergeTests
         process.AssertBothSidesAgree();
     });
 
-    /// <summary>An entity of the backfill has no hashes in legacy; the new side keeps those of what it accepted beneath its own write.</summary>
+    /// <summary>
+    /// An entity of the backfill has no hashes in legacy; the new side keeps those of what it accepted beneath its own write.
+    /// </summary>
     [Test]
     public void What_only_the_backfill_brought_over_is_merged_as_well() => Run(async () =>
     {
@@ -307,7 +309,10 @@ public sealed class ForeignMergeTests
         AssertNothingIsOpen(process);
     });
 
-    /// <summary>On the way back: what comes in while nobody writes any more is legacy's own news once it leads, and what the new side owed goes around it.</summary>
+    /// <summary>
+    /// On the way back: what comes in while nobody writes any more is legacy's own news once it leads, and what the new side owed goes
+    /// around it.
+    /// </summary>
     [TestCase(HookPoint.FlipDenied)]
     [TestCase(HookPoint.FlipBeforeWatermark)]
     [TestCase(HookPoint.FlipDrained)]

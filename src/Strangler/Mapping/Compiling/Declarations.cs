@@ -38,7 +38,9 @@ internal sealed class KindDeclaration
 
     public List<SumDeclaration> Sums { get; } = [];
 
-    /// <summary>Who is right on a clash: the field's own word, its converter's, that of the field it is a flag of, its group's, the default.</summary>
+    /// <summary>
+    /// Who is right on a clash: the field's own word, its converter's, that of the field it is a flag of, its group's, the default.
+    /// </summary>
     public FieldOwner OwnerOf(FieldDeclaration field)
     {
         if ((field.Owner ?? field.Converter?.Owner) is { } said)
