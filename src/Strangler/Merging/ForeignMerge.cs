@@ -143,7 +143,8 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
         cancellationToken.ThrowIfCancellationRequested();
         await runtime.ReachAsync(HookPoint.MergeBeforeCommit, SideName.New);
         await transaction.CommitAsync(CancellationToken.None);
-        await runtime.ReachAsync(HookPoint.MergeCommitted, SideName.New);    }
+        await runtime.ReachAsync(HookPoint.MergeCommitted, SideName.New);
+    }
 }
 
 /// <summary>Both sides of one key as a merge has read them.</summary>
