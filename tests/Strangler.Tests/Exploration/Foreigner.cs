@@ -87,7 +87,7 @@ internal sealed class ForeignLedger(World world)
     public const string Existence = "existence";
 
     private readonly Dictionary<EntityKey, List<(string Field, object? Value, long Seq)>> _written = [];
-    private readonly Dictionary<EntityKey, List<(EntityVersion Version, string Field)>> _own = [];
+    private readonly Dictionary<EntityKey, List<(EntityVersion Version, Record? Before, Record? After)>> _own = [];
     private readonly Dictionary<EntityKey, long> _merged = [];
 
     public void Add(EntityKey key, string field, object? value, long seq)
@@ -110,7 +110,7 @@ internal sealed class ForeignLedger(World world)
             // In one transaction with legacy's part: that was written just before.
             if (world.Of(SideName.Legacy).Entities.GetValueOrDefault(key)?.Version != version)
             {
-                own.AddRange(Differing(before, after).Select(field => (version, field)));
+                own.Add((version, before, after));
             }
         }
     }
@@ -137,7 +137,7 @@ internal sealed class ForeignLedger(World world)
     {
         var unseen = _written.GetValueOrDefault(key) ?? [];
         var fields = unseen.Select(write => write.Field).ToHashSet();
-        var own = (_own.GetValueOrDefault(key) ?? []).Select(change => change.Field).ToHashSet();
+        var own = OwnFields(_own.GetValueOrDefault(key) ?? [], was);
         foreach (var field in Differing(was, now).Where(field => field != Existence && !fields.Contains(Existence) && !fields.Contains(Group(field))))
         {
             return $"no other program wrote {field}";
@@ -166,6 +166,18 @@ internal sealed class ForeignLedger(World world)
         }
 
         return null;
+    }
+
+    // What was changed, and changed back to what legacy knows, is no change to a merge: it compares states.
+    private static HashSet<string> OwnFields(List<(EntityVersion Version, Record? Before, Record? After)> changes, Record? now)
+    {
+        var touched = changes.SelectMany(change => Differing(change.Before, change.After)).ToHashSet();
+        if (changes.Count > 0 && changes[0].Before is { } known && now is not null)
+        {
+            touched.IntersectWith(Differing(known, now));
+        }
+
+        return touched;
     }
 
     private bool IsGivenUp(EntityKey key, string field) => world.Of(SideName.New).Audit.Exists(
