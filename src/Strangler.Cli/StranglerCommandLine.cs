@@ -60,6 +60,7 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(TimelineCommand.Create(standard));
         root.Subcommands.Add(RepairCommand.Create(standard));
         root.Subcommands.Add(RelayCommand.Create(standard));
+        root.Subcommands.Add(ConflictsCommand.Create(standard));
         root.Subcommands.Add(CutoverCommand.Create(standard));
         root.Subcommands.Add(IdMapCommand.Create(standard));
         root.Subcommands.Add(StatusCommand.Create(standard));

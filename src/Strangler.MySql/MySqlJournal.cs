@@ -52,6 +52,31 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, keepsSession: true);
     }
 
+    public Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken)
+    {
+        var batch = side.BeginWrite(new Batch(), background: true);
+        batch.Add($"""
+            DELETE j FROM strangler_journal j {ByKey} WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}
+            AND origin = 'foreign' AND foreign_seq <= {foreignSeq}
+            """);
+        batch.Add($"""
+            UPDATE strangler_journal {ByKey} SET next_attempt_at = UTC_TIMESTAMP(6), lease_until = NULL, owner = ''
+            WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND state = 'open' AND lease_until IS NOT NULL
+            """);
+        return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, background: true);
+    }
+
+    public async Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
+        (await side.ListAsync(
+            new Batch().Add($"""
+                SELECT created_at, actor FROM strangler_journal {ByKey}
+                WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND origin = {(foreign ? "foreign" : "own")}
+                ORDER BY id DESC LIMIT 1
+                """),
+            reader => new NewestRow(FenceSql.Utc(reader, 0), reader.GetString(1)),
+            cancellationToken,
+            background: true).ConfigureAwait(false)).SingleOrDefault();
+
     /// <summary>The whole key waits or is parked, rows that came after the claim as well: a key's back-off is the key's.</summary>
     public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
         GiveBackAsync(claim, error, Batch (batch) => delay is { } wait

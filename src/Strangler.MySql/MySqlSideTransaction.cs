@@ -72,19 +72,28 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         ObjectDisposedException.ThrowIf(IsOver, this);
         _hasPlaceholder &= key != _intent.Key || (state.Version.Epoch == 0 && state.ForeignSeq == 0);
         HasWritten = true;
-        EntitySql.Upsert(Pending, Side.Context, key, state);
+        EntitySql.Upsert(Pending, Side.Name, Side.Context, key, state);
         return Task.CompletedTask;
     }
 
-    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
+    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0)
     {
         ObjectDisposedException.ThrowIf(IsOver, this);
         HasWritten = true;
+        var origin = foreignSeq > 0 ? "foreign" : "own";
         Pending.Add($"""
-            INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, created_at, next_attempt_at, actor)
-            VALUES ({Side.Context}, {key.Kind}, {key.Id}, {version.Epoch}, {version.Counter}, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),
+            INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
+            VALUES ({Side.Context}, {key.Kind}, {key.Id}, {version.Epoch}, {version.Counter}, {foreignSeq}, {origin}, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),
             {Texts.Cut(actor, 190)})
             """);
+        return Task.CompletedTask;
+    }
+
+    public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(IsOver, this);
+        HasWritten = true;
+        MySqlMergeLog.Forget(Pending, Side.Context, key);
         return Task.CompletedTask;
     }
 

@@ -6,6 +6,7 @@ using Strangler.Hooks;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Reconciliation;
 using Strangler.Schemas;
 
@@ -25,7 +26,8 @@ public sealed record MySqlNewSide(
     IReconciliationHistory Reconciliations,
     IReconciliationLease ReconciliationLease,
     IShadowLog ShadowLog,
-    IObligationLog Obligations);
+    IObligationLog Obligations,
+    IMergeLog Merges);
 
 /// <summary>Makes the seams of a context whose sides are MySQL or MariaDB databases. Connects to nothing yet.</summary>
 public static class MySqlSides
@@ -103,7 +105,8 @@ public static class MySqlSides
             new MySqlReconciliationHistory(side),
             new MySqlReconciliationLease(side),
             new MySqlShadowLog(side),
-            new MySqlObligationLog(side));
+            new MySqlObligationLog(side),
+            new MySqlMergeLog(side));
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
@@ -122,6 +125,7 @@ public static class MySqlSides
         ReconciliationLease = @new.ReconciliationLease,
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
+        Merges = @new.Merges,
         Replicas = legacy.Replicas,
         Capture = legacy.Capture,
         Census = legacy.Census,

@@ -42,6 +42,10 @@ internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
                 .Add($"""
                     SELECT last_at, hits, fields FROM strangler_shadow_mismatch
                     WHERE context = {side.Context} AND `key` = {key.Id} ORDER BY epoch DESC LIMIT 100
+                    """)
+                .Add($"""
+                    SELECT since_at, writer, reason FROM strangler_conflict
+                    WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id}
                     """);
         }
 
@@ -51,8 +55,8 @@ internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
     private async Task<IReadOnlyList<Trace>> ReadAllAsync(DbDataReader reader, CancellationToken token)
     {
         List<Trace> traces = [];
-        Func<DbDataReader, Trace>[] results = [Entity, Journal, Request, Audit, Lost, Shadow];
-        foreach (var (at, read) in results.Take(side.Name == SideName.New ? 6 : 4).Index())
+        Func<DbDataReader, Trace>[] results = [Entity, Journal, Request, Audit, Lost, Shadow, Conflict];
+        foreach (var (at, read) in results.Take(side.Name == SideName.New ? results.Length : 4).Index())
         {
             if (at > 0)
             {
@@ -76,10 +80,11 @@ internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
         return new Trace(
             reader.IsDBNull(4) ? null : DateTime.UnixEpoch.AddTicks((long)(reader.GetDecimal(4) * TimeSpan.TicksPerSecond)),
             side.Name,
-            deleted ? TraceKind.Delete : wrote ? TraceKind.Write : TraceKind.Apply,
+            deleted ? TraceKind.Delete : wrote && IsForeign(writer) ? TraceKind.Foreign : wrote ? TraceKind.Write : TraceKind.Apply,
             version,
             writer,
-            wrote ? (deleted ? "deleted: the last write of this side" : "the last write of this side")
+            wrote && IsForeign(writer) ? (deleted ? "deleted by another program, and merged into this side" : "another program's write to legacy, merged into this side")
+            : wrote ? (deleted ? "deleted: the last write of this side" : "the last write of this side")
             : version.Counter == 0 ? "brought over by the backfill"
             : leads ? "its writer was not stored"
             : deleted ? "accepted the delete of the other side" : "accepted the state of the other side");
@@ -96,8 +101,16 @@ internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
             parked ? TraceKind.Parked : foreign ? TraceKind.Foreign : TraceKind.Waiting,
             foreign ? null : Version(reader, 3),
             reader.GetString(1),
-            (foreign ? "a write of another program; the other side lacks it" : "a write that the other side lacks") + failed);
+            (foreign && side.Name == SideName.New ? "a write of another program, merged here; legacy lacks the result"
+                : foreign ? "a write of another program; the other side lacks it" : "a write that the other side lacks") + failed);
     }
+
+    // Only on the new side: legacy's entity row names the database user who wrote past us.
+    private bool IsForeign(string writer) => side.Name == SideName.New && writer.StartsWith("foreign ", StringComparison.Ordinal);
+
+    private Trace Conflict(DbDataReader reader) => new(
+        FenceSql.Utc(reader, 0), side.Name, TraceKind.Foreign, null, reader.GetString(1),
+        $"in conflict: another program and the new side changed the same; {(reader.GetString(2) is { Length: > 0 } why ? why : "no owner is declared")}");
 
     private Trace Request(DbDataReader reader) => new(
         FenceSql.Utc(reader, 0), side.Name, TraceKind.Write, Version(reader, 1), "", "a write under a request key (kept for 7 days)");

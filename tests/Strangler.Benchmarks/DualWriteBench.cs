@@ -149,10 +149,10 @@ internal static class DualWriteBench
 
             var lead = new Batch();
             _legacyWriter.Update(lead, id, legacy.Row!, legacyNow, null);
-            EntitySql.Upsert(lead, Context, key, state);
+            EntitySql.Upsert(lead, SideName.Legacy, Context, key, state);
             var follower = new Batch();
             _newWriter.Update(follower, newId, @new.Row!, newNow, null);
-            EntitySql.Upsert(follower, Context, key, state);
+            EntitySql.Upsert(follower, SideName.New, Context, key, state);
             if (inOne)
             {
                 lead.Add($"SAVEPOINT strangler_follower").Add($"USE {new Sql($"`{world.NewDatabase}`")}");
@@ -193,7 +193,7 @@ internal static class DualWriteBench
             var key = new EntityKey(Kind, id);
             var state = new EntityState(new EntityVersion(_dualEpoch, 1), 0, false, _hashes);
             lead.Clear();
-            EntitySql.Upsert(lead, Context, key, state);
+            EntitySql.Upsert(lead, SideName.Legacy, Context, key, state);
             Journal(lead, key, state.Version);
             await BenchWorld.RunAsync(left, End(lead), cancellationToken);
 
@@ -203,7 +203,7 @@ internal static class DualWriteBench
             var follower = new Batch();
             _newWriter.Insert(follower, null, _newRow!);
             follower.Add($"INSERT INTO strangler_id_map (context, kind, public_id, new_id) VALUES ({Context}, {Kind}, {id}, {AggregateWriter.NewKey})");
-            EntitySql.Upsert(follower, Context, key, state);
+            EntitySql.Upsert(follower, SideName.New, Context, key, state);
             await BenchWorld.RunAsync(right, End(follower), cancellationToken);
             await BenchWorld.RunAsync(left, Settle(key, state.Version), cancellationToken);
         });

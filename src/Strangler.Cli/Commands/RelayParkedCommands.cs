@@ -96,7 +96,7 @@ internal static class RelayParkedCommands
     }
 
     /// <summary>A key as it is typed: <c>4711</c> where the context has one kind, or <c>donation/4711</c>.</summary>
-    private sealed record TypedKey(string? Kind, long Id)
+    internal sealed record TypedKey(string? Kind, long Id)
     {
         public static TypedKey Parse(string text)
         {

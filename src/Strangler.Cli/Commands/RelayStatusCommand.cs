@@ -17,7 +17,7 @@ internal static class RelayStatusCommand
         var command = new Verb(
             "status",
             """
-            Depth, claims, parked and lost keys; exit code 1 when anything is parked or lost, or other programs' writes wait while new leads
+            Depth, claims, parked and lost keys; exit code 1 when anything is parked, lost or in conflict, or other programs' writes wait to be merged
 
             Counts end at 10,000: "more than 10,000" is all that a deep journal is asked for. A lost obligation is a key whose follower is behind and no journal
             row says so; the relays search for them in the background.
@@ -40,7 +40,7 @@ internal static class RelayStatusCommand
                 Print(run, host.Name, status, run.Parsed.GetValue(limit));
             }
 
-            return status.Depth.Parked > 0 || status.Lost.Count > 0 || status.Foreign > 0 ? ExitCodes.Found : ExitCodes.Ok;
+            return status.Depth.Parked > 0 || status.Lost.Count > 0 || status.Foreign > 0 || status.Conflicts > 0 ? ExitCodes.Found : ExitCodes.Ok;
         });
         return command;
     }
@@ -68,10 +68,11 @@ internal static class RelayStatusCommand
             lost,
             walks,
             report?.Checked,
-            view.Lead == SideName.New ? await ForeignAsync(host, token).ConfigureAwait(false) : 0);
+            view.Lead == SideName.New ? await ForeignAsync(host, token).ConfigureAwait(false) : 0,
+            Stages.IsDual(view.Stage) ? await host.Sides.Merges.CountAsync(token).ConfigureAwait(false) : 0);
     }
 
-    // While the new side leads, nobody brings over what other programs write to legacy. Legacy may be down then.
+    // Legacy may be down while the new side leads.
     private static async Task<long> ForeignAsync(ContextHost host, CancellationToken token)
     {
         try
@@ -127,7 +128,12 @@ internal static class RelayStatusCommand
         if (status.Foreign > 0)
         {
             run.Output.Line(
-                $"other programs' writes to legacy: {JournalDepth.Show(status.Foreign)} wait until legacy leads again (strangler cutover back {context}); see strangler capture status {context}");
+                $"other programs' writes to legacy: {JournalDepth.Show(status.Foreign)} wait to be merged; see strangler capture status {context}");
+        }
+
+        if (status.Conflicts > 0)
+        {
+            run.Output.Line($"in conflict: {status.Conflicts:N0}; decide: strangler conflicts list {context}");
         }
 
         PrintLost(run, context, status, limit);
@@ -167,7 +173,8 @@ internal static class RelayStatusCommand
         IReadOnlyList<EntityKey> Lost,
         IReadOnlyList<(string Kind, CompletedWalk? Walk)> Walks,
         long? Checked,
-        long Foreign)
+        long Foreign,
+        long Conflicts)
     {
         public object ToJson(string context) => new
         {
@@ -186,6 +193,7 @@ internal static class RelayStatusCommand
             searched = Walks.Select(walk => new { walk.Kind, completed_utc = walk.Walk?.CompletedUtc, keys = walk.Walk?.Checked }),
             checked_now = Checked,
             foreign_waiting = Foreign,
+            conflicts = Conflicts,
         };
     }
 }

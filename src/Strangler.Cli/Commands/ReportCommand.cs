@@ -108,7 +108,7 @@ internal static class ReportCommand
         return command;
     }
 
-    private static void CheckRight(bool may, string reason)
+    internal static void CheckRight(bool may, string reason)
     {
         if (!may)
         {

@@ -68,7 +68,7 @@ public sealed class DonationsContext
             records,
             new LegacyDonationRepository(sides.Legacy.Store, mapping.Legacy, records),
             new DonationRepository(sides.New.Store, mapping.New, records));
-        return new ContextParts([new EntityKind(DonationKind, context.Legacy, context.New)], context, context.Attach);
+        return new ContextParts([new EntityKind(DonationKind, context.Legacy, context.New) { Merging = mapping.Merging }], context, context.Attach);
     }
 
     private void Attach(ContextRuntime runtime, DualWriter writer)

@@ -42,7 +42,7 @@ public sealed class SubscriptionsContext
             records,
             new LegacySubscriptionRepository(sides.Legacy.Store, QueriesOf(sides.Legacy), mapping.Legacy, records),
             new SubscriptionRepository(sides.New.Store, QueriesOf(sides.New), mapping.New, records));
-        return new ContextParts([new EntityKind(SubscriptionKind, context.Legacy, context.New)], context, context.Attach);
+        return new ContextParts([new EntityKind(SubscriptionKind, context.Legacy, context.New) { Merging = mapping.Merging }], context, context.Attach);
     }
 
     private static ISqlQueries QueriesOf(SideSeams side) =>

@@ -4,6 +4,7 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.Backfill;
 
@@ -76,7 +77,7 @@ internal sealed class BackfillRun
         _runtime = runtime;
         _options = options;
         _kind = kind;
-        _mapper = new ChunkMapper(kind.Legacy.Lens, kind.New.Lens, runtime.Hasher.Hash, runtime.Time);
+        _mapper = new ChunkMapper(kind.Legacy.Lens, kind.New.Lens, (record, held) => AcceptedHashes.Of(runtime.Hasher, record, held), runtime.Time);
         _sizer = new ChunkSizer(options.ChunkTarget, options.FirstChunk, options.MaxChunk);
         _retry = new TransientRetry(runtime.Time, options.Attempts, options.RetryPause);
         _throttle = options.PauseForLag ? new LagThrottle(runtime, TimeSpan.MaxValue) : null;

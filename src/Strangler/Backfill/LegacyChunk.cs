@@ -27,7 +27,7 @@ internal sealed record LegacyChunk(
 }
 
 /// <summary>From raw legacy rows to what a chunk may write. Pure but for the clock of quarantine entries.</summary>
-internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, Func<Record, byte[]> hash, TimeProvider time)
+internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, Func<Record, Record, byte[]> hash, TimeProvider time)
 {
     /// <param name="snapshot">The range.</param>
     /// <param name="range">Its bounds.</param>
@@ -92,7 +92,7 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
 
         // As an apply does: the hashes are of the lead's own record, hidden values as hidden.
         return new BackfillWrite(
-            entity.Id, was, newLens.Put(filled, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(record)));
+            entity.Id, was, newLens.Put(filled, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(record, filled)));
     }
 
     private Record Present(AggregateRow was)

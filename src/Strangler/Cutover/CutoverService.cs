@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
 using Strangler.Hooks;
+using Strangler.Journal;
 using Strangler.Telemetry;
 
 namespace Strangler.Cutover;
@@ -180,7 +181,7 @@ public sealed class CutoverService
 
         if (move is { To: Stage.NewLeads, IsForward: true } && !_runtime.Options.ForeignWritersNone)
         {
-            progress?.Report($"Warning, other programs: {GateKeeper.ForeignWritesWhileNewLeads}.");
+            progress?.Report($"Other programs: {GateKeeper.ForeignWritesWhileNewLeads}.");
         }
 
         var failed = await PassGatesAsync(move, status, request, progress, cancellationToken);
@@ -310,6 +311,12 @@ public sealed class CutoverService
         var flip = new Flip(_runtime, _recovery);
         try
         {
+            if (from == SideName.New && !resume && !_runtime.Options.ForeignWritersNone)
+            {
+                // While it still leads: what other programs wrote is merged now, and clashes come to light before anybody has to wait.
+                await new Relay(_runtime).DrainAsync(cancellationToken);
+            }
+
             var lead = resume
                 ? await flip.ContinueAsync(from, row, move.To, request.Force, progress, cancellationToken)
                 : await flip.RunAsync(from, row, move.To, request.Force, progress, cancellationToken);

@@ -90,7 +90,10 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     }
 
     // Steps 2 and 3. After step 1 no transaction of the old epoch is open and none begins, so an empty journal means: nothing committed is
-    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once.
+    // not accepted. What other programs write meanwhile is journalled too; it need not be empty for ever, only once: on the way to the
+    // new side the rest is merged by that, on the way to legacy it is legacy's own news, and whatever the new side still owes goes around
+    // it (FollowerApplier). So legacy's rows of other programs need no position of their own; only what nobody has decided about must not
+    // be there.
     private async Task DrainAsync(SideName from, FenceRow switching, bool leaveParked, CancellationToken cancellationToken)
     {
         for (var rounds = 1; ; rounds++)
@@ -101,6 +104,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             var depth = await Sides.Of(from).Journal.DepthAsync(cancellationToken);
             if (depth.Open == 0 && (leaveParked || depth.Parked == 0))
             {
+                await RefuseConflictsAsync(from, leaveParked, cancellationToken);
                 await RefuseNewlyUnreadableAsync(from, depth, leaveParked, cancellationToken);
                 await runtime.ReachAsync(HookPoint.FlipDrained, from);
                 return;
@@ -120,6 +124,18 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             }
 
             await Task.Delay(Waits.After(rounds, runtime.Random.NextDouble()), runtime.Time, cancellationToken);
+        }
+    }
+
+    // A key in conflict that owes nothing has no row in the journal of the new side.
+    private async Task RefuseConflictsAsync(SideName from, bool leaveParked, CancellationToken cancellationToken)
+    {
+        if (from == SideName.New && !leaveParked && !runtime.Options.ForeignWritersNone
+            && await Sides.Merges.CountAsync(cancellationToken) is > 0 and var conflicts)
+        {
+            throw new CutoverException(
+                $"{conflicts} entities of {runtime.Context} came into conflict with other programs' writes; the flip was aborted. "
+                + $"Decide about them: strangler conflicts list {runtime.Context}");
         }
     }
 

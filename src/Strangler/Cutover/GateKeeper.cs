@@ -38,6 +38,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         if (Stages.IsDual(move.From))
         {
             gates.AddRange(await JournalAsync(lead, cancellationToken));
+            gates.AddRange(await ConflictsAsync(lead, cancellationToken));
             gates.Add(await ObligationsAsync(lead, cancellationToken));
         }
 
@@ -118,6 +119,32 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         ];
     }
 
+    // What clashes while the new side leads; and, of legacy's journal, what could not be merged for another reason. After a forced step
+    // back there may be some left.
+    private async Task<IEnumerable<Gate>> ConflictsAsync(SideName lead, CancellationToken cancellationToken)
+    {
+        var conflicts = await Sides.Merges.CountAsync(cancellationToken);
+        var gate = Check(
+            "conflicts", conflicts == 0, Text(conflicts), "0", $"strangler conflicts list {_context}; then: strangler conflicts resolve {_context} <id>");
+        return lead == SideName.Legacy ? [gate] : [gate, await UnmergedAsync(cancellationToken)];
+    }
+
+    private async Task<Gate> UnmergedAsync(CancellationToken cancellationToken)
+    {
+        const string Required = "0 parked";
+        try
+        {
+            var depth = await Sides.Legacy.Journal.DepthAsync(cancellationToken);
+            return Check(
+                "merges", depth.Parked == 0, $"{JournalDepth.Show(depth.Parked)} parked", Required,
+                $"strangler relay status {_context}; once its cause is cured: strangler relay retry {_context} --all");
+        }
+        catch (SideUnavailableException)
+        {
+            return Check("merges", false, "legacy does not answer", Required, "bring legacy back");
+        }
+    }
+
     // Only what the background search has found, and only if it still stands: a full search is the reconciliation's gate.
     private async Task<Gate> ObligationsAsync(SideName lead, CancellationToken cancellationToken)
     {
@@ -147,7 +174,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             "capture", fault is null, fault ?? "installed", "installed or declared needless", $"strangler capture install {_context}");
     }
 
-    // While new leads, other programs' writes to legacy wait there for the way back: that must be known before, and over before NewOnly.
+    // How other programs' writes are merged from here on must be known before, and nothing of theirs may be open before NewOnly.
     private async Task<Gate> OtherProgramsAsync(Stage target, ICapture capture, CancellationToken cancellationToken)
     {
         if (target == Stage.NewLeads)
@@ -160,7 +187,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             var waiting = await capture.WaitingAsync(cancellationToken);
             return Check(
                 "other programs", waiting.Rows == 0, $"{JournalDepth.Show(waiting.Rows)} writes to legacy not brought over", "0",
-                $"strangler cutover back {_context}: while legacy leads, they are brought over");
+                $"strangler relay drain {_context}; what stays is parked: strangler relay status {_context}");
         }
         catch (SideUnavailableException)
         {
@@ -230,7 +257,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
 
     /// <summary>What an operator must know before the new side leads.</summary>
     internal const string ForeignWritesWhileNewLeads =
-        "what they write to legacy from then on is not merged: it stays in legacy until legacy leads again, and a key that the new side writes after them is parked";
+        "what they write to legacy from then on is merged field by field; what both sides change goes by the declared owner, else the entity is in conflict until somebody decides";
 
     private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)
     {

@@ -3,6 +3,7 @@ using Strangler.Capture;
 using Strangler.Cutover;
 using Strangler.IdMap;
 using Strangler.Journal;
+using Strangler.Merging;
 using Strangler.Reconciliation;
 using Strangler.Schemas;
 using Strangler.Timeline;
@@ -34,6 +35,9 @@ public sealed record ContextSides
     public required IShadowLog ShadowLog { get; init; }
 
     public required IObligationLog Obligations { get; init; }
+
+    /// <summary>Conflicts with other programs' writes, and what merging them rests on.</summary>
+    public required IMergeLog Merges { get; init; }
 
     public required IReplicas Replicas { get; init; }
 
@@ -68,5 +72,8 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 /// <summary>One kind of entity with its repositories on both sides.</summary>
 public sealed record EntityKind(string Name, ISideRepository Legacy, ISideRepository New)
 {
+    /// <summary>Who is right where another program and the new side have changed the same, as the mapping declares.</summary>
+    public MergeRules Merging { get; init; } = MergeRules.Undeclared;
+
     public ISideRepository Of(SideName side) => side == SideName.Legacy ? Legacy : New;
 }

@@ -339,6 +339,11 @@ public sealed class DualWriter
         if (counted)
         {
             await transaction.SetEntityAsync(written, entity, cancellationToken);
+            if (side == SideName.New && (record is null || _runtime.Kind(key.Kind).Merging.IsErased(record)))
+            {
+                // Values that are to be erased may stand in a conflict record, too.
+                await transaction.ForgetConflictAsync(written, cancellationToken);
+            }
         }
 
         if (command.RequestKey is not null)

@@ -106,10 +106,11 @@ public sealed class RegressionException(EntityKey key, EntityVersion lead, Entit
 }
 
 /// <summary>
-/// Another program changed the legacy row while the new side leads, and nobody has merged it yet: the apply would overwrite it unseen.
+/// Another program changed the legacy row while the new side leads, and that is not merged yet: an apply or a repair would overwrite it
+/// unseen. Passes by itself.
 /// </summary>
-public sealed class ForeignChangeException(EntityKey key, long unseen)
-    : Exception($"{key} was changed in legacy by another program ({unseen} unseen); it must be merged before legacy can be brought along.")
+public sealed class ForeignChangeException(EntityKey key)
+    : Exception($"{key} was changed in legacy by another program; a relay must merge that before legacy can be brought along.")
 {
     public EntityKey Key { get; } = key;
 }

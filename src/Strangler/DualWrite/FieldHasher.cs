@@ -41,11 +41,7 @@ public sealed class FieldHasher
         var worker = _workers.TryTake(out var idle) ? idle : new Worker(_key);
         try
         {
-            if (!_fields.TryGetValue(record.Schema, out var fields))
-            {
-                fields = _fields.GetValue(record.Schema, schema => [.. schema.Fields.Select(field => new FieldHashes(field, _mappingVersion, worker))]);
-            }
-
+            var fields = FieldsOf(record.Schema, worker);
             for (var i = 0; i < fields.Length; i++)
             {
                 fields[i].Hash(record.Values[i], worker, hashes.AsSpan(i * Size, Size));
@@ -58,6 +54,25 @@ public sealed class FieldHasher
 
         return hashes;
     }
+
+    /// <summary>The hash of one field's value, as in <see cref="Hash(Record)"/>.</summary>
+    internal void Hash(RecordSchema schema, int ordinal, object? value, Span<byte> target)
+    {
+        var worker = _workers.TryTake(out var idle) ? idle : new Worker(_key);
+        try
+        {
+            FieldsOf(schema, worker)[ordinal].Hash(value, worker, target);
+        }
+        finally
+        {
+            _workers.Add(worker);
+        }
+    }
+
+    private FieldHashes[] FieldsOf(RecordSchema schema, Worker worker) =>
+        _fields.TryGetValue(schema, out var fields)
+            ? fields
+            : _fields.GetValue(schema, known => [.. known.Fields.Select(field => new FieldHashes(field, _mappingVersion, worker))]);
 
     /// <summary>A keyed hash of any one value, for masking it in reports: equal values look equal, nothing else can be told.</summary>
     public byte[] HashValue(object? value)

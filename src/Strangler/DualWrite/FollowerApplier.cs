@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Strangler.Backfill;
 using Strangler.Hooks;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.DualWrite;
 
@@ -19,6 +20,9 @@ public enum ApplyResult
 
     /// <summary>A repair only: since it looked, a write came in on either side. Nothing was written.</summary>
     ChangedMeanwhile,
+
+    /// <summary>An inline apply only: legacy has another program's write that must be merged first. Nothing was written.</summary>
+    ForeignNews,
 }
 
 /// <summary>
@@ -55,13 +59,16 @@ internal sealed record SeenStates(bool LeadHasRow, EntityState? Lead, EntityStat
 public sealed class FollowerApplier(ContextRuntime runtime)
 {
     private const int MaxRaises = 3;
+    private const int MaxMerges = 3;
 
     private readonly ILogger _log = runtime.Loggers.CreateLogger<FollowerApplier>();
+    private readonly ForeignMerge _merge = new(runtime);
 
     /// <summary>
     /// Throws <see cref="UnreadableException"/> (after listing the key in quarantine) and <see cref="CannotHoldException"/>,
     /// <see cref="RegressionException"/>,
-    /// <see cref="ForeignChangeException"/>: those do not pass by themselves. The follower is the side that does not lead, unless given.
+    /// <see cref="MergeConflictException"/>: those do not pass by themselves. Other programs' writes to a following legacy side are
+    /// merged first. The follower is the side that does not lead, unless given.
     /// </summary>
     public async Task<ApplyResult> ApplyAsync(EntityKey key, CancellationToken cancellationToken, SideName? follower = null) =>
         await ApplyAsync(
@@ -77,13 +84,25 @@ public sealed class FollowerApplier(ContextRuntime runtime)
     private async Task<ApplyResult> ApplyAsync(
         EntityKey key, SideName follower, CarriedWrite? carried, SeenStates? seen, CancellationToken cancellationToken)
     {
-        for (var raises = 0; ; raises++)
+        for (var (raises, merges) = (0, 0); ; raises++)
         {
             var turn = new ApplyTurn(runtime, key, follower, carried, seen);
             var result = await turn.RunAsync(cancellationToken);
-            if (result is ApplyResult.ChangedMeanwhile)
+            if (result is ApplyResult.ForeignNews && carried is null)
             {
-                return ApplyResult.ChangedMeanwhile;
+                // Whoever writes to it without end must not hold the other keys up.
+                if (merges++ == MaxMerges)
+                {
+                    throw new ForeignChangeException(key);
+                }
+
+                await _merge.MergeAsync(key, seen: null, cancellationToken);
+                continue;
+            }
+
+            if (result is ApplyResult.ChangedMeanwhile or ApplyResult.ForeignNews)
+            {
+                return result.Value;
             }
 
             if (result is { } done)
@@ -131,6 +150,7 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
 {
     private readonly EntityKind _kind = runtime.Kind(key.Kind);
     private readonly SideName _leadSide = Stages.Other(follower);
+    private readonly ILogger _log = runtime.Loggers.CreateLogger<FollowerApplier>();
 
     public EntityKey Key => key;
 
@@ -168,7 +188,6 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
 
         var version = lead.Version(lead.Fence.DualEpoch);
         var foreignSeq = lead.Entity?.ForeignSeq ?? 0;
-        RefuseForeignChange(was.Entity, foreignSeq);
         if (was.Entity is { } accepted && IsAccepted(accepted, lead.Entity, version, foreignSeq) && seen is null)
         {
             Accepted = accepted;
@@ -180,16 +199,42 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             return ApplyResult.Superseded;
         }
 
+        if (follower == SideName.Legacy && was.Entity?.ForeignSeq > foreignSeq)
+        {
+            return await MeetForeignChangeAsync(transaction, lead, version, cancellationToken);
+        }
+
         await ApplyAsync(transaction, lead, version, foreignSeq, cancellationToken);
         return ApplyResult.Applied;
     }
 
-    private void RefuseForeignChange(EntityState? accepted, long leadSeq)
+    // Never overwritten unseen. A lead that is being switched takes no merge: then what it owes goes around the change, which is legacy's
+    // own news when that leads.
+    private async Task<ApplyResult> MeetForeignChangeAsync(
+        ISideTransaction transaction, SideState lead, EntityVersion version, CancellationToken cancellationToken)
     {
-        if (follower == SideName.Legacy && accepted is not null && accepted.ForeignSeq > leadSeq)
+        if (seen is not null)
         {
-            throw new ForeignChangeException(key, accepted.ForeignSeq - leadSeq);
+            throw new ForeignChangeException(key);
         }
+
+        if (lead.Fence.Role == FenceRole.Lead)
+        {
+            return ApplyResult.ForeignNews;
+        }
+
+        var states = new MergeStates(runtime, key);
+        var outcome = await states.DecideAsync(lead, transaction.State, decision: null, cancellationToken);
+        if (outcome.Conflicts.Count > 0)
+        {
+            throw await states.ListAsync(outcome, _log, cancellationToken);
+        }
+
+        await states.TellAsync(outcome, _log, cancellationToken);
+        var update = new FollowerUpdate(runtime, key, follower, carried);
+        Accepted = await update.WriteAroundAsync(transaction, outcome.Record, states.New, version, cancellationToken);
+        await CommitAsync(transaction);
+        return ApplyResult.Applied;
     }
 
     // The lead was read under the follower's lock, as was everything accepted before: in a sound system the mark cannot be ahead of the
@@ -217,6 +262,11 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             await LiftQuarantineAsync(transaction, cancellationToken);
         }
 
+        await CommitAsync(transaction);
+    }
+
+    private async Task CommitAsync(ISideTransaction transaction)
+    {
         await runtime.ReachAsync(HookPoint.ApplyBeforeCommit, follower);
         await transaction.CommitAsync(CancellationToken.None);
         await runtime.ReachAsync(HookPoint.ApplyCommitted, follower);

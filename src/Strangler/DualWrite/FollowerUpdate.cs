@@ -1,4 +1,5 @@
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.DualWrite;
 
@@ -22,10 +23,29 @@ internal sealed class FollowerUpdate(ContextRuntime runtime, EntityKey key, Side
         var was = transaction.State;
         var present = record is null || was.Row is null ? null : _kind.Of(follower).Lens.Get(was.Row);
         var filled = record is null ? null : RecordMerge.Fill(record, present, _kind.Of(Stages.Other(follower)).Lens);
-        await _kind.Of(follower).PutAsync(transaction, key, filled, cancellationToken);
-        var accepted = new EntityState(version, foreignSeq, record is null, record is null ? [] : runtime.Hasher.Hash(record));
+        var held = await _kind.Of(follower).PutAsync(transaction, key, filled, cancellationToken);
+        return await AcceptAsync(
+            transaction, new EntityState(version, foreignSeq, record is null, record is null ? [] : AcceptedHashes.Of(runtime.Hasher, record, held)), cancellationToken);
+    }
+
+    /// <summary>
+    /// Legacy following: writes what a merge made of the lead's state and of another program's change. What is accepted is the lead's
+    /// state all the same, and the change stays one that the lead has not seen: as such it comes to it later.
+    /// </summary>
+    public async Task<EntityState> WriteAroundAsync(
+        ISideTransaction transaction, Record? merged, Record? lead, EntityVersion version, CancellationToken cancellationToken)
+    {
+        var lens = _kind.Of(follower).Lens;
+        await _kind.Of(follower).PutAsync(transaction, key, merged, cancellationToken);
+        var hashes = lead is null ? [] : AcceptedHashes.Of(runtime.Hasher, lead, RecordMerge.Project(lead, lens));
+        return await AcceptAsync(
+            transaction, new EntityState(version, transaction.State.Entity!.ForeignSeq, merged is null, hashes), cancellationToken);
+    }
+
+    private async Task<EntityState> AcceptAsync(ISideTransaction transaction, EntityState accepted, CancellationToken cancellationToken)
+    {
         await transaction.SetEntityAsync(key, accepted, cancellationToken);
-        await CarryRequestsAsync(transaction, was.Entity, version, cancellationToken);
+        await CarryRequestsAsync(transaction, transaction.State.Entity, accepted.Version, cancellationToken);
         return accepted;
     }
 

@@ -185,8 +185,16 @@ public interface ISideTransaction : IAsyncDisposable
 
     Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken);
 
-    /// <summary>Adds a journal row for a committed version that the other side may lack.</summary>
-    Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken);
+    /// <summary>
+    /// Adds a journal row for a committed version that the other side may lack. <paramref name="foreignSeq"/>: the version is the merge
+    /// of other programs' writes up to this one; 0: our own.
+    /// </summary>
+    Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0);
+
+    /// <summary>
+    /// New side: the key is no longer in conflict, or its values may be kept no longer. Nothing happens when it is not listed.
+    /// </summary>
+    Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken);
 
     Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken);
 

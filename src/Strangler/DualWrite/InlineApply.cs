@@ -75,6 +75,7 @@ internal sealed class InlineApply
             {
                 ApplyResult.Applied => "applied",
                 ApplyResult.Superseded => "superseded",
+                ApplyResult.ForeignNews => "foreign",
                 _ => "not_follower",
             };
         }

@@ -1,3 +1,5 @@
+using Strangler.Merging;
+
 namespace Strangler.DualWrite;
 
 /// <summary>One entity of a context by its public (legacy) id, the id that callers use in every stage.</summary>
@@ -35,7 +37,7 @@ public readonly record struct EntityVersion(long Epoch, long Counter) : ICompara
 /// <param name="Tombstone">Whether the entity was deleted.</param>
 /// <param name="FieldHashes">
 /// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; none for a tombstone. Of a state that this side itself wrote as lead 7 random
-/// bytes follow, its signature: what was brought over has none.
+/// bytes follow, its signature: what was brought over has none, but 8 more bytes for each field that one of the sides hides.
 /// </param>
 public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool Tombstone, byte[] FieldHashes)
 {
@@ -45,6 +47,12 @@ public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool To
     /// Who made this version, for the timeline: set by the write that makes it, not read back; empty where a state is only accepted.
     /// </summary>
     public string Writer { get; init; } = "";
+
+    /// <summary>
+    /// New side only, set by a merge and not read back: the state that both sides agree on from here on. Any other write over an accepted
+    /// state keeps that state's hashes as the one agreed on (<see cref="Merging.IMergeLog.BaseAsync"/>).
+    /// </summary>
+    public AcceptedBase? Base { get; init; }
 
     /// <summary>Whether this side wrote the state itself, as lead.</summary>
     public bool IsSigned => FieldHashes.Length % FieldHasher.Size == Signature;

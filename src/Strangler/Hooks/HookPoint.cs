@@ -1,8 +1,8 @@
 namespace Strangler.Hooks;
 
 /// <summary>
-/// Where a process can be stopped: every step of a write, an apply, the relay, the search for lost obligations, the end of old request
-/// keys, the reserving of ids, a flip and a backfill, in that order.
+/// Where a process can be stopped: every step of a write, an apply, the relay, a merge, the search for lost obligations, the end of old
+/// request keys, the reserving of ids, a flip and a backfill, in that order.
 /// Each point stands exactly where it says, and what the databases show there is what it says. A <see cref="Hook"/> sees them together with
 /// the side that the step is about.
 /// </summary>
@@ -63,6 +63,27 @@ public enum HookPoint
 
     /// <summary>Relay, lead: the failure is recorded, and with it when the key is due again or that it is parked.</summary>
     RelayFailed,
+
+    /// <summary>Merge of another program's write, new: nothing has been sent yet.</summary>
+    MergeBeforeBegin,
+
+    /// <summary>Merge, new: the transaction is open, fence and key are locked and read; legacy has not been read.</summary>
+    MergeBegun,
+
+    /// <summary>Merge, legacy: its state has been read, nothing has been written.</summary>
+    MergeLegacyRead,
+
+    /// <summary>Merge, new: all is written or buffered (rows, version, foreign_seq, journal), COMMIT has not been sent.</summary>
+    MergeBeforeCommit,
+
+    /// <summary>Merge, new: COMMIT is acknowledged; legacy's journal rows still stand, and legacy has not been brought along.</summary>
+    MergeCommitted,
+
+    /// <summary>Merge, legacy: the journal rows of what was merged are gone; legacy has not been brought along.</summary>
+    MergeSettled,
+
+    /// <summary>Merge, new: nobody decides, and the key is listed as in conflict; its journal rows are not parked yet.</summary>
+    MergeConflictListed,
 
     /// <summary>Search for lost obligations, lead: a key is found lost for certain; it is not listed.</summary>
     ObligationFound,

@@ -35,6 +35,9 @@ public sealed record JournalDepth(long Open, long Parked, DateTime? OldestUtc, D
 /// <summary>A parked key with its reason.</summary>
 public sealed record ParkedKey(EntityKey Key, EntityVersion Version, int Attempts, string LastError, DateTime CreatedUtc);
 
+/// <summary>When, by the clock of the journal's server, and by whom a row was written.</summary>
+public sealed record NewestRow(DateTime CreatedUtc, string Actor);
+
 /// <summary>A journal as its operator sees it: the oldest rows of it, <see cref="JournalDepth.CountLimit"/> open and as many parked ones at most.</summary>
 /// <param name="Kinds">Per kind of entity that has rows.</param>
 /// <param name="Claims">Per relay that holds a claim at present.</param>
@@ -71,6 +74,17 @@ public interface IJournal
     /// after the apply's snapshot would be forgotten: it does not raise the version.
     /// </summary>
     Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Deletes the key's rows of other programs' writes up to <paramref name="foreignSeq"/>, parked ones too: these are merged. Own rows
+    /// stay.
+    /// </summary>
+    Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The key's newest row of other programs' writes, or of our own (merges are not); null when there is none (any more).
+    /// </summary>
+    Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken);
 
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>
     Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken);

@@ -32,6 +32,9 @@ internal static partial class Log
     [LoggerMessage(1106, LogLevel.Warning, "{Context}: {Actor} dropped {Rows} parked journal rows of {Kind} {Id}; its follower stays behind")]
     public static partial void Dropped(this ILogger logger, string context, string actor, int rows, string kind, long id);
 
+    [LoggerMessage(1108, LogLevel.Warning, "{Context}: other programs' writes could not be looked for in legacy's journal ({Reason}); said once, tried again")]
+    public static partial void ForeignPassFailed(this ILogger logger, string context, string reason, Exception exception);
+
     [LoggerMessage(1107, LogLevel.Warning, "{Context}: old request keys could not be removed on the {Side} side ({Reason})")]
     public static partial void PruningFailed(this ILogger logger, string context, SideName side, string reason, Exception exception);
 

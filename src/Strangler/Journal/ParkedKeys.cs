@@ -21,6 +21,12 @@ public sealed class ParkedKeys(ContextRuntime runtime)
     {
         var lead = await LeadAsync(cancellationToken);
         var rows = await runtime.Sides.Of(lead.Lead).Journal.RetryAsync(key, cancellationToken);
+        if (lead.Lead == SideName.New && !runtime.Options.ForeignWritersNone)
+        {
+            // Other programs' writes that could not be merged.
+            rows += await runtime.Sides.Legacy.Journal.RetryAsync(key, cancellationToken);
+        }
+
         runtime.Wake();
         return rows;
     }
@@ -36,6 +42,11 @@ public sealed class ParkedKeys(ContextRuntime runtime)
         var lead = await LeadAsync(cancellationToken);
         var side = runtime.Sides.Of(lead.Lead);
         var parked = await side.Journal.FindParkedAsync(key, cancellationToken) ?? throw new NotParkedException(runtime.Context, key);
+        if (await runtime.Sides.Merges.FindAsync(key, cancellationToken) is not null)
+        {
+            throw new ArgumentException($"{key} is in conflict; decide instead of dropping: strangler conflicts resolve {runtime.Context} {key.Id}");
+        }
+
         if (dryRun)
         {
             return parked;

@@ -3,6 +3,7 @@ using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Schemas;
 using Strangler.Telemetry;
 
@@ -24,8 +25,10 @@ public sealed record RelayPass(int Applied, int Superseded, int Failed, int Park
 }
 
 /// <summary>
-/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. Any number of processes may
-/// run one. Idle while there is no follower (LegacyOnly, NewOnly). No lock on the lead is held while the follower is spoken to.
+/// Drains the lead's journal: claims keys, brings the follower to the lead's present state of each, settles. While the new side leads it
+/// also claims what other programs wrote from legacy's journal, and merges that. Any number of processes may run one. Idle while there is
+/// no follower (LegacyOnly, NewOnly). An apply holds no lock on the lead while the follower is spoken to; a merge, which is a write on
+/// the lead, reads legacy under the lead's lock.
 /// </summary>
 public sealed class Relay(ContextRuntime runtime)
 {
@@ -38,11 +41,13 @@ public sealed class Relay(ContextRuntime runtime)
     private static readonly BackOff Outage = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2));
 
     private readonly FollowerApplier _applier = new(runtime);
+    private readonly ForeignMerge _merge = new(runtime);
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
+    private bool _foreignFails;
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
@@ -109,6 +114,7 @@ public sealed class Relay(ContextRuntime runtime)
             {
                 var depth = await runtime.Sides.Of(hint.Lead).Journal.DepthAsync(cancellationToken);
                 EngineMeter.JournalIs(runtime.Context, depth.Open, depth.Parked, depth.Lag);
+                EngineMeter.ConflictsAre(runtime.Context, await runtime.Sides.Merges.CountAsync(cancellationToken));
             }
         }
         catch (SchemaMismatchException)
@@ -131,6 +137,13 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.Schema.RequireLatelyAsync(cancellationToken);
+        var own = await PassAsync(hint, cancellationToken);
+        var foreign = await ForeignPassAsync(hint, cancellationToken);
+        return own is null ? foreign : own + (foreign ?? RelayPass.None);
+    }
+
+    private async Task<RelayPass?> PassAsync(StageHint hint, CancellationToken cancellationToken)
+    {
         var journal = runtime.Sides.Of(hint.Lead).Journal;
         // A follower that did not answer is tried with one key; the others wait untouched, and are all due as soon as it answers.
         var batch = _followerIsDown ? 1 : runtime.Options.RelayBatch;
@@ -142,24 +155,102 @@ public sealed class Relay(ContextRuntime runtime)
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         _followerIsDown = false;
+        return await InLanesAsync(claims, claim => _followerIsDown || runtime.Schema.IsKnownWrong
+            ? PutBackAsync(journal, claim, cancellationToken)
+            : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken));
+    }
+
+    // Not while the new side is being switched: nothing may be written there then, and what legacy has is its own news as soon as it leads.
+    private async Task<RelayPass?> ForeignPassAsync(StageHint hint, CancellationToken cancellationToken)
+    {
+        if (hint is not { Lead: SideName.New, Fence.Role: FenceRole.Lead } || runtime.Options.ForeignWritersNone || _followerIsDown)
+        {
+            return null;
+        }
+
+        var journal = runtime.Sides.Legacy.Journal;
+        IReadOnlyList<JournalClaim> claims;
+        try
+        {
+            claims = await journal.ClaimAsync(runtime.Replica, runtime.Options.RelayBatch, runtime.Options.RelayLease, cancellationToken);
+            _foreignFails = false;
+        }
+        catch (SideUnavailableException exception)
+        {
+            if (!_foreignFails)
+            {
+                _log.ForeignPassFailed(runtime.Context, Failures.Describe(exception), exception);
+            }
+
+            _foreignFails = true;
+            return null;
+        }
+
+        if (claims.Count == 0)
+        {
+            return null;
+        }
+
+        await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
+        return await InLanesAsync(claims, claim => runtime.Schema.IsKnownWrong
+            ? PutBackAsync(journal, claim, cancellationToken)
+            : MergeAsync(journal, claim, cancellationToken));
+    }
+
+    private static async Task<RelayPass> InLanesAsync(IReadOnlyList<JournalClaim> claims, Func<JournalClaim, Task<RelayPass>> work)
+    {
         var queue = new Queue<JournalClaim>(claims);
-        var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(
-            _ => LaneAsync(journal, Stages.Other(hint.Lead), queue, cancellationToken));
+        var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(_ => LaneAsync(queue, work));
         return (await Task.WhenAll(lanes)).Aggregate(RelayPass.None, (left, right) => left + right);
     }
 
-    private async Task<RelayPass> LaneAsync(
-        IJournal journal, SideName follower, Queue<JournalClaim> queue, CancellationToken cancellationToken)
+    private static async Task<RelayPass> LaneAsync(Queue<JournalClaim> queue, Func<JournalClaim, Task<RelayPass>> work)
     {
         var pass = RelayPass.None;
         while (Next(queue) is { } claim)
         {
-            pass += _followerIsDown || runtime.Schema.IsKnownWrong
-                ? await PutBackAsync(journal, claim, cancellationToken)
-                : await ApplyAsync(journal, follower, claim, cancellationToken);
+            pass += await work(claim);
         }
 
         return pass;
+    }
+
+    private async Task<RelayPass> MergeAsync(IJournal journal, JournalClaim claim, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await _merge.MergeAsync(claim.Key, seen: null, cancellationToken) is MergeResult.NotLead)
+            {
+                await RecordFailureAsync(journal, claim, "the new side does not lead at present", runtime.Options.RelayPoll, cancellationToken);
+                return new RelayPass(0, 0, 1, 0);
+            }
+        }
+        catch (UnreadableException exception) when (exception.IsQuarantined)
+        {
+            return await SetAsideAsync(journal, claim, exception, cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return await FailAsync(journal, claim, exception, cancellationToken);
+        }
+
+        return await BringLegacyAlongAsync(claim.Key, cancellationToken);
+    }
+
+    // The journal has it, should this fail.
+    private async Task<RelayPass> BringLegacyAlongAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await _applier.ApplyAsync(key, SideName.Legacy, carried: null, cancellationToken);
+            EngineMeter.Relayed(runtime.Context, result == ApplyResult.Applied ? "applied" : "superseded");
+            return result == ApplyResult.Applied ? new RelayPass(1, 0, 0, 0) : new RelayPass(0, 1, 0, 0);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            _log.ApplyFailed(runtime.Context, key.Kind, key.Id, 1, Failures.Describe(exception), exception);
+            return new RelayPass(0, 0, 1, 0);
+        }
     }
 
     // Not tried: with a follower that hangs, each of a batch would take its whole time-out.

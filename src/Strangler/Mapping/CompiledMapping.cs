@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Strangler.Merging;
 
 namespace Strangler.Mapping;
 
@@ -74,6 +75,9 @@ public sealed class CompiledMapping
 
     /// <summary>The boolean field that says that the entity's personal data was erased; null when there is none.</summary>
     public string? ErasedBy { get; init; }
+
+    /// <summary>Who is right where another program and the new side, while it leads, have changed the same.</summary>
+    public MergeRules Merging { get; init; } = MergeRules.Undeclared;
 
     public required IdSource IdSource { get; init; }
 

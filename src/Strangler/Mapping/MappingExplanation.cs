@@ -19,7 +19,7 @@ public sealed record ExplainedField(
 /// <summary>A converter in its own words.</summary>
 public sealed record ExplainedConverter(string Name, IReadOnlyList<string> Fields, IReadOnlyList<string> Places, string Description);
 
-/// <summary>A mapping for people.</summary>
+/// <summary>A mapping for people; the last is the owner of whether an entity is there at all.</summary>
 public sealed record MappingExplanation(
     string Context,
     string Kind,
@@ -29,7 +29,8 @@ public sealed record MappingExplanation(
     IReadOnlyList<ExplainedConverter> Converters,
     IReadOnlyList<string> Preserved,
     IReadOnlyList<DeclaredDifference> Differences,
-    IReadOnlyList<DeclaredSum> Sums)
+    IReadOnlyList<DeclaredSum> Sums,
+    string ExistenceOwner)
 {
     /// <summary>As plain text in columns.</summary>
     public string ToText()
@@ -66,6 +67,9 @@ public sealed record MappingExplanation(
         Append(text, "Preserved as they are:", Preserved);
         Append(text, "Declared differences:", [.. Differences.Select(d => $"{d.Field} until {d.Until:yyyy-MM-dd}, {d.Owner}: {d.Reason}")]);
         Append(text, "Sums:", [.. Sums.Select(sum => $"{sum.Name}: {sum.Amount} by {string.Join(", ", sum.By)}")]);
+        Append(
+            text, "Clashes between another program, in legacy, and the new side while that leads:",
+            ["a field goes to the owner named above, else it asks", $"deleted on one side, changed on the other: {ExistenceOwner}"]);
         return text.ToString();
     }
 

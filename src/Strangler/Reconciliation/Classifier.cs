@@ -225,7 +225,7 @@ internal sealed class Classifier
     private (Verdict Verdict, string Note) WhoChanged(PairView pair, SideName lead, List<int> fields)
     {
         var accepted = pair.Of(Stages.Other(lead)).Entity ?? pair.New.Entity ?? pair.Legacy.Entity;
-        if (accepted is null || accepted.FieldHashes.Length / HashBytes != pair.Legacy.Record!.Values.Length)
+        if (accepted is null || accepted.FieldHashes.Length / HashBytes < pair.Legacy.Record!.Values.Length)
         {
             return (Verdict.Drift, "same version, different records");
         }

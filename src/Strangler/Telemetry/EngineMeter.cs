@@ -17,7 +17,7 @@ internal static class EngineMeter
         "strangler.write.duration", "s", "From the call to the answer, the inline apply included.");
 
     private static readonly Counter<long> InlineApplies = Meter.CreateCounter<long>(
-        "strangler.inline_applies", "{apply}", "Inline applies by outcome: applied, superseded, not_follower, failed, skipped; joint: in the lead's own transaction.");
+        "strangler.inline_applies", "{apply}", "Inline applies by outcome: applied, superseded, not_follower, foreign, failed, skipped; joint: in the lead's own transaction.");
 
     private static readonly Counter<long> RelayApplies = Meter.CreateCounter<long>(
         "strangler.relay_applies", "{apply}", "Applies by the relay by outcome: applied, superseded, failed, parked.");
@@ -48,6 +48,12 @@ internal static class EngineMeter
 
     private static readonly Counter<long> RequestsPruned = Meter.CreateCounter<long>(
         "strangler.requests.pruned", "{request}", "Request keys forgotten as they were past their retention.");
+
+    private static readonly Counter<long> Merges = Meter.CreateCounter<long>(
+        "strangler.merges", "{merge}", "Merges of other programs' writes while the new side leads, by outcome: merged, decided, resolved, conflict.");
+
+    private static readonly Gauge<long> Conflicts = Meter.CreateGauge<long>(
+        "strangler.conflicts", "{key}", "Keys that both sides changed and nobody has decided about. Alarm above 0.");
 
     private static readonly Gauge<int> SchemaDifferences = Meter.CreateGauge<int>(
         "strangler.schema.differences", "{difference}", "Differences between legacy's tables and the mapping that stop the relay. Alarm above 0.");
@@ -91,6 +97,10 @@ internal static class EngineMeter
 
     public static void ObligationsLookedAt(string context, int keys) =>
         ObligationsChecked.Add(keys, new TagList { { "context", context } });
+
+    public static void Merged(string context, string outcome) => Merges.Add(1, Tags(context, outcome));
+
+    public static void ConflictsAre(string context, long conflicts) => Conflicts.Record(conflicts, new TagList { { "context", context } });
 
     public static void PrunedRequests(string context, int requests) =>
         RequestsPruned.Add(requests, new TagList { { "context", context } });

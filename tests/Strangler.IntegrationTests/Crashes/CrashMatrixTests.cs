@@ -244,6 +244,50 @@ public sealed class CrashMatrixTests
         await child.DisposeAsync();
     }
 
+    /// <summary>Both sides have changed each donation; the relay is killed while it merges, and another one comes.</summary>
+    [TestCase(HookPoint.MergeBeforeBegin)]
+    [TestCase(HookPoint.MergeBegun)]
+    [TestCase(HookPoint.MergeLegacyRead)]
+    [TestCase(HookPoint.MergeBeforeCommit)]
+    [TestCase(HookPoint.MergeCommitted)]
+    [TestCase(HookPoint.MergeSettled)]
+    [Category("Case43")]
+    public async Task A_relay_that_is_killed_while_it_merges_loses_neither_sides_change(HookPoint point, CancellationToken cancellationToken)
+    {
+        await LeadAsync(SideName.New);
+        List<(long Id, long Amount)> changed = [];
+        for (var i = 0; i < 6; i++)
+        {
+            var id = await CreateAsync($"merge{_cells++}");
+            var donation = (await _behind.FindAsync(id, cancellationToken))!;
+            donation.ChangeAmount(2_000 + i);
+            await _behind.StoreAsync(donation, cancellationToken);
+            changed.Add((id, 2_000 + i));
+            await Capture.Foreign.RunAsync(_world, $"UPDATE spenden SET dt_gruen = '2022-07-01 00:00:00' WHERE id = {id}");
+        }
+
+        await using var child = await _pool.TakeAsync(cancellationToken);
+        child.Arm(point, HookAction.Kill, 1);
+        child.Send("relay relay");
+        await child.DeadAsync(cancellationToken);
+        await SettledAsync(cancellationToken);
+        while ((await _world.Host.Sides.Legacy.Journal.DepthAsync(cancellationToken)).Open > 0)
+        {
+            await SettledAsync(cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        }
+
+        await SettledAsync(cancellationToken);
+        foreach (var (id, amount) in changed)
+        {
+            foreach (var side in Enum.GetValues<SideName>())
+            {
+                var record = (await _world.RecordAsync(side, id))!;
+                Assert.That((record.Integer("amount"), record.Boolean("is_exported")), Is.EqualTo((amount, true)), $"{side} {id}");
+            }
+        }
+    }
+
     [Test]
     [Category("Case7")]
     public async Task A_relay_that_slept_through_its_lease_cannot_give_back_what_another_has_claimed(

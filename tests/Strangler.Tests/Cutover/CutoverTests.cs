@@ -62,6 +62,9 @@ public sealed class CutoverTests
             case "migrations":
                 @new.Fence = null;
                 break;
+            case "capture":
+                legacy.CaptureFault = "not installed";
+                break;
             case "parked keys" or "journal lag":
                 process.Memory.WriteForeign(TestProcess.Key(7), TestLens.LegacyRow("b", 1, "O"));
                 legacy.Journal[0].Parked = name == "parked keys";

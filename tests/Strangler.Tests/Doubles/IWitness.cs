@@ -9,6 +9,9 @@ internal interface IWitness
     /// <summary>A transaction that a client's write tagged has committed.</summary>
     void LeadCommitted(InMemoryDatabase database, object tag, SideState before);
 
+    /// <summary>A merge of other programs' writes has committed on the new side.</summary>
+    void Merged(InMemoryDatabase database, EntityKey key, SideState before);
+
     void FenceSet(InMemoryDatabase database, FenceRow was, FenceRow now);
 
     void EntitySet(InMemoryDatabase database, EntityKey key, EntityState? was, EntityState now);

@@ -2,6 +2,7 @@ using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Reconciliation;
 
 namespace Strangler.Tests.Doubles;
@@ -32,6 +33,14 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     public Dictionary<EntityKey, EntityState> Entities { get; } = [];
 
     public List<JournalRow> Journal { get; } = [];
+
+    /// <summary>New side: the states that both sides agreed on, beneath what was written since.</summary>
+    public Dictionary<EntityKey, AcceptedBase> Bases { get; } = [];
+
+    public Dictionary<EntityKey, Conflict> Conflicts { get; } = [];
+
+    /// <summary>Legacy side: what is wrong with capture.</summary>
+    public string? CaptureFault { get; set; }
 
     public Dictionary<string, (EntityKey Key, EntityVersion Version)> Requests { get; } = [];
 
@@ -95,6 +104,17 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
     public void SetEntity(EntityKey key, EntityState state)
     {
         Witness?.EntitySet(this, key, Entities.GetValueOrDefault(key), state);
+        if (Side == SideName.New && state.IsSigned && Entities.GetValueOrDefault(key) is { IsSigned: false } accepted)
+        {
+            Bases[key] = new AcceptedBase(accepted.Version, accepted.FieldHashes);
+        }
+
+        if (state.Base is { } agreed)
+        {
+            Bases[key] = agreed;
+            state = state with { Base = null };
+        }
+
         Entities[key] = state;
         ChangedUtc[key] = UtcNow;
     }

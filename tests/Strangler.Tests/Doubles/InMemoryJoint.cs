@@ -71,8 +71,10 @@ internal sealed class InMemoryFollowerPart(InMemoryTransaction lead, InMemoryTra
     public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
         part.SetEntityAsync(key, state, cancellationToken);
 
-    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken) =>
-        part.AppendJournalAsync(key, version, actor, cancellationToken);
+    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0) =>
+        part.AppendJournalAsync(key, version, actor, cancellationToken, foreignSeq);
+
+    public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) => part.ForgetConflictAsync(key, cancellationToken);
 
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         part.SaveRequestAsync(requestKey, id, version, cancellationToken);

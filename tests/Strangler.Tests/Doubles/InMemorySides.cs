@@ -4,6 +4,7 @@ using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Reconciliation;
 
 namespace Strangler.Tests.Doubles;
@@ -45,7 +46,9 @@ internal sealed class InMemorySides
             ReconciliationLease = new InMemoryReconciliationLease(toNew),
             ShadowLog = new InMemoryShadowLog(toNew),
             Obligations = new InMemoryObligationLog(toNew),
+            Merges = new InMemoryMergeLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
+            Capture = new InMemoryCapture(toLegacy),
             Joint = new InMemoryJoint(toLegacy, toNew),
         };
     }
@@ -122,7 +125,7 @@ internal sealed class InMemorySides
             if (captured)
             {
                 var entity = LegacyDatabase.Entities.GetValueOrDefault(key)
-                    ?? new EntityState(new EntityVersion(LegacyDatabase.FenceRow.DualEpoch, 0), 0, false, []);
+                    ?? new EntityState(default, 0, false, []);
                 entity = entity with { ForeignSeq = entity.ForeignSeq + 1 };
                 LegacyDatabase.Entities[key] = entity;
                 LegacyDatabase.ChangedUtc[key] = LegacyDatabase.UtcNow;
@@ -279,6 +282,24 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             }
         }, cancellationToken);
 
+    public Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken) =>
+        connection.StepAsync("settle-foreign", () =>
+        {
+            Database.Journal.RemoveAll(row => row.Key == key && row.ForeignSeq > 0 && row.ForeignSeq <= foreignSeq);
+            foreach (var row in Database.Journal.Where(row => row.Key == key && !row.Parked && row.LeaseUntil is not null))
+            {
+                (row.LeaseUntil, row.DueUtc, row.Owner) = (null, null, "");
+            }
+        }, cancellationToken);
+
+    public Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
+        connection.StepAsync(
+            "newest",
+            () => Database.Journal.Where(row => row.Key == key && row.ForeignSeq > 0 == foreign).MaxBy(row => row.Seq) is { } row
+                ? new NewestRow(row.CreatedUtc, row.Actor)
+                : null,
+            cancellationToken);
+
     public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
         GiveBackAsync("fail", claim, error, row => (row.Parked, row.DueUtc) = (delay is null, Database.UtcNow + delay), cancellationToken);
 
@@ -367,6 +388,33 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
         return new JournalClaim(
             key, rows.Max(row => row.Version), generation, rows.Max(row => row.Attempts), rows.Min(row => row.CreatedUtc));
     }
+}
+
+internal sealed class InMemoryMergeLog(InMemoryConnection connection) : IMergeLog
+{
+    private Dictionary<EntityKey, Conflict> Conflicts => connection.Database.Conflicts;
+
+    public Task<AcceptedBase?> BaseAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("base", () => connection.Database.Bases.GetValueOrDefault(key), cancellationToken);
+
+    public Task PutAsync(Conflict conflict, CancellationToken cancellationToken) =>
+        connection.StepAsync(
+            "conflict",
+            () => Conflicts[conflict.Key] = conflict with
+            {
+                SinceUtc = Conflicts.TryGetValue(conflict.Key, out var known) ? known.SinceUtc : connection.Database.UtcNow,
+            },
+            cancellationToken);
+
+    public Task<Conflict?> FindAsync(EntityKey key, CancellationToken cancellationToken) =>
+        connection.StepAsync("conflicts", () => Conflicts.GetValueOrDefault(key), cancellationToken);
+
+    public Task<IReadOnlyList<Conflict>> ListAsync(int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<Conflict>>(
+            "conflicts", () => [.. Conflicts.Values.OrderBy(conflict => conflict.SinceUtc).Take(limit)], cancellationToken);
+
+    public Task<long> CountAsync(CancellationToken cancellationToken) =>
+        connection.StepAsync("conflicts", () => (long)Conflicts.Count, cancellationToken);
 }
 
 internal sealed class InMemoryAudit(InMemoryConnection connection) : IAudit

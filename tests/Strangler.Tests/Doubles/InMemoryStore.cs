@@ -162,6 +162,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
     private readonly List<Action> _writes = [];
     private readonly Dictionary<EntityKey, long> _allotted = [];
     private SideState? _state;
+    private EntityKey? _merged;
     private bool _over;
 
     private InMemoryDatabase Database => connection.Database;
@@ -229,10 +230,16 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         return key.Id;
     }
 
-    public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
-        BufferAsync("entity", () => Database.SetEntity(key, state), cancellationToken);
+    public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken)
+    {
+        _merged = state.Base is not null ? key : _merged;
+        return BufferAsync("entity", () => Database.SetEntity(key, state), cancellationToken);
+    }
 
-    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
+    public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) =>
+        BufferAsync("conflict", () => Database.Conflicts.Remove(key), cancellationToken);
+
+    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0)
     {
         long seq;
         lock (Database.Gate)
@@ -242,7 +249,7 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         }
 
         return BufferAsync("journal", () => Database.Journal.Add(
-            new JournalRow { Seq = seq, Key = key, Version = version, Actor = actor, CreatedUtc = Database.UtcNow }), cancellationToken);
+            new JournalRow { Seq = seq, Key = key, Version = version, ForeignSeq = foreignSeq, Actor = actor, CreatedUtc = Database.UtcNow }), cancellationToken);
     }
 
     public Task LiftQuarantineAsync(EntityKey key, CancellationToken cancellationToken) =>
@@ -405,6 +412,11 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
         if (Tag is not null)
         {
             Database.Witness?.LeadCommitted(Database, Tag, State);
+        }
+
+        if (_merged is { } merged)
+        {
+            Database.Witness?.Merged(Database, merged, State);
         }
     }
 

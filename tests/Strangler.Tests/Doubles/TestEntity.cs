@@ -1,5 +1,6 @@
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.Tests.Doubles;
 
@@ -58,6 +59,9 @@ internal sealed class TestLens : IRecordLens
         new RecordField("cancelled", 2, FieldType.Boolean, Personal: false, 0, [], [], false),
         new RecordField("paid", 3, FieldType.Boolean, Personal: false, 0, [], [], false),
     ]);
+
+    /// <summary>Nobody answers for the name or for whether an entity is there, the new side for the amount, legacy for the rest.</summary>
+    public static readonly MergeRules Rules = new([FieldOwner.Ask, FieldOwner.New, FieldOwner.Legacy, FieldOwner.Legacy], FieldOwner.Ask, null);
 
     public static readonly TestLens Legacy = new(SideName.Legacy, new AggregateLayout(
     [

@@ -6,6 +6,7 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.Tests.Doubles;
 
@@ -20,14 +21,16 @@ internal sealed class Notes(DualWriter writer, LegacyNotes legacy, NewNotes @new
 /// <summary>One process of the service over two databases in memory.</summary>
 internal sealed class TestProcess
 {
-    private TestProcess(InMemorySides memory, int seed, Action<ContextOptions>? configure)
+    private readonly MergeRules _rules;
+
+    private TestProcess(InMemorySides memory, int seed, Action<ContextOptions>? configure, MergeRules rules)
     {
-        Memory = memory;
+        (Memory, _rules) = (memory, rules);
         var options = new ContextOptions { ForeignWritersNone = true, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 100 };
         configure?.Invoke(options);
         var (legacy, @new) = (new LegacyNotes(memory.Sides.Legacy.Store), new NewNotes(memory.Sides.New.Store));
         Runtime = new ContextRuntime(
-            memory.Sides, [new EntityKind(TestLens.Kind, legacy, @new)], options, new FieldHasher(new byte[16], 1), memory.Time,
+            memory.Sides, [new EntityKind(TestLens.Kind, legacy, @new) { Merging = rules }], options, new FieldHasher(new byte[16], 1), memory.Time,
             NullLoggerFactory.Instance, $"replica-{seed}",
             (point, side) => Hook?.Invoke(point, side) ?? default) { Random = new Random(seed) };
         Writer = new DualWriter(Runtime);
@@ -57,7 +60,7 @@ internal sealed class TestProcess
     public static EntityKey Key(long id) => new(TestLens.Kind, id);
 
     /// <summary>A process over databases of its own, which stand in the stage given.</summary>
-    public static TestProcess In(Stage stage, TestTimeProvider time, Action<ContextOptions>? configure = null)
+    public static TestProcess In(Stage stage, TestTimeProvider time, Action<ContextOptions>? configure = null, MergeRules? rules = null)
     {
         var memory = new InMemorySides(time);
         if (stage != Stage.LegacyOnly)
@@ -65,13 +68,13 @@ internal sealed class TestProcess
             memory.SetStage(stage, epoch: 5, dualEpoch: 2);
         }
 
-        var process = new TestProcess(memory, 1, configure);
+        var process = new TestProcess(memory, 1, configure, rules ?? TestLens.Rules);
         memory.NewDatabase.IdBlocks[TestLens.Kind] = new Queue<long>(Enumerable.Range(500, 100).Select(id => (long)id));
         return process;
     }
 
     /// <summary>A second process over the same databases.</summary>
-    public TestProcess Another(int seed, Action<ContextOptions>? configure = null) => new(Memory.Another(), seed, configure);
+    public TestProcess Another(int seed, Action<ContextOptions>? configure = null) => new(Memory.Another(), seed, configure, _rules);
 
     public async Task<TestEntity> AddAsync(string name, long amount = 0, string? requestKey = null)
     {

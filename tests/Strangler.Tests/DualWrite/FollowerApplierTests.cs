@@ -186,8 +186,10 @@ public sealed class FollowerApplierTests
         process.Memory.WriteForeign(TestProcess.Key(note.Id), TestLens.LegacyRow("foreign", 0, "O"));
         note.Amount = 2;
         await process.Notes.StoreAsync(note, default);
-        Assert.That(process.Legacy(note.Id)!.Text("name"), Is.EqualTo("foreign"));
-        Assert.That((await process.Relay.DrainAsync(default)).Parked, Is.EqualTo(1));
+        Assert.That(process.Legacy(note.Id)!.Text("name"), Is.EqualTo("foreign"), "the caller does not wait for a merge");
+        Assert.That((await process.Relay.DrainAsync(default)).Parked, Is.Zero);
+        Assert.That((process.New(note.Id)!.Text("name"), process.New(note.Id)!.Integer("amount")), Is.EqualTo(("foreign", 2L)));
+        process.AssertBothSidesAgree();
     });
 
     [Test]

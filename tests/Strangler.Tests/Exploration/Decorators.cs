@@ -82,8 +82,10 @@ internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTran
     public virtual Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
         inner.SetEntityAsync(key, state, cancellationToken);
 
-    public virtual Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken) =>
-        inner.AppendJournalAsync(key, version, actor, cancellationToken);
+    public virtual Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0) =>
+        inner.AppendJournalAsync(key, version, actor, cancellationToken, foreignSeq);
+
+    public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) => inner.ForgetConflictAsync(key, cancellationToken);
 
     public virtual Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         inner.SaveRequestAsync(requestKey, id, version, cancellationToken);
@@ -129,6 +131,12 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
         inner.QuarantineAsync(claim, error, cancellationToken);
 
     public virtual Task<JournalDepth> DepthAsync(CancellationToken cancellationToken) => inner.DepthAsync(cancellationToken);
+
+    public virtual Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken) =>
+        inner.SettleForeignAsync(key, foreignSeq, cancellationToken);
+
+    public Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
+        inner.NewestAsync(key, foreign, cancellationToken);
 
     public Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken) =>
         inner.ParkedAsync(limit, cancellationToken);

@@ -61,7 +61,9 @@ internal sealed class ForgetfulJoint(IJointTransactions inner) : JointDecorator(
 
         public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0) => Task.CompletedTask;
+
+        public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -102,8 +104,10 @@ internal abstract class PartDecorator(ISideTransaction inner) : ISideTransaction
     public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
         inner.SetEntityAsync(key, state, cancellationToken);
 
-    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken) =>
-        inner.AppendJournalAsync(key, version, actor, cancellationToken);
+    public Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0) =>
+        inner.AppendJournalAsync(key, version, actor, cancellationToken, foreignSeq);
+
+    public Task ForgetConflictAsync(EntityKey key, CancellationToken cancellationToken) => inner.ForgetConflictAsync(key, cancellationToken);
 
     public Task SaveRequestAsync(string requestKey, long id, EntityVersion version, CancellationToken cancellationToken) =>
         inner.SaveRequestAsync(requestKey, id, version, cancellationToken);

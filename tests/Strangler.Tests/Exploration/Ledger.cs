@@ -43,8 +43,12 @@ internal sealed record WriteTag(ClientWrite Write, EntityKey Key);
 /// build on exactly the state that the write before it left, on whichever side that was. So a write that is lost, doubled, reordered or made by a side that should
 /// not lead shows at once.
 /// </summary>
-internal sealed class Ledger(World world) : IWitness
+internal sealed class Ledger : IWitness
 {
+    private readonly World world;
+
+    public Ledger(World world) => (this.world, Foreign) = (world, new ForeignLedger(world));
+
     private readonly Dictionary<EntityKey, List<Record?>> _histories = [];
     private readonly HashSet<EntityKey> _leftBehind = [];
     private readonly HashSet<EntityKey> _disputed = [];
@@ -83,8 +87,62 @@ internal sealed class Ledger(World world) : IWitness
             CheckBuildsOn(write, history[^1], RecordOf(database, key, before.Row), after);
         }
 
+        Foreign.OwnChange(database, key, RecordOf(database, key, before.Row), after);
         history.Add(after);
     }
+
+    /// <summary>What other programs write, and what has become of it.</summary>
+    public ForeignLedger Foreign { get; }
+
+    /// <summary>Another program wrote legacy. Where that leads, it is a state as any other.</summary>
+    public void ForeignCommitted(InMemoryDatabase legacy, EntityKey key, string field, object? value)
+    {
+        world.Trace?.Say($"* another program wrote {field} of {key}: {Show(RecordOf(legacy, key))}, seq {legacy.Entities.GetValueOrDefault(key)?.ForeignSeq}");
+        Foreign.Add(key, field, value, legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0);
+        if (legacy.FenceRow.AnswersReads)
+        {
+            HistoryOf(key).Add(RecordOf(legacy, key));
+            _leftBehind.Remove(key);
+        }
+        else if (!_histories.ContainsKey(key))
+        {
+            _histories[key] = [null];
+        }
+    }
+
+    public void Merged(InMemoryDatabase database, EntityKey key, SideState before)
+    {
+        var (was, now) = (RecordOf(database, key, before.Row), RecordOf(database, key));
+        world.Trace?.Say($"* merged {key}, version {database.Entities[key].Version}, seq {database.Entities[key].ForeignSeq}: {Show(was)} -> {Show(now)}");
+        var history = HistoryOf(key);
+        if (!_leftBehind.Contains(key) && !Same(history[^1], was))
+        {
+            Break($"I9: a merge of {key} was built on {Show(was)}, but the write before it left {Show(history[^1])}");
+        }
+
+        if (Foreign.Judge(key, was, now, database.Entities[key].ForeignSeq) is { } fault && !_disputed.Contains(key))
+        {
+            Break($"I9: a merge made {Show(now)} of {Show(was)} of {key}: {fault}");
+        }
+
+        history.Add(now);
+    }
+
+    // What comes into legacy while nobody may write, or after it was drained: the new lead has, or has not, seen it.
+    private void HandOver(InMemoryDatabase oldLead)
+    {
+        var next = world.Of(Stages.Other(oldLead.Side));
+        foreach (var key in _histories.Keys.ToList())
+        {
+            var (legacy, @new) = (world.Of(SideName.Legacy), world.Of(SideName.New));
+            if ((legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0) > (@new.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0))
+            {
+                HistoryOf(key).Add(RecordOf(next, key));
+            }
+        }
+    }
+
+    private List<Record?> HistoryOf(EntityKey key) => _histories.TryGetValue(key, out var history) ? history : _histories[key] = [null];
 
     public void FenceSet(InMemoryDatabase database, FenceRow was, FenceRow now)
     {
@@ -111,6 +169,7 @@ internal sealed class Ledger(World world) : IWitness
         if (was.Role == FenceRole.Switching && now.Role == FenceRole.Follower)
         {
             LeaveBehind(database);
+            HandOver(database);
         }
     }
 
@@ -120,6 +179,13 @@ internal sealed class Ledger(World world) : IWitness
         {
             Break($"I3: {key} of {database.Side} goes back from version {was.Version} to {now.Version}");
         }
+
+        if (was is not null && now.ForeignSeq < was.ForeignSeq)
+        {
+            Break($"I9: {key} of {database.Side} goes back from another program's write {was.ForeignSeq} to {now.ForeignSeq}");
+        }
+
+        Foreign.Accepted(database, key, now);
     }
 
     public void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, string error, long present)
@@ -200,9 +266,23 @@ internal sealed class Ledger(World world) : IWitness
             return;
         }
 
+        foreach (var key in @new.Conflicts.Keys)
+        {
+            _disputed.Add(key);
+        }
+
         foreach (var key in _histories.Keys)
         {
             CheckEnd(key, lead);
+            if (!_disputed.Contains(key) && Stages.IsDual(lead.FenceRow.Stage) && Foreign.Lost(key, _histories[key]) is { } lost)
+            {
+                Break($"I9: of {key} another program's {lost} is lost; it is {Show(RecordOf(lead, key))}");
+            }
+        }
+
+        foreach (var row in legacy.Journal.Where(row => lead == @new && Stages.IsDual(lead.FenceRow.Stage) && row.ForeignSeq > 0 && !_disputed.Contains(row.Key)))
+        {
+            Break($"I9: legacy's journal still has another program's write {row.ForeignSeq} of {row.Key}{(row.Parked ? " (parked: " + row.LastError + ")" : "")}");
         }
 
         CheckSides(lead, world.Of(Stages.Other(lead.Side)));

@@ -2,6 +2,7 @@ using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Journal;
+using Strangler.Merging;
 using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Exploration;
@@ -47,6 +48,8 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
 
     public IBackfillTarget Target { get; set; } = memory.Sides.BackfillTarget;
 
+    public IMergeLog Merges { get; set; } = memory.Sides.Merges;
+
     /// <summary>Null, unless the fault is there: it needs transactions as the double makes them.</summary>
     public IJointTransactions? Joint { get; set; }
 
@@ -78,6 +81,8 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         ReconciliationLease = Memory.Sides.ReconciliationLease,
         ShadowLog = Memory.Sides.ShadowLog,
         Obligations = Memory.Sides.Obligations,
+        Merges = Merges,
+        Capture = Memory.Sides.Capture,
         Replicas = Memory.Sides.Replicas,
         Joint = Joint,
     };

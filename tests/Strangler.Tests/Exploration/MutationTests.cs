@@ -17,6 +17,7 @@ public sealed class MutationTests
     [Category("Case19")]
     [Category("Case20")]
     [Category("Case24")]
+    [Category("Case43")]
     public void The_schedules_find(string name)
     {
         var mutation = Mutations.All.Single(one => one.Name == name);

@@ -3,6 +3,7 @@ using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Exploration;
@@ -83,6 +84,19 @@ internal static class Mutations
             faulty => faulty.Joint = new ForgetfulJoint(faulty.Memory.Sides.Joint!)),
         new("JointPartApart", "The follower's part of a joint transaction commits before the lead's, which may still fail.",
             faulty => faulty.Joint = new EarlyJoint(faulty.Memory.Sides.Joint!)),
+        new("MergeWithoutLock", "A merge reads the new side's state before it holds the key there.",
+            faulty => faulty.Stores(inner => inner.Side == SideName.New ? new EarlyMerger(inner) : inner)),
+        new("MergeAgainstOwnHashes", "A merge takes the new side's present hashes for those of the state that both sides agreed on.",
+            faulty => faulty.Merges = new OwnHashes(faulty.Merges, faulty.Memory.Of(SideName.New))),
+        new("MergeKeepsForeignSeq", "A merge does not note which of the other programs' writes it has taken in.",
+            faulty => faulty.Stores(inner => inner.Side == SideName.Legacy ? inner
+                : new ChangedTransactions(inner, (one, _) => new KeepsForeignSeq(one)))),
+        new("ReverseApplyWithoutCompare", "An apply to legacy writes over other programs' writes that nobody has seen.",
+            faulty => faulty.Stores(inner => inner.Side == SideName.New ? inner : new ChangedTransactions(inner, (one, _) =>
+                one.State.Fence.Role == FenceRole.Follower ? new Unforeign(one) : one))),
+        new("MergeWhileSwitched", "A merge is written although the new side is being switched and its journal may have been seen empty.",
+            faulty => faulty.Stores(inner => inner.Side == SideName.Legacy ? inner
+                : new ChangedTransactions(inner, (one, _) => Lane.IsBackground ? new EverLead(one) : one))),
     ];
 
     private static void ReadBeforeLock(Faulty faulty, bool acceptedIsSeen)
@@ -107,6 +121,65 @@ internal sealed class ChangedTransactions(ISideStore inner, Func<ISideTransactio
 {
     public override async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken) =>
         change(await Inner.BeginAsync(intent, cancellationToken), intent);
+}
+
+/// <summary>What begins on the new side in the background, while that leads, is a merge.</summary>
+internal sealed class EarlyMerger(ISideStore inner) : StoreDecorator(inner)
+{
+    public override async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken)
+    {
+        if (!Lane.IsBackground)
+        {
+            return await Inner.BeginAsync(intent, cancellationToken);
+        }
+
+        var early = await Inner.ReadAsync(intent.Key, cancellationToken);
+        var transaction = await Inner.BeginAsync(intent, cancellationToken);
+        return transaction.State.Fence.Role == FenceRole.Lead ? new Early(transaction, early with { Fence = transaction.State.Fence }) : transaction;
+    }
+
+    private sealed class Early(ISideTransaction inner, SideState state) : TransactionDecorator(inner)
+    {
+        public override SideState State => state;
+    }
+}
+
+internal sealed class OwnHashes(IMergeLog inner, InMemoryDatabase @new) : IMergeLog
+{
+    public async Task<AcceptedBase?> BaseAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        var agreed = await inner.BaseAsync(key, cancellationToken);
+        return @new.Entities.GetValueOrDefault(key) is { IsSigned: true } own
+            ? new AcceptedBase(own.Version, own.FieldHashes[..^(own.FieldHashes.Length % FieldHasher.Size)])
+            : agreed;
+    }
+
+    public Task PutAsync(Conflict conflict, CancellationToken cancellationToken) => inner.PutAsync(conflict, cancellationToken);
+
+    public Task<Conflict?> FindAsync(EntityKey key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
+
+    public Task<IReadOnlyList<Conflict>> ListAsync(int limit, CancellationToken cancellationToken) => inner.ListAsync(limit, cancellationToken);
+
+    public Task<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
+}
+
+internal sealed class KeepsForeignSeq(ISideTransaction inner) : TransactionDecorator(inner)
+{
+    public override Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken) =>
+        Inner.SetEntityAsync(key, state.Base is null ? state : state with { ForeignSeq = State.Entity?.ForeignSeq ?? 0 }, cancellationToken);
+}
+
+internal sealed class Unforeign(ISideTransaction inner) : TransactionDecorator(inner)
+{
+    public override SideState State =>
+        Inner.State.Entity is { } entity ? Inner.State with { Entity = entity with { ForeignSeq = 0 } } : Inner.State;
+}
+
+internal sealed class EverLead(ISideTransaction inner) : TransactionDecorator(inner)
+{
+    public override SideState State => Inner.State.Fence.Role == FenceRole.Switching
+        ? Inner.State with { Fence = Inner.State.Fence with { Role = FenceRole.Lead } }
+        : Inner.State;
 }
 
 internal sealed class Position
@@ -259,23 +332,23 @@ internal sealed class CachedFenceForReads(ISideStore inner, ModelProcess process
 
 internal sealed class JournalLater(ISideTransaction inner, Faulty faulty, SideName side) : TransactionDecorator(inner)
 {
-    private (EntityKey Key, EntityVersion Version, string Actor)? _row;
+    private (EntityKey Key, EntityVersion Version, string Actor, long ForeignSeq)? _row;
 
-    public override Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken)
+    public override Task AppendJournalAsync(EntityKey key, EntityVersion version, string actor, CancellationToken cancellationToken, long foreignSeq = 0)
     {
-        _row = (key, version, actor);
+        _row = (key, version, actor, foreignSeq);
         return Task.CompletedTask;
     }
 
     public override async Task CommitAsync(CancellationToken cancellationToken)
     {
         await Inner.CommitAsync(cancellationToken);
-        if (_row is var (key, version, actor))
+        if (_row is var (key, version, actor, foreignSeq))
         {
             var database = faulty.Memory.Of(side);
             await faulty.StepAsync(side, "journal-later", () => database.Journal.Add(new JournalRow
             {
-                Seq = ++database.JournalIncrement, Key = key, Version = version, Actor = actor, CreatedUtc = database.UtcNow,
+                Seq = ++database.JournalIncrement, Key = key, Version = version, ForeignSeq = foreignSeq, Actor = actor, CreatedUtc = database.UtcNow,
             }));
         }
     }

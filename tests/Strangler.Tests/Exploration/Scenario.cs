@@ -1,5 +1,6 @@
 using Strangler.Backfill;
 using Strangler.DualWrite;
+using Strangler.Journal;
 using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Exploration;
@@ -65,6 +66,11 @@ internal sealed class Scenario
         if (_random.Next(3) == 0)
         {
             actors.Add(JumpAsync());
+        }
+
+        if (_world.HasForeigners)
+        {
+            actors.AddRange(Enumerable.Range(1, _random.Next(1, 3)).Select(number => new Foreigner(_world, number).RunAsync(ids, _random.Next(1, 6))));
         }
 
         await Task.WhenAll(actors);
@@ -144,12 +150,13 @@ internal sealed class Scenario
             await janitor.Runtime.Stage.RefreshAsync(default);
             await janitor.Relay.DrainAsync(default);
             var lead = _world.Lead();
-            if (lead.Journal.Count == 0 || !Stages.IsDual(lead.FenceRow.Stage))
+            var rest = lead.Journal.Count + (lead.Side == SideName.New ? _world.Of(SideName.Legacy).Journal.Count(row => row.ForeignSeq > 0) : 0);
+            if (rest == 0 || !Stages.IsDual(lead.FenceRow.Stage))
             {
                 return;
             }
 
-            await janitor.Runtime.Sides.Of(lead.Side).Journal.RetryAsync(null, default);
+            await new ParkedKeys(janitor.Runtime).RetryAsync(null, default);
             await Task.Delay(TimeSpan.FromHours(1), _world.Time);
         }
     }

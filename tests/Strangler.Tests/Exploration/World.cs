@@ -22,7 +22,7 @@ internal sealed class ModelProcess
         Legacy = new LegacyNotes(sides.Legacy.Store);
         New = new NewNotes(sides.New.Store);
         Runtime = new ContextRuntime(
-            sides, [new EntityKind(TestLens.Kind, Legacy, New)], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
+            sides, [new EntityKind(TestLens.Kind, Legacy, New) { Merging = TestLens.Rules }], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
         {
             Random = world.HasOneSignature ? new OneSignature(seed) : new Random(seed),
         };
@@ -30,6 +30,9 @@ internal sealed class ModelProcess
         Relay = new Relay(Runtime);
         Cutover = new CutoverService(Runtime);
     }
+
+    /// <summary>What a backfill keeps of a row that hides nothing.</summary>
+    public static byte[] Accepted(Record record) => Hasher.Hash(record);
 
     public InMemorySides Memory { get; }
 
@@ -115,9 +118,10 @@ internal sealed class World
         Chaos = new Chaos(this, seed + 1);
         _joint = new Random(seed + 3);
         _howManyJoint = _joint.Next(3);
+        HasForeigners = _joint.Next(5) < 2;
         Options = new ContextOptions
         {
-            ForeignWritersNone = true, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 20,
+            ForeignWritersNone = !HasForeigners, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 20,
             RelayLease = TimeSpan.FromSeconds(4), FlipDeadline = TimeSpan.FromSeconds(Random.Next(2, 12)),
             MaxAttempts = Random.Next(1, 4), RelayBatch = Random.Next(1, 5),
             InlineApplyTimeout = TimeSpan.FromMilliseconds(Random.Next(2) == 0 ? 300 : 2000),
@@ -137,6 +141,9 @@ internal sealed class World
 
     public ContextOptions Options { get; }
 
+    /// <summary>Whether other programs write legacy in this schedule.</summary>
+    public bool HasForeigners { get; }
+
     /// <summary>Whether all writes are signed alike (a deliberate fault).</summary>
     public bool HasOneSignature { get; set; }
 
@@ -144,6 +151,9 @@ internal sealed class World
     public Dictionary<string, long> Shared { get; } = [];
 
     public InMemoryDatabase Of(SideName side) => _memory.Of(side);
+
+    /// <summary>Other programs go past all processes, and know nothing of what goes wrong there.</summary>
+    public InMemorySides Outside => _memory;
 
     public InMemoryDatabase Lead() => Of(SideName.New).FenceRow.AnswersReads ? Of(SideName.New) : Of(SideName.Legacy);
 
@@ -230,7 +240,8 @@ internal sealed class World
             @new.NewIds[key] = newId;
             @new.PublicIds[key with { Id = newId }] = id;
             @new.Rows[key with { Id = newId }] = TestLens.NewRow(name, id * 1000, false, false);
-            @new.Entities[key] = new EntityState(new EntityVersion(legacy.FenceRow.DualEpoch, 0), 0, false, []);
+            @new.Entities[key] = new EntityState(
+                new EntityVersion(legacy.FenceRow.DualEpoch, 0), 0, false, ModelProcess.Accepted(TestLens.Legacy.Get(row)));
         }
 
         Ledger.Plant(key, TestLens.Legacy.Get(row));

@@ -17,6 +17,7 @@ public sealed class HookPointTests
 {
     private const string Write = "write";
     private const string Relay = "relay";
+    private const string Merge = "merge";
     private const string Create = "create";
     private const string Flip = "flip";
     private const string FailedFlip = "failed flip";
@@ -44,6 +45,12 @@ public sealed class HookPointTests
         [Relay] =
         [
             HookPoint.RelayClaimed, HookPoint.ApplyBeforeBegin, HookPoint.ApplyBegun, HookPoint.RelayBeforeFail, HookPoint.RelayFailed,
+        ],
+        [Merge] =
+        [
+            HookPoint.RelayClaimed, HookPoint.MergeBeforeBegin, HookPoint.MergeBegun, HookPoint.MergeLegacyRead, HookPoint.MergeBeforeCommit,
+            HookPoint.MergeCommitted, HookPoint.MergeSettled, HookPoint.ApplyBeforeBegin, HookPoint.ApplyBegun, HookPoint.ApplyLeadRead,
+            HookPoint.ApplyBeforeCommit, HookPoint.ApplyCommitted, HookPoint.ApplySettled,
         ],
         [Create] =
         [
@@ -136,6 +143,27 @@ public sealed class HookPointTests
         await AssertStandsAsync(
             process, point, Named(last, lead), Named(next, lead), seen,
             () => $"{AmountsOf(process, lead, row.Key.Id)} {row.Attempts} {(row.LeaseUntil is null ? "free" : "claimed")}",
+            () => process.Relay.DrainAsync(default));
+    });
+
+    // What is seen: amounts on the new side and on legacy, legacy's open journal rows, conflicts, and whether the key is locked on the
+    // new side.
+    [TestCase(HookPoint.MergeBeforeBegin, "legacy.claim.after", "new.begin.before", "1 5 1 0 free")]
+    [TestCase(HookPoint.MergeBegun, "new.begin.after", "legacy.read.before", "1 5 1 0 locked")]
+    [TestCase(HookPoint.MergeLegacyRead, "legacy.read.after", "new.base.before", "1 5 1 0 locked")]
+    [TestCase(HookPoint.MergeBeforeCommit, "new.conflict.after", "new.commit.before", "1 5 1 0 locked")]
+    [TestCase(HookPoint.MergeCommitted, "new.commit.after", "legacy.settle-foreign.before", "5 5 1 0 free")]
+    [TestCase(HookPoint.MergeSettled, "legacy.settle-foreign.after", "legacy.begin.before", "5 5 0 0 free")]
+    [TestCase(HookPoint.MergeConflictListed, "new.conflict.after", "new.fail.before", "1 5 1 1 free")]
+    [Category("Case43")]
+    public void Points_of_a_merge(HookPoint point, string last, string next, string seen) => Run(async () =>
+    {
+        var (process, id) = await WithSomethingToMergeAsync(isConflict: point == HookPoint.MergeConflictListed);
+        var (legacy, @new) = (process.Memory.LegacyDatabase, process.Memory.NewDatabase);
+        await AssertStandsAsync(
+            process, point, last, next, seen,
+            () => $"{AmountsOf(process, SideName.New, id)} {legacy.Journal.Count(row => !row.Parked)} {@new.Conflicts.Count} "
+                + (@new.Locks.IsHeld(TestLens.Kind, id) ? "locked" : "free"),
             () => process.Relay.DrainAsync(default));
     });
 
@@ -260,12 +288,13 @@ public sealed class HookPointTests
 
     [Test]
     public void Points_come_in_their_order(
-        [Values(Write, Joint, Search, Pruning, Relay, Create, Flip, FailedFlip, Move, Backfill)] string what) => Run(async () =>
+        [Values(Write, Joint, Search, Pruning, Relay, Merge, Create, Flip, FailedFlip, Move, Backfill)] string what) => Run(async () =>
     {
         var lead = what == Create ? SideName.New : SideName.Legacy;
         var process = what switch
         {
             Relay => await WithSomethingToRelayAsync(lead),
+            Merge => (await WithSomethingToMergeAsync(isConflict: false)).Process,
             Joint => TestProcess.In(StageOf(lead), _time, options => options.OneTransaction = true),
             Search => await WithALostObligationAsync(lead),
             Pruning => WithOldRequests(lead),
@@ -296,7 +325,7 @@ public sealed class HookPointTests
             Write or Joint => Hammer.IncrementAsync(process, id),
             Search => new ObligationCheck(process.Runtime).CheckAllAsync(default),
             Pruning => new RequestPruning(process.Runtime).PruneAsync(lead, default),
-            Relay => process.Relay.DrainAsync(default),
+            Relay or Merge => process.Relay.DrainAsync(default),
             Create => process.AddAsync("a"),
             Flip => process.AdvanceAsync(),
             FailedFlip => CutoverTests.TryAsync(process.AdvanceAsync),
@@ -338,7 +367,7 @@ public sealed class HookPointTests
             .Append(HookPoint.IdTaken).Append(HookPoint.IdsRecorded);
         Assert.That(Enum.GetValues<HookPoint>(), Is.EquivalentTo(tested.Distinct()));
         var unordered = Enum.GetValues<HookPoint>().Except(Orders.Values.SelectMany(points => points));
-        Assert.That(unordered, Is.EquivalentTo(new[] { HookPoint.IdsRecorded }));
+        Assert.That(unordered, Is.EquivalentTo(new[] { HookPoint.IdsRecorded, HookPoint.MergeConflictListed }));
     }
 
     private static Stage StageOf(SideName lead) => lead == SideName.Legacy ? Stage.ShadowRead : Stage.NewLeads;
@@ -439,6 +468,23 @@ public sealed class HookPointTests
         await Hammer.IncrementAsync(process, id);
         process.Memory.Fault = null;
         return process;
+    }
+
+    // A foreign change of the amount; or of the name as well, which the new side has changed and legacy not seen.
+    private async Task<(TestProcess Process, long Id)> WithSomethingToMergeAsync(bool isConflict)
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time, options => options.ForeignWritersNone = false);
+        var note = await process.AddAsync("a", 1);
+        if (isConflict)
+        {
+            process.Memory.Fault = DownAt(SideName.New, "begin");
+            note.Name = "ours";
+            await process.Notes.StoreAsync(note, default);
+            process.Memory.Fault = null;
+        }
+
+        process.Memory.WriteForeign(TestProcess.Key(note.Id), TestLens.LegacyRow(isConflict ? "theirs" : "a", 5, "O"));
+        return (process, note.Id);
     }
 
     private async Task<TestProcess> WithALostObligationAsync(SideName lead)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Xml.Linq;
 using Strangler.Mapping.Lenses;
+using Strangler.Merging;
 
 namespace Strangler.Mapping.Compiling;
 
@@ -25,6 +26,7 @@ internal sealed class DeclarationReader(Problems problems)
         ReadTables(at, "new", kind.New, isLegacy: false);
         kind.Codes.AddRange(Elements(at, "codes").Select(ReadCodes));
         kind.Ids = ReadIds(at, kind);
+        kind.Owners = ReadOwners(at);
         foreach (var element in Elements(at, "fields").Elements())
         {
             ReadFieldOrGroup(element, kind);
@@ -247,6 +249,7 @@ internal sealed class DeclarationReader(Problems problems)
         Mirror = at.Attribute("mirror")?.Value,
         MirrorFillsIn = Flag(at, "mirror-fills-in"),
         Converter = converter,
+        Owner = OwnerOf(at, "owner"),
     };
 
     private FieldDeclaration ReadList(XElement at)
@@ -254,7 +257,7 @@ internal sealed class DeclarationReader(Problems problems)
         var list = new FieldDeclaration
         {
             At = at, Name = Get(at, "name"), Type = FieldType.List, Personal = Flag(at, "personal"), Legacy = at.Attribute("legacy")?.Value,
-            New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none",
+            New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none", Owner = OwnerOf(at, "owner"),
         };
         list.Items.AddRange(Elements(at, "item").Select(item => ReadField(item, null)));
         CheckUnique(list.Items.Select(item => (item.At, item.Name)), "item");
@@ -266,6 +269,7 @@ internal sealed class DeclarationReader(Problems problems)
         var list = new FieldDeclaration
         {
             At = at, Name = Get(at, "name"), Type = FieldType.List, Personal = true, New = at.Attribute("new")?.Value, IsExtras = true,
+            Owner = OwnerOf(at, "owner"),
         };
         list.Items.Add(new FieldDeclaration { At = at, Name = "name", Type = FieldType.Text, New = "name" });
         list.Items.Add(new FieldDeclaration { At = at, Name = "content", Type = FieldType.Bytes, Personal = true, New = "content" });
@@ -281,7 +285,7 @@ internal sealed class DeclarationReader(Problems problems)
 
     private void ReadConverter(XElement at, KindDeclaration kind)
     {
-        var converter = new ConverterDeclaration { At = at, Use = Get(at, "use") };
+        var converter = new ConverterDeclaration { At = at, Use = Get(at, "use"), Owner = OwnerOf(at, "owner") };
         converter.Places.AddRange(Elements(at, "place").Select(place => (place, Get(place, "role"), Get(place, "at"))));
         foreach (var parameter in Elements(at, "parameter"))
         {
@@ -295,6 +299,21 @@ internal sealed class DeclarationReader(Problems problems)
         kind.Converters.Add(converter);
         kind.Fields.AddRange(converter.Fields);
     }
+
+    private OwnersDeclaration ReadOwners(XElement kind)
+    {
+        if (Elements(kind, "owners").FirstOrDefault() is not { } at)
+        {
+            return new OwnersDeclaration(null, null, []);
+        }
+
+        var groups = Elements(at, "group").Select(group => (At: group, Name: Get(group, "name"), Owner: OwnerOf(group, "owner") ?? FieldOwner.Ask)).ToList();
+        CheckUnique(groups.Select(group => (group.At, group.Name)), "group");
+        return new OwnersDeclaration(OwnerOf(at, "default"), OwnerOf(at, "existence"), groups);
+    }
+
+    private static FieldOwner? OwnerOf(XElement at, string attribute) =>
+        Enum.TryParse<FieldOwner>(Get(at, attribute), ignoreCase: true, out var owner) ? owner : null;
 
     private void ReadDifference(XElement at, KindDeclaration kind)
     {

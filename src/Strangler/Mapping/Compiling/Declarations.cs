@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Strangler.Merging;
 
 namespace Strangler.Mapping.Compiling;
 
@@ -18,6 +19,8 @@ internal sealed class KindDeclaration
 
     public IdSource? Ids { get; set; }
 
+    public OwnersDeclaration Owners { get; set; } = new(null, null, []);
+
     public List<TableDeclaration> Legacy { get; } = [];
 
     public List<TableDeclaration> New { get; } = [];
@@ -34,6 +37,25 @@ internal sealed class KindDeclaration
     public List<(XElement At, DeclaredDifference Difference)> Differences { get; } = [];
 
     public List<SumDeclaration> Sums { get; } = [];
+
+    /// <summary>
+    /// Who is right on a clash: the field's own word, its converter's, that of the field it is a flag of, its group's, the default.
+    /// </summary>
+    public FieldOwner OwnerOf(FieldDeclaration field)
+    {
+        if ((field.Owner ?? field.Converter?.Owner) is { } said)
+        {
+            return said;
+        }
+
+        if (field.FlagOf is { } name && Fields.Find(other => other.Name == name && other != field && other.FlagOf is null) is { } whole)
+        {
+            return OwnerOf(whole);
+        }
+
+        var groups = Owners.Groups.Where(group => field.Name.StartsWith(group.Group + ".", StringComparison.Ordinal)).ToList();
+        return groups.Count > 0 ? groups[0].Owner : Owners.Default ?? FieldOwner.Ask;
+    }
 }
 
 internal sealed class TableDeclaration
@@ -120,13 +142,20 @@ internal sealed class FieldDeclaration
     public bool IsExtras { get; init; }
 
     public bool IsList => Type == FieldType.List;
+
+    /// <summary>As it was written; null: by converter, group or default.</summary>
+    public FieldOwner? Owner { get; init; }
 }
+
+internal sealed record OwnersDeclaration(FieldOwner? Default, FieldOwner? Existence, IReadOnlyList<(XElement At, string Group, FieldOwner Owner)> Groups);
 
 internal sealed class ConverterDeclaration
 {
     public required XElement At { get; init; }
 
     public required string Use { get; init; }
+
+    public FieldOwner? Owner { get; init; }
 
     public List<(XElement At, string Role, string Place)> Places { get; } = [];
 

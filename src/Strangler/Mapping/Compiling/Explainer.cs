@@ -1,4 +1,5 @@
 using Strangler.Mapping.Lenses;
+using Strangler.Merging;
 
 namespace Strangler.Mapping.Compiling;
 
@@ -20,7 +21,8 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
         ],
         [.. (kind.Extras?.Preserved ?? []).Select(place => place.Place + (place.Personal ? " *" : ""))],
         [.. kind.Differences.Select(entry => entry.Difference)],
-        [.. kind.Sums.Select(sum => sum.Declared(kind.Name))]);
+        [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
+        (kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask).ToString().ToLowerInvariant());
 
     private IEnumerable<ExplainedField> Explain(FieldDeclaration field)
     {
@@ -33,7 +35,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
             field.New ?? "",
             field.Personal,
             codes is null ? [] : [.. codes.Codes.Select(code => (code.Legacy, code.English))],
-            [.. NotesOf(field)]);
+            [.. NotesOf(field), .. kind.OwnerOf(field) is var owner and not FieldOwner.Ask ? [$"on a clash: {owner.ToString().ToLowerInvariant()}"] : (string[])[]]);
         foreach (var item in field.Items)
         {
             yield return new ExplainedField(

@@ -26,6 +26,7 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         CheckExtras();
         CheckNothingForgotten();
         CheckDifferences();
+        CheckOwners();
         kind.Sums.ForEach(CheckSum);
         if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
         {
@@ -439,6 +440,24 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             foreach (var column in table.Columns.Where(column => !_newClaims.ContainsKey($"{table.Name}.{column.Name}")))
             {
                 problems.Add(column.At, column.Name, $"no field stands in the new column {table.Name}.{column.Name}");
+            }
+        }
+    }
+
+    // A flag and what it is a flag of, decided differently, would contradict each other.
+    private void CheckOwners()
+    {
+        foreach (var (at, group, _) in kind.Owners.Groups.Where(
+            group => !kind.Fields.Exists(field => field.Name.StartsWith(group.Group + ".", StringComparison.Ordinal))))
+        {
+            problems.Add(at, group, "no field belongs to this group");
+        }
+
+        foreach (var flag in kind.Fields.Where(field => field is { FlagOf: not null, Owner: not null }))
+        {
+            if (kind.Fields.Find(field => field.Name == flag.FlagOf) is { } whole && kind.OwnerOf(whole) != flag.Owner)
+            {
+                problems.Add(flag.At, flag.Name, $"its owner differs from that of {whole.Name}, whose flag it is");
             }
         }
     }

@@ -1,5 +1,6 @@
 using Strangler.Mapping.Converters;
 using Strangler.Mapping.Lenses;
+using Strangler.Merging;
 
 namespace Strangler.Mapping.Compiling;
 
@@ -46,6 +47,9 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
             ErasedBy = kind.ErasedBy,
+            Merging = new MergeRules(
+                [.. kind.Fields.Select(kind.OwnerOf)], kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask,
+                kind.ErasedBy is { } erased ? schema.OrdinalOf(erased) : null),
             IdSource = kind.Ids!,
         };
     }

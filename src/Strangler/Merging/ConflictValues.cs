@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Strangler.Mapping;
+
+namespace Strangler.Merging;
+
+/// <summary>Canonical values as text that keeps their type, for conflict records alone.</summary>
+internal static class ConflictValues
+{
+    private const string Time = "yyyy-MM-dd HH:mm:ss";
+
+    public static string Encode(object? value) => JsonSerializer.Serialize(Node(value));
+
+    /// <summary>The values of a whole record by field name; of an entity that is on one side only.</summary>
+    public static string Encode(Record record) => JsonSerializer.Serialize(
+        new JsonObject(record.Schema.Fields.Select(field => KeyValuePair.Create(field.Name, Node(record.Values[field.Ordinal])))));
+
+    public static object? Decode(RecordField field, string text) => Value(field, JsonNode.Parse(text));
+
+    /// <summary>The fields of a whole record that say something.</summary>
+    public static IEnumerable<(RecordField Field, object? Value)> DecodeRecord(RecordSchema schema, string text)
+    {
+        foreach (var (name, node) in JsonNode.Parse(text)!.AsObject())
+        {
+            if (schema.Has(name) && schema.Fields[schema.OrdinalOf(name)] is var field && Value(field, node) is var value
+                && !Record.ValuesEqual(value, field.Default))
+            {
+                yield return (field, value);
+            }
+        }
+    }
+
+    private static JsonNode? Node(object? value) => value switch
+    {
+        null => null,
+        bool flag => flag,
+        long number => number,
+        string text => text,
+        DateTime moment => moment.ToString(Time, CultureInfo.InvariantCulture),
+        DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        byte[] bytes => Convert.ToBase64String(bytes),
+        RecordList list => new JsonArray([.. list.Rows.Select(row => (JsonNode?)new JsonArray([.. row.Select(Node)]))]),
+        Hidden hidden => new JsonObject { ["derived"] = Node(hidden.Derived) },
+        _ => throw new ArgumentException($"{value.GetType()} is no canonical type.", nameof(value)),
+    };
+
+    private static object? Value(RecordField field, JsonNode? node) => (node, field.Type) switch
+    {
+        (null, _) => null,
+        (JsonObject hidden, _) => new Hidden(Value(field, hidden["derived"])),
+        (_, FieldType.Boolean) => node.GetValue<bool>(),
+        (_, FieldType.Integer or FieldType.Money) => node.GetValue<long>(),
+        (_, FieldType.Timestamp) => DateTime.ParseExact(node.GetValue<string>(), Time, CultureInfo.InvariantCulture),
+        (_, FieldType.Date) => DateOnly.ParseExact(node.GetValue<string>(), "yyyy-MM-dd", CultureInfo.InvariantCulture),
+        (_, FieldType.Bytes) => Convert.FromBase64String(node.GetValue<string>()),
+        (JsonArray rows, FieldType.List) => new RecordList(
+            [.. rows.Select(row => row!.AsArray().Select((item, at) => Value(field.Items[at], item)).ToArray())]),
+        _ => node.GetValue<string>(),
+    };
+}
