@@ -121,8 +121,13 @@ internal abstract class ContextWorld : IAsyncDisposable
     public Task<BackfillResult> BackfillAsync() =>
         new BackfillJob(Host.Runtime, new BackfillOptions()).RunAsync(Kind, null, CancellationToken.None);
 
-    public Task<ReconciliationReport> ReconcileAsync() =>
-        Host.Reconciler().RunAsync(new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
+    /// <summary>In full, without regard to writers: a load that writes all the while would else outgrow a slow machine's run.</summary>
+    public Task<ReconciliationReport> ReconcileAsync()
+    {
+        var options = Host.ReconciliationOptions;
+        (options.GentleAbove, options.MaxThreadsRunning) = (0, 0);
+        return Host.Reconciler(options).RunAsync(new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
+    }
 
     /// <summary>The record that a side holds, null when it holds none.</summary>
     public async Task<Record?> RecordAsync(SideName side, long id)
