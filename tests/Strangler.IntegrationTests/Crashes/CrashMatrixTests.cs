@@ -5,6 +5,7 @@ using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.IntegrationTests.Donations;
+using Strangler.IntegrationTests.EachContext;
 using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Crashes;
@@ -496,7 +497,7 @@ public sealed class CrashMatrixTests
             keys.AddRange(operation.Verb == "create" ? await CreatedAsync(SideName.Legacy, operation) : [operation.Id]);
         }
 
-        var report = await _world.Host.Reconciler().RunAsync(
+        var report = await _world.Host.Reconciler(ContextWorld.Hasty(_world.Host)).RunAsync(
             new ReconciliationScope { Kind = DonationsContext.DonationKind, Keys = keys }, null, CancellationToken.None);
         Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
     }

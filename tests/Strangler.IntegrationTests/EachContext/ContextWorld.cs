@@ -122,11 +122,15 @@ internal abstract class ContextWorld : IAsyncDisposable
         new BackfillJob(Host.Runtime, new BackfillOptions()).RunAsync(Kind, null, CancellationToken.None);
 
     /// <summary>In full, without regard to writers: a load that writes all the while would else outgrow a slow machine's run.</summary>
-    public Task<ReconciliationReport> ReconcileAsync()
+    public Task<ReconciliationReport> ReconcileAsync() =>
+        Host.Reconciler(Hasty(Host)).RunAsync(new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
+
+    /// <summary>Of a reconciliation without regard to writers.</summary>
+    public static ReconciliationOptions Hasty(ContextHost host)
     {
-        var options = Host.ReconciliationOptions;
+        var options = host.ReconciliationOptions;
         (options.GentleAbove, options.MaxThreadsRunning) = (0, 0);
-        return Host.Reconciler(options).RunAsync(new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
+        return options;
     }
 
     /// <summary>The record that a side holds, null when it holds none.</summary>

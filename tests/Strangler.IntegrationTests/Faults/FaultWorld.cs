@@ -152,8 +152,9 @@ internal sealed class FaultWorld : IAsyncDisposable
             : Operator.Cutover.BackAsync(request, null, CancellationToken.None);
     }
 
+    /// <summary>Without regard to the writers, who write all the while.</summary>
     public Task<ReconciliationReport> ReconcileAsync() =>
-        new Reconciler(Operator.Runtime, new ReconciliationOptions()).RunAsync(
+        new Reconciler(Operator.Runtime, new ReconciliationOptions { GentleAbove = 0, MaxThreadsRunning = 0 }).RunAsync(
             new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
 
     public Task<JournalDepth> DepthAsync(SideName lead) => Operator.Sides.Of(lead).Journal.DepthAsync(CancellationToken.None);
