@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Dapper;
 using Strangler.Backfill;
+using Strangler.Capture;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;
@@ -32,10 +33,11 @@ internal sealed class FaultWorld : IAsyncDisposable
     private readonly List<Replica> _replicas = [];
     private readonly List<Task> _relays = [];
     private readonly StranglerConfiguration _configuration;
+    private readonly bool _hasForeignWriters;
 
-    private FaultWorld(FaultServer legacy, FaultServer @new)
+    private FaultWorld(FaultServer legacy, FaultServer @new, bool hasForeignWriters)
     {
-        (Legacy, New) = (legacy, @new);
+        (Legacy, New, _hasForeignWriters) = (legacy, @new, hasForeignWriters);
         var settings = new Dictionary<string, string>
         {
             [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = legacy.Process.ConnectionString(DatabaseOf(SideName.Legacy)),
@@ -59,10 +61,14 @@ internal sealed class FaultWorld : IAsyncDisposable
 
     public LogBook Logs { get; } = new();
 
-    public static async Task<FaultWorld> CreateAsync(Stage stage, (FaultServer Legacy, FaultServer New)? servers = null)
+    /// <param name="stage">To begin with.</param>
+    /// <param name="servers">Null: those that are shared.</param>
+    /// <param name="hasForeignWriters">Whether other programs write to legacy, and are captured.</param>
+    public static async Task<FaultWorld> CreateAsync(
+        Stage stage, (FaultServer Legacy, FaultServer New)? servers = null, bool hasForeignWriters = false)
     {
         var (legacy, @new) = servers ?? await FaultServers.AcquireAsync();
-        var world = new FaultWorld(legacy, @new);
+        var world = new FaultWorld(legacy, @new, hasForeignWriters);
         await legacy.RunAsync($"CREATE DATABASE {world.DatabaseOf(SideName.Legacy)} CHARACTER SET utf8mb4");
         await @new.RunAsync($"CREATE DATABASE {world.DatabaseOf(SideName.New)} CHARACTER SET utf8mb4");
         await using (var connection = await world.OpenAsync(SideName.Legacy))
@@ -71,6 +77,11 @@ internal sealed class FaultWorld : IAsyncDisposable
         }
 
         await MigrationPlan.ApplyAsync(world._configuration, [DonationsContext.Name], null, CancellationToken.None);
+        if (hasForeignWriters)
+        {
+            await new CaptureService(world.Operator.Runtime).InstallAsync("test", Patience, null, CancellationToken.None);
+        }
+
         await world.MoveToAsync(stage);
         return world;
     }
@@ -93,7 +104,7 @@ internal sealed class FaultWorld : IAsyncDisposable
             FenceLockTimeout = TimeSpan.FromSeconds(1),
             FlipDeadline = TimeSpan.FromSeconds(10),
             ShadowReadMinimum = 0,
-            ForeignWritersNone = true,
+            ForeignWritersNone = !_hasForeignWriters,
         };
         change?.Invoke(options);
         var replica = new Replica(
@@ -168,7 +179,7 @@ internal sealed class FaultWorld : IAsyncDisposable
         await UntilAsync("the journal is empty", async () =>
         {
             await Operator.Relay.DrainAsync(CancellationToken.None);
-            return await DepthAsync(lead) is { Open: 0 };
+            return await DepthAsync(lead) is { Open: 0 } && (!_hasForeignWriters || await DepthAsync(SideName.Legacy) is { Open: 0 });
         });
     }
 
@@ -218,7 +229,22 @@ internal sealed class FaultWorld : IAsyncDisposable
             stored.Add((await Operator.Donations.FindAsync(id, CancellationToken.None))!);
         }
 
-        load.Ledger.AssertMatches([.. stored.Where(donation => isOthers?.Invoke(donation) != true)]);
+        load.Ledger.AssertMatches([.. stored.Where(donation => isOthers?.Invoke(donation) != true)], await RevivedAsync(stored));
+    }
+
+    // The mapping says that legacy decides whether a donation exists: what another program has written to there is not gone because the new
+    // side deleted it at the same time. The audit trail has each such decision.
+    private async Task<IReadOnlyCollection<long>> RevivedAsync(IEnumerable<Donation> stored)
+    {
+        if (!_hasForeignWriters)
+        {
+            return [];
+        }
+
+        var trail = await Operator.Sides.New.Audit.ListAsync(100_000, CancellationToken.None);
+        var decisions = trail.Where(entry => entry.Action == "merge" && entry.Detail.Contains("(existence) = legacy", StringComparison.Ordinal))
+            .Select(entry => entry.Detail.Split(':')[0]).ToHashSet();
+        return [.. stored.Select(donation => donation.Id).Where(id => decisions.Contains(new EntityKey(Kind, id).ToString()))];
     }
 
     /// <summary>Public ids of what a side holds.</summary>

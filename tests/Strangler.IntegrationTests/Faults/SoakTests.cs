@@ -9,8 +9,8 @@ using Strangler.Reconciliation;
 namespace Strangler.IntegrationTests.Faults;
 
 /// <summary>
-/// Everything at once: writers in several replicas and in processes that are killed, flips forward and back, servers that are killed and
-/// frozen, connections that are cut, and a reconciliation that runs all the while and must never report drift. One minute, or
+/// Everything at once: writers in several replicas and in processes that are killed, other programs that write to legacy, flips forward and
+/// back, servers that are killed and frozen, connections that are cut, and a reconciliation that runs all the while and must never report drift. One minute, or
 /// STRANGLER_SOAK_MINUTES; STRANGLER_SOAK_SEED repeats the choices (not their timing).
 /// </summary>
 [Category("Soak")]
@@ -30,10 +30,11 @@ public sealed class SoakTests
     public async Task Everything_at_once_loses_nothing_doubles_nothing_and_never_cries_wolf()
     {
         TestContext.Progress.WriteLine($"soak of {Length.TotalMinutes:0.#} min, seed {_seed}");
-        await using var world = await FaultWorld.CreateAsync(Stage.ShadowRead);
+        await using var world = await FaultWorld.CreateAsync(Stage.ShadowRead, hasForeignWriters: true);
         await using var proxies = new Proxies(world);
         await using var load = FaultLoad.Start(
             Writers, world.WithRelay(world.Open()), world.WithRelay(world.Open(proxies.Legacy, proxies.New)), world.WithRelay(world.Open()));
+        await using var others = ForeignWriters.Start(world);
         var folder = Directory.CreateTempSubdirectory("strangler-soak-").FullName;
         try
         {
@@ -42,7 +43,10 @@ public sealed class SoakTests
             await DisturbAsync(world, proxies, folder);
             await stop.CancelAsync();
             await reconciling;
+            await others.StopAsync();
             await EndAsync(world, proxies, load);
+            await others.AssertNothingLostAsync();
+            _counts["donations written by other programs"] = others.Written;
         }
         finally
         {

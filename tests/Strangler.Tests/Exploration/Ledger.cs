@@ -94,12 +94,14 @@ internal sealed class Ledger : IWitness
     /// <summary>What other programs write, and what has become of it.</summary>
     public ForeignLedger Foreign { get; }
 
-    /// <summary>Another program wrote legacy. Where that leads, it is a state as any other.</summary>
+    /// <summary>Another program wrote legacy. Where that leads, or is to be promoted, it is a state as any other.</summary>
     public void ForeignCommitted(InMemoryDatabase legacy, EntityKey key, string field, object? value)
     {
         world.Trace?.Say($"* another program wrote {field} of {key}: {Show(RecordOf(legacy, key))}, seq {legacy.Entities.GetValueOrDefault(key)?.ForeignSeq}");
         Foreign.Add(key, field, value, legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0);
-        if (legacy.FenceRow.AnswersReads)
+        var other = world.Of(SideName.New).FenceRow;
+        var isDecided = legacy.FenceRow.Role == FenceRole.Prepared && other.Role == FenceRole.Follower && other.Epoch == legacy.FenceRow.Epoch;
+        if (legacy.FenceRow.AnswersReads || isDecided)
         {
             HistoryOf(key).Add(RecordOf(legacy, key));
             _leftBehind.Remove(key);
