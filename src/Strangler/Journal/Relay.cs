@@ -219,10 +219,18 @@ public sealed class Relay(ContextRuntime runtime)
     {
         try
         {
-            if (await _merge.MergeAsync(claim.Key, seen: null, cancellationToken) is MergeResult.NotLead)
+            var result = await _merge.MergeAsync(claim.Key, seen: null, cancellationToken);
+            if (result is MergeResult.NotLead)
             {
                 await RecordFailureAsync(journal, claim, "the new side does not lead at present", runtime.Options.RelayPoll, cancellationToken);
                 return new RelayPass(0, 0, 1, 0);
+            }
+
+            if (result is MergeResult.Nothing)
+            {
+                // What stands there still is legacy's own, left behind by a forced step: due at once again, it would be claimed in circles.
+                var wait = Waits.After(claim.Attempts + 1, runtime.Random.NextDouble());
+                await journal.FailAsync(claim, "written while legacy led, and left behind by a forced step", wait, cancellationToken);
             }
         }
         catch (UnreadableException exception) when (exception.IsQuarantined)
