@@ -31,7 +31,7 @@ public sealed class CrashMatrixTests
     private const string Options =
         """
         { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "inlineApplyTimeout": "1s",
-          "fenceLockTimeout": "1s", "flipDeadline": "20s", "pauseBudget": "10s", "idBlock": 200 }
+          "fenceLockTimeout": "1s", "flipDeadline": "20s", "pauseBudget": "10s", "idBlock": 2000 }
         """;
 
     private static readonly string[] Verbs = ["create", "update", "delete", "anonymize"];

@@ -62,7 +62,8 @@ internal sealed class ForeignWriters : IAsyncDisposable
             var rows = (await connection.QueryAsync<(long Id, bool IsExported, bool IsSubscribed)>(sql)).ToList();
             Assert.That(rows, Is.Not.Empty);
             Assert.That(rows.Where(row => _exported.ContainsKey(row.Id) && !row.IsExported), Is.Empty, $"{side}: exported");
-            Assert.That(rows.Where(row => _subscribed.ContainsKey(row.Id) && !row.IsSubscribed), Is.Empty, $"{side}: newsletter");
+            var lost = rows.Where(row => _subscribed.ContainsKey(row.Id) && !row.IsSubscribed).Select(row => row.Id);
+            Assert.That(lost, Is.Empty, $"{side}: newsletter");
         }
     }
 
