@@ -7,8 +7,8 @@ namespace Strangler.IntegrationTests.Faults;
 
 /// <summary>
 /// Two of the old programs, straight on legacy's server and past everything of ours: the export in bulk, and one that takes down who wants
-/// the newsletter. What legacy has acknowledged to them stands in a list of their own. A transaction that fails is made again on a new
-/// connection.
+/// a receipt; no frontend of the soak writes either. What legacy has acknowledged to them stands in a list of their own. A transaction that
+/// fails is made again on a new connection.
 /// </summary>
 internal sealed class ForeignWriters : IAsyncDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class ForeignWriters : IAsyncDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(40);
 
     private readonly ConcurrentDictionary<long, bool> _exported = [];
-    private readonly ConcurrentDictionary<long, bool> _subscribed = [];
+    private readonly ConcurrentDictionary<long, bool> _receipts = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly FaultWorld _world;
     private readonly Task _programs;
@@ -30,13 +30,13 @@ internal sealed class ForeignWriters : IAsyncDisposable
                 "UPDATE spenden SET dt_gruen = NOW() WHERE id IN @ids AND dt_gruen IS NULL",
                 MostExported, _exported)),
             Task.Run(() => WriteAsync(
-                "SELECT id FROM spenden WHERE COALESCE(info, 0) = 0 ORDER BY id DESC LIMIT @most FOR UPDATE",
-                "UPDATE spenden SET info = 1 WHERE id IN @ids",
-                1, _subscribed)));
+                "SELECT id FROM spenden WHERE COALESCE(bescheinigung, 0) = 0 ORDER BY id DESC LIMIT @most FOR UPDATE",
+                "UPDATE spenden SET bescheinigung = 1 WHERE id IN @ids",
+                1, _receipts)));
     }
 
     /// <summary>Donations that legacy said were written.</summary>
-    public int Written => _exported.Count + _subscribed.Count;
+    public int Written => _exported.Count + _receipts.Count;
 
     public static ForeignWriters Start(FaultWorld world) => new(world);
 
@@ -51,19 +51,19 @@ internal sealed class ForeignWriters : IAsyncDisposable
     {
         foreach (var (side, sql) in new[]
         {
-            (SideName.Legacy, "SELECT id, dt_gruen IS NOT NULL, COALESCE(info, 0) FROM spenden"),
+            (SideName.Legacy, "SELECT id, dt_gruen IS NOT NULL, COALESCE(bescheinigung, 0) FROM spenden"),
             (SideName.New, """
-                SELECT m.public_id, d.exported_at IS NOT NULL, r.wants_newsletter
+                SELECT m.public_id, d.exported_at IS NOT NULL, r.wants_receipt
                 FROM donation d JOIN strangler_id_map m ON m.new_id = d.id JOIN donation_donor r ON r.donation_id = d.id
                 """),
         })
         {
             await using var connection = await _world.OpenAsync(side);
-            var rows = (await connection.QueryAsync<(long Id, bool IsExported, bool IsSubscribed)>(sql)).ToList();
+            var rows = (await connection.QueryAsync<(long Id, bool IsExported, bool WantsReceipt)>(sql)).ToList();
             Assert.That(rows, Is.Not.Empty);
             Assert.That(rows.Where(row => _exported.ContainsKey(row.Id) && !row.IsExported), Is.Empty, $"{side}: exported");
-            var lost = rows.Where(row => _subscribed.ContainsKey(row.Id) && !row.IsSubscribed).Select(row => row.Id);
-            Assert.That(lost, Is.Empty, $"{side}: newsletter");
+            var lost = rows.Where(row => _receipts.ContainsKey(row.Id) && !row.WantsReceipt).Select(row => row.Id);
+            Assert.That(lost, Is.Empty, $"{side}: receipt");
         }
     }
 
