@@ -141,7 +141,7 @@ public sealed class OldProgramsTests
                 await _world.MoveToAsync(stage);
                 return;
             }
-            catch (Exception exception) when (tries < 8
+            catch (Exception exception) when (tries < 40
                 && exception is Cutover.GateException or FenceBusyException or Cutover.CutoverException or SideUnavailableException { IsTransient: true })
             {
                 TestContext.Out.WriteLine($"{stage}: {exception.Message}");
