@@ -307,13 +307,15 @@ public sealed class DualWriter
         SideName side, EntityKey key, WriteCommand command, ISideTransaction transaction, CancellationToken cancellationToken)
     {
         var (state, fence) = (transaction.State, transaction.State.Fence);
-        var (id, record) = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
+        var written = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
+        var (id, record) = written;
+        RefuseWhatLeadHides(side, key, state, command.Loaded, written);
         RefuseWhatFollowerCannotHold(side, key, state, record);
         var present = state.Version(fence.DualEpoch);
         var nothing = record is null && state.Row is null;
         var counted = fence.Stage != Stage.LegacyOnly && !nothing;
         var version = counted ? present.Next() : present;
-        var written = key with { Id = id };
+        var saved = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
             counted ? EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random) : [])
@@ -322,14 +324,15 @@ public sealed class DualWriter
         };
         var attempt = new WriteAttempt(fence)
         {
-            Key = written,
+            Key = saved,
             Created = command.Key.Id == 0,
             Before = state.Row,
             Record = record,
             Entity = entity,
             Nothing = nothing,
             Result = new WriteResult(
-                id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record), Replayed: false),
+                id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record) with { Given = written.Wanted },
+                Replayed: false),
         };
         if (nothing)
         {
@@ -338,11 +341,11 @@ public sealed class DualWriter
 
         if (counted)
         {
-            await transaction.SetEntityAsync(written, entity, cancellationToken);
+            await transaction.SetEntityAsync(saved, entity, cancellationToken);
             if (side == SideName.New && (record is null || _runtime.Kind(key.Kind).Merging.IsErased(record)))
             {
                 // Values that are to be erased may stand in a conflict record, too.
-                await transaction.ForgetConflictAsync(written, cancellationToken);
+                await transaction.ForgetConflictAsync(saved, cancellationToken);
             }
         }
 
@@ -352,6 +355,18 @@ public sealed class DualWriter
         }
 
         return attempt;
+    }
+
+    private void RefuseWhatLeadHides(SideName side, EntityKey key, SideState state, LoadToken? loaded, LeadResult written)
+    {
+        if (written is not { Held: { } held, Wanted: { } wanted } || !held.Values.Any(value => value is Hidden))
+        {
+            return;
+        }
+
+        var kind = _runtime.Kind(key.Kind);
+        var before = Decode(kind.Of(side).Lens, key, state.Row) ?? wanted.Schema.Blank();
+        LeadCapacity.Check(_runtime.Hasher, before, loaded?.Given, state.Entity, wanted, held, kind.Merging.ErasedBy);
     }
 
     // Rolled back with the transaction: a write refused is on neither side.
