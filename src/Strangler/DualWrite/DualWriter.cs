@@ -420,8 +420,7 @@ public sealed class DualWriter
         var hint = _runtime.Stage.Current ?? await _runtime.Stage.RefreshAsync(cancellationToken);
         while (hint is null)
         {
-            await patience.WaitAsync(cancellationToken);
-            hint = await _runtime.Stage.RefreshAsync(cancellationToken);
+            hint = await patience.LookAsync(cancellationToken);
         }
 
         return hint;
@@ -431,21 +430,19 @@ public sealed class DualWriter
     private async Task<StageHint> OtherLeadAsync(
         StageHint asked, Func<FenceRow, bool> takesIt, Patience patience, CancellationToken cancellationToken)
     {
-        while (true)
+        var hint = await _runtime.Stage.RefreshAsync(cancellationToken);
+        while (hint is null || !takesIt(hint.Fence))
         {
-            if (await _runtime.Stage.RefreshAsync(cancellationToken) is { } hint && takesIt(hint.Fence))
-            {
-                if (hint.Lead == asked.Lead)
-                {
-                    // Denied a moment ago, lead again now: the flip was aborted. Bounded all the same, should a fence contradict itself.
-                    await patience.WaitAsync(cancellationToken);
-                }
+            hint = await patience.LookAsync(cancellationToken);
+        }
 
-                return hint;
-            }
-
+        if (hint.Lead == asked.Lead)
+        {
+            // Denied a moment ago, lead again now: the flip was aborted. Bounded all the same, should a fence contradict itself.
             await patience.WaitAsync(cancellationToken);
         }
+
+        return hint;
     }
 
     // The side that is believed to lead does not answer. It may have stopped leading long ago; but from LegacyOnly nobody goes straight to
