@@ -11,12 +11,16 @@ namespace Strangler.Merging;
 /// </summary>
 internal static class AcceptedHashes
 {
-    private const int OrdinalSize = 2;
+    public const int OrdinalSize = 2;
 
     /// <param name="hasher">The context's.</param>
     /// <param name="accepted">The other side's record.</param>
     /// <param name="held">What the accepting side shows of it.</param>
-    public static byte[] Of(FieldHasher hasher, Record accepted, Record? held)
+    /// <param name="before">
+    /// After a merge: what both sides had agreed on before it. What the new side changed since, and legacy hides, is not agreed on by the
+    /// merge; should legacy show another value later, it must still count as changed, or an acknowledged write would give way in silence.
+    /// </param>
+    public static byte[] Of(FieldHasher hasher, Record accepted, Record? held, MergeBase? before = null)
     {
         var hashes = hasher.Hash(accepted);
         if (held is null)
@@ -30,7 +34,15 @@ internal static class AcceptedHashes
         {
             if (accepted.Values[i] is Hidden != held.Values[i] is Hidden)
             {
-                Entry(hasher, accepted.Schema, i, Seen(held.Values[i]), entry);
+                if (before is null || before.IsUnchanged(SideName.New, i, held.Values[i]))
+                {
+                    Entry(hasher, accepted.Schema, i, Seen(held.Values[i]), entry);
+                }
+                else
+                {
+                    before.EntryOfNew(i, entry);
+                }
+
                 all.AddRange(entry);
             }
         }
@@ -99,6 +111,19 @@ internal sealed class MergeBase
     /// </summary>
     public bool IsUnchanged(SideName side, int ordinal, object? value) =>
         IsOriginal(side, ordinal, value) || (value is Hidden && !WasHidden(side, ordinal));
+
+    /// <summary>The entry of what the new side showed then.</summary>
+    public void EntryOfNew(int ordinal, Span<byte> target)
+    {
+        if (_acceptedBy == SideName.New && _entries.TryGetValue(ordinal, out var entry))
+        {
+            entry.CopyTo(target);
+            return;
+        }
+
+        BinaryPrimitives.WriteUInt16BigEndian(target, (ushort)ordinal);
+        _hashes.AsSpan(ordinal * FieldHasher.Size, FieldHasher.Size - AcceptedHashes.OrdinalSize).CopyTo(target[AcceptedHashes.OrdinalSize..]);
+    }
 
     private bool IsOriginal(SideName side, int ordinal, object? value)
     {

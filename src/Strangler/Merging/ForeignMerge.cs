@@ -125,7 +125,7 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
         var foreignSeq = legacy.Entity!.ForeignSeq;
         var writer = $"foreign {await states.WriterAsync(cancellationToken)}";
         var hashes = EntityState.Sign(held is null ? [] : runtime.Hasher.Hash(held), runtime.Random);
-        var merged = states.Legacy is null ? [] : AcceptedHashes.Of(runtime.Hasher, states.Legacy, held);
+        var merged = states.Legacy is null ? [] : AcceptedHashes.Of(runtime.Hasher, states.Legacy, held, states.Base);
         await transaction.SetEntityAsync(
             key,
             new EntityState(version, foreignSeq, held is null, hashes)
@@ -161,6 +161,9 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
     public Record? New { get; private set; }
 
+    /// <summary>What both sides had agreed on before; null where that is not known, or was nothing.</summary>
+    public MergeBase? Base { get; private set; }
+
     /// <summary>
     /// Throws <see cref="UnreadableException"/> and <see cref="RegressionException"/>.
     /// </summary>
@@ -177,6 +180,7 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
                 IsNewUntouched = @new.Entity is { IsSigned: false }, Decision = decision,
             },
             agreed);
+        Base = input.Base;
         var outcome = FieldMerge.Decide(input);
         if (outcome.AsksTimes)
         {
@@ -200,7 +204,9 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
     /// <summary>
     /// Lost is only what somebody has declared; log and audit trail say so, by names of fields. Before it happens: killed in between, it
-    /// is told twice.
+    /// is told twice. What was at stake are the new side's versions that legacy had not accepted, and the other programs' writes that the
+    /// new side had not seen: of these the loser's are gone, in the fields named. Of an entity that one side had deleted these are all of
+    /// its fields, for no image is kept.
     /// </summary>
     public async Task TellAsync(MergeOutcome outcome, ILogger log, CancellationToken cancellationToken)
     {
@@ -211,10 +217,13 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
         var decided = string.Join(", ", outcome.Decided.Select(field => $"{field.Field} = {field.Winner.ToString().ToLowerInvariant()}"));
         log.Decided(runtime.Context, key.Kind, key.Id, decided);
-        var stage = _new!.Fence.Stage.ToString();
+        var atStake = $"the new side's writes after {AgreedVersion(_new!, _legacyState!)} up to {_new!.Version(_new.Fence.DualEpoch)}, "
+            + $"other programs' after {_new.Entity?.ForeignSeq ?? 0} up to {_legacyState!.Entity!.ForeignSeq}";
+        var stage = _new.Fence.Stage.ToString();
         await runtime.Sides.New.Audit.AppendAsync(
             new AuditEntry(
-                default, runtime.Replica, "merge", stage, stage, _new.Fence.Epoch, false, "both sides had changed it; the declared owner decides", $"{key}: {decided}"),
+                default, runtime.Replica, "merge", stage, stage, _new.Fence.Epoch, false, "both sides had changed it; the declared owner decides",
+                $"{key}: {decided}; {atStake}"),
             cancellationToken);
     }
 

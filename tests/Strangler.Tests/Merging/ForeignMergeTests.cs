@@ -49,7 +49,8 @@ public sealed class ForeignMergeTests
         await BothAsync(process, note.Id, ("a", 5, "C"), one => one.Amount = 7);
         Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 7L, true, false)), "the amount is the new side's; cancelled was changed by legacy alone");
         var entry = process.Memory.NewDatabase.Audit.Single(entry => entry.Action == "merge");
-        Assert.That(entry.Detail, Is.EqualTo($"{TestProcess.Key(note.Id)}: amount = new"));
+        Assert.That(entry.Detail, Is.EqualTo(
+            $"{TestProcess.Key(note.Id)}: amount = new; the new side's writes after 2.1 up to 2.2, other programs' after 0 up to 1"));
         process.AssertBothSidesAgree();
     });
 
@@ -252,6 +253,38 @@ public sealed class ForeignMergeTests
     });
 
     [Test]
+    public void A_deleted_entity_that_legacys_owner_brings_back_is_as_legacy_had_it_and_the_trail_says_what_is_gone() => Run(async () =>
+    {
+        var process = NewLeads(TestLens.RulesWith(FieldOwner.Legacy));
+        var note = await process.AddAsync("a", 1);
+        await StartBothAsync(process, note.Id, ("a", 1, "C"), one => one.Amount = 3);
+        await process.Notes.DeleteAsync(note.Id, default);
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 1L, true, false)), "no image is kept of what only the new side had");
+        Assert.That(process.Memory.NewDatabase.Audit.Single(entry => entry.Action == "merge").Detail, Is.EqualTo(
+            $"{TestProcess.Key(note.Id)}: (existence) = legacy; the new side's writes after 2.1 up to 2.3, other programs' after 0 up to 1"));
+        process.AssertBothSidesAgree();
+        AssertNothingIsOpen(process);
+    });
+
+    [TestCase(FieldOwner.New, true)]
+    [TestCase(FieldOwner.Legacy, false)]
+    public void What_legacy_hides_is_no_less_the_new_sides_change_after_a_merge(FieldOwner owner, bool paid) => Run(async () =>
+    {
+        var process = NewLeads(new MergeRules([FieldOwner.Ask, FieldOwner.Ask, FieldOwner.Legacy, owner], FieldOwner.Ask, null));
+        var note = await process.AddAsync("a", 1);
+        await StartBothAsync(process, note.Id, ("a", 1, "C"), one => one.Paid = true);
+        await new ForeignMerge(process.Runtime).MergeAsync(TestProcess.Key(note.Id), seen: null, default);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 1L, true, true)), "a cancelled row says nothing of payment");
+        Foreign(process, note.Id, "a", 1, "O");
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 1L, false, paid)));
+        Assert.That(process.Memory.NewDatabase.Audit.Single(entry => entry.Action == "merge").Detail, Does.Contain($"paid = {owner.ToString().ToLowerInvariant()};"));
+        process.AssertBothSidesAgree();
+        AssertNothingIsOpen(process);
+    });
+
+    [Test]
     public void A_row_that_cannot_be_read_is_in_quarantine_and_comes_over_when_it_is_mended() => Run(async () =>
     {
         var process = NewLeads();
@@ -405,6 +438,41 @@ public sealed class ForeignMergeTests
         Assert.That(Seen(process, note.Id), Is.EqualTo(("later", 1L, true, false)));
         process.AssertBothSidesAgree();
         AssertNothingIsOpen(process);
+    });
+
+    /// <summary>What is due is merged before writers are denied; while they write, something always is.</summary>
+    [Test]
+    [Category("Case44")]
+    public void Writers_who_never_pause_do_not_keep_a_flip_back_from_beginning() => Run(async () =>
+    {
+        var process = NewLeads();
+        var writer = process.Another(2, options => options.ForeignWritersNone = false);
+        writer.Memory.Fault = step => step == "legacy.begin.before" && process.Memory.LegacyDatabase.FenceRow.Role == FenceRole.Follower
+            ? throw Down(SideName.Legacy)
+            : Task.CompletedTask;
+        process.Memory.Fault = step => step == "legacy.begin.before" ? Task.Delay(TimeSpan.FromMilliseconds(20), _time) : Task.CompletedTask;
+        var stop = false;
+        var writing = WriteAsync();
+        await Task.Delay(TimeSpan.FromSeconds(1), _time);
+        await process.BackAsync().WaitAsync(TimeSpan.FromMinutes(1), _time);
+        stop = true;
+        await writing;
+        writer.Memory.Fault = process.Memory.Fault = null;
+        await DrainLaterAsync(process);
+        process.AssertBothSidesAgree();
+
+        async Task WriteAsync()
+        {
+            List<TestEntity> notes = [];
+            for (var i = 0; !stop; i++)
+            {
+                var note = i < 20 ? new TestEntity { Name = "a" } : notes[i % notes.Count];
+                note.Amount++;
+                await writer.Notes.StoreAsync(note, default);
+                notes.Add(note);
+                await Task.Delay(TimeSpan.FromMilliseconds(10), _time);
+            }
+        }
     });
 
     private static IEnumerable<HookPoint> Points() => Enum.GetValues<HookPoint>().Where(point => point.ToString().StartsWith("Merge", StringComparison.Ordinal));
