@@ -66,16 +66,32 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, background: true);
     }
 
-    public async Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
-        (await side.ListAsync(
-            new Batch().Add($"""
-                SELECT created_at, actor FROM strangler_journal {ByKey}
-                WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND origin = {(foreign ? "foreign" : "own")}
-                ORDER BY id DESC LIMIT 1
-                """),
-            reader => new NewestRow(FenceSql.Utc(reader, 0), reader.GetString(1)),
+    public Task<OwedWrites?> OwnWritesAsync(EntityKey key, EntityVersion above, CancellationToken cancellationToken) =>
+        OwedWritesAsync(
+            key,
+            batch => batch.Part($"origin = 'own' AND (epoch > {above.Epoch} OR (epoch = {above.Epoch} AND counter > {above.Counter}))"),
+            cancellationToken);
+
+    public Task<OwedWrites?> ForeignWritesAsync(EntityKey key, long above, CancellationToken cancellationToken) =>
+        OwedWritesAsync(key, batch => batch.Part($"origin = 'foreign' AND foreign_seq > {above}"), cancellationToken);
+
+    private async Task<OwedWrites?> OwedWritesAsync(EntityKey key, Func<Batch, Batch> which, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"""
+            SELECT TIMESTAMPDIFF(MICROSECOND, MAX(created_at), UTC_TIMESTAMP(6)), TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(6)),
+                SUBSTRING(MAX(CONCAT(LPAD(id, 20, '0'), actor)), 21)
+            FROM strangler_journal {ByKey} WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND
+            """).Raw(" ");
+        var rows = await side.ListAsync(
+            which(batch).End(),
+            reader => reader.IsDBNull(0)
+                ? null
+                : new OwedWrites(TimeSpan.FromMicroseconds(reader.GetInt64(0)), TimeSpan.FromMicroseconds(reader.GetInt64(1)), reader.GetString(2)),
             cancellationToken,
-            background: true).ConfigureAwait(false)).SingleOrDefault();
+            background: true).ConfigureAwait(false);
+        return rows.Single();
+    }
 
     /// <summary>The whole key waits or is parked, rows that came after the claim as well: a key's back-off is the key's.</summary>
     public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
