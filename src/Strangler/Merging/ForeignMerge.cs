@@ -288,6 +288,11 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         }
         catch (UnreadableException exception)
         {
+            if (await runtime.Schema.ExplainsAsync(cancellationToken))
+            {
+                throw;
+            }
+
             var now = runtime.Time.GetUtcNow().UtcDateTime;
             await runtime.Sides.Quarantine.PutAsync(key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
             exception.IsQuarantined = true;

@@ -180,6 +180,48 @@ public sealed class ForeignMergeTests
         AssertNothingIsOpen(process);
     });
 
+    /// <summary>Case45: triggers off, a cascade. The next write of the new side must not write over it as if it were not there.</summary>
+    [TestCase(false)]
+    [TestCase(true, TestName = "What_no_trigger_saw_is_not_written_over: after a merge that legacy has not accepted yet")]
+    [Category("Case45")]
+    public void What_no_trigger_saw_is_not_written_over(bool afterMerge) => Run(async () =>
+    {
+        var process = NewLeads();
+        var note = await process.AddAsync("a", 1);
+        if (afterMerge)
+        {
+            process.Hook = (point, side) => point == HookPoint.ApplyBeforeBegin && side == SideName.Legacy ? throw Down(side) : default;
+            Foreign(process, note.Id, "a", 1, "C");
+            await process.Relay.DrainAsync(default);
+            process.Hook = null;
+        }
+
+        process.Memory.WriteForeign(TestProcess.Key(note.Id), TestLens.LegacyRow("theirs", 1, afterMerge ? "C" : "O"), captured: false);
+        note = await process.FindAsync(note.Id);
+        note.Amount = 7;
+        await process.Notes.StoreAsync(note, default);
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("theirs", 7L, afterMerge, false)));
+        process.AssertBothSidesAgree();
+        AssertNothingIsOpen(process);
+    });
+
+    /// <summary>Emptied past the triggers, legacy gets back what the lead has, and nothing is deleted for it.</summary>
+    [Test]
+    [Category("Case45")]
+    public void A_row_that_is_gone_unseen_is_given_back() => Run(async () =>
+    {
+        var process = NewLeads();
+        var note = await process.AddAsync("a", 1);
+        process.Memory.WriteForeign(TestProcess.Key(note.Id), null, captured: false);
+        note = await process.FindAsync(note.Id);
+        note.Amount = 7;
+        await process.Notes.StoreAsync(note, default);
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 7L, false, false)));
+        process.AssertBothSidesAgree();
+    });
+
     /// <summary>Legacy's letter C hides paid: what it no longer shows is no change, and what the new side knows stays.</summary>
     [Test]
     public void What_legacy_hides_keeps_the_new_sides_value() => Run(async () =>
