@@ -327,6 +327,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
 
         var fence = FenceSql.Read(reader, 0, Side);
         var entity = EntitySql.Read(reader, FenceSql.Width);
+        sql.CheckTypes(reader, FenceSql.Width + EntitySql.Width);
         var row = sql.ReadSingles(reader, FenceSql.Width + EntitySql.Width, key.Id);
         var isQuarantined = Side == SideName.New && reader.GetInt64(FenceSql.Width + EntitySql.Width + sql.Width) != 0;
         if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -340,7 +341,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             List<object?[]> rows = [];
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                rows.Add(AggregateSql.ReadColumns(reader, 2, table.Item, key.Id));
+                rows.Add(AggregateSql.ReadColumns(reader, 2, table.Item, key.Id, Side));
             }
 
             if (row is not null && rows.Count > 0)
@@ -361,6 +362,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
 
         var fence = FenceSql.Read(reader, 0, Side);
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        sql.CheckTypes(reader, 2);
         List<RangeItem> rows = [];
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -392,7 +394,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     }
 
     /// <summary>Many rows come in the order of the items; rows of one item are sorted by ordinal here.</summary>
-    private static async Task AttachAsync(
+    private async Task AttachAsync(
         DbDataReader reader, List<RangeItem> items, int place, TableLayout table, CancellationToken cancellationToken)
     {
         List<(long Ordinal, object?[] Row)> rows = [];
@@ -406,7 +408,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
                 present = id;
             }
 
-            rows.Add((reader.GetInt64(1), AggregateSql.ReadColumns(reader, 2, table, id)));
+            rows.Add((reader.GetInt64(1), AggregateSql.ReadColumns(reader, 2, table, id, Side)));
         }
 
         Attach();

@@ -308,7 +308,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
                 var present = await Sides.Of(from).Fence.ReadAsync(CancellationToken.None);
                 return present == decided ? FlipEnd.Decided : present.Role == FenceRole.Lead ? FlipEnd.Aborted : FlipEnd.Unknown;
             }
-            catch (SideUnavailableException exception) when (exception.IsTransient && tries < AbortTries)
+            catch (Exception exception) when (exception is SideUnavailableException { IsTransient: true } or FenceBusyException && tries < AbortTries)
             {
                 await Task.Delay(Waits.After(tries, runtime.Random.NextDouble()), runtime.Time, CancellationToken.None);
             }

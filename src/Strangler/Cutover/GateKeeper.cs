@@ -53,6 +53,11 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             gates.AddRange(await ReconciliationAsync(cancellationToken));
         }
 
+        if (!move.IsForward)
+        {
+            gates.AddRange(await KnownDifferencesAsync(cancellationToken));
+        }
+
         if (move.IsForward && move.To >= Stage.NewLeads && !runtime.Options.ForeignWritersNone && Sides.Capture is { } capture)
         {
             gates.Add(await OtherProgramsAsync(move.To, capture, cancellationToken));
@@ -289,6 +294,20 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         var disturbed = await Sides.Reconciliations.LastDisturbanceUtcAsync(cancellationToken);
         var now = await Sides.Reconciliations.UtcNowAsync(cancellationToken);
         return runtime.Kinds.Keys.Order(StringComparer.Ordinal).Select(kind => Judge(kind, LastFull(runs, kind), disturbed, now));
+    }
+
+    // The way back may be urgent, so that no reconciliation is asked for. But where the last one has found the sides to differ (a table
+    // that somebody emptied past the triggers), legacy must not lead before somebody has looked.
+    private async Task<IEnumerable<Gate>> KnownDifferencesAsync(CancellationToken cancellationToken)
+    {
+        var runs = await Sides.Reconciliations.ListAsync(200, cancellationToken);
+        return runtime.Kinds.Keys.Order(StringComparer.Ordinal).Select(kind =>
+        {
+            var drifted = LastFull(runs, kind) is { Outcome: "drift" };
+            return Check(
+                $"known differences of {kind}", !drifted, drifted ? "the last full reconciliation has found some" : "none", "none",
+                $"strangler report list {_context} names the run; mend them (strangler repair {_context}), then: strangler reconcile {_context}");
+        });
     }
 
     // Runs are stored a context, reports name their kind; a context of one kind needs no look into the report.

@@ -151,6 +151,13 @@ public sealed class DualWriter
                     return written;
                 }
 
+                if (attempt.IsTaken)
+                {
+                    _log.IdTaken(_runtime.Context, key.Kind, key.Id);
+                    reserved = 0;
+                    continue;
+                }
+
                 if (attempt.Request is { } known)
                 {
                     RefuseOtherEntity(command.Key, known);
@@ -204,6 +211,11 @@ public sealed class DualWriter
             }
 
             _runtime.Stage.Learn(side, fence);
+            if (IsTaken(key, command, state))
+            {
+                return new WriteAttempt(fence) { IsTaken = true };
+            }
+
             await RefuseQuarantinedAsync(side, key, state, cancellationToken);
             RefuseStale(side, key, state, command.Loaded);
             attempt = await PrepareAsync(side, key, command, transaction, cancellationToken);
@@ -244,6 +256,11 @@ public sealed class DualWriter
             : throw new SideUnavailableException(
                 side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
     }
+
+    // Another program has inserted a row with an id that is reserved for us, and it was merged. Nothing of ours can be there: a lost COMMIT
+    // was looked for before the id was tried again.
+    private static bool IsTaken(EntityKey key, WriteCommand command, SideState state) =>
+        command.Key.Id == 0 && key.Id != 0 && (state.Row is not null || state.Entity is not null || state.IsQuarantined);
 
     // What the follower does not get in this very transaction, the journal owes it.
     private async Task<WriteAttempt> OweOrJoinAsync(
@@ -472,6 +489,9 @@ internal sealed record WriteAttempt(FenceRow Fence)
 
     /// <summary>There was nothing to delete.</summary>
     public bool Nothing { get; init; }
+
+    /// <summary>The id that was taken for a create is another's by now.</summary>
+    public bool IsTaken { get; init; }
 
     /// <summary>The follower's part is in the same transaction: no journal row, and nothing is left to apply.</summary>
     public bool IsJoint { get; init; }

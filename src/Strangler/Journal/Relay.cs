@@ -49,6 +49,7 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
+    private readonly CaptureWatch _capture = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
     private bool _foreignFails;
@@ -56,7 +57,7 @@ public sealed class Relay(ContextRuntime runtime)
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys, the census of other writers. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -65,7 +66,8 @@ public sealed class Relay(ContextRuntime runtime)
         {
             await Task.WhenAll(
                 RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
-                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken));
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken),
+                _capture.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -168,9 +170,39 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.Schema.RequireLatelyAsync(cancellationToken);
+        await ResolveReferencesAsync(cancellationToken);
         var own = await PassAsync(hint, cancellationToken);
         var foreign = await ForeignPassAsync(hint, cancellationToken);
         return own is null ? foreign : own + (foreign ?? RelayPass.None);
+    }
+
+    // Before the journal is looked into: they go there.
+    private async Task ResolveReferencesAsync(CancellationToken cancellationToken)
+    {
+        if (runtime.Options.ForeignWritersNone || runtime.Sides.Capture is not { } capture)
+        {
+            return;
+        }
+
+        try
+        {
+            await capture.ResolveAsync(runtime.Options.RelayBatch, cancellationToken);
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            // Nothing is lost by it: they are looked at again. While the new side leads, legacy may be down.
+            TellOnce(exception);
+        }
+    }
+
+    private void TellOnce(Exception exception)
+    {
+        if (!_foreignFails)
+        {
+            _log.ForeignPassFailed(runtime.Context, Failures.Describe(exception), exception);
+        }
+
+        _foreignFails = true;
     }
 
     private async Task<RelayPass?> PassAsync(StageHint hint, CancellationToken cancellationToken)
@@ -208,12 +240,7 @@ public sealed class Relay(ContextRuntime runtime)
         }
         catch (SideUnavailableException exception)
         {
-            if (!_foreignFails)
-            {
-                _log.ForeignPassFailed(runtime.Context, Failures.Describe(exception), exception);
-            }
-
-            _foreignFails = true;
+            TellOnce(exception);
             return null;
         }
 

@@ -5,13 +5,20 @@ using Strangler.Mapping;
 namespace Strangler.Merging;
 
 /// <summary>
-/// The keyed hashes of an accepted state: 8 bytes a field of the record that was brought over, then 8 bytes for each field that one of
-/// the two sides hides (ordinal, 6 bytes of the hash): what the accepting side holds there, or derives. Without these nobody could tell
-/// later whether that side has moved.
+/// The keyed hashes of an accepted state: 8 bytes a field of the record that was brought over, then entries of 8 bytes (ordinal, 6 bytes of
+/// the hash): one for each field that one of the two sides hides, about what the accepting side holds there, or derives; without these
+/// nobody could tell later whether that side has moved. And one, its ordinal marked, for each element of the lists that are merged by
+/// element.
 /// </summary>
 internal static class AcceptedHashes
 {
     public const int OrdinalSize = 2;
+
+    /// <summary>Marks the ordinal of an element's entry.</summary>
+    public const int ElementMark = 0x8000;
+
+    // Of all lists together, so that the entity row's column holds them: 2 KiB of its 4.
+    private const int MaxElements = 256;
 
     /// <param name="hasher">The context's.</param>
     /// <param name="accepted">The other side's record.</param>
@@ -23,14 +30,9 @@ internal static class AcceptedHashes
     public static byte[] Of(FieldHasher hasher, Record accepted, Record? held, MergeBase? before = null)
     {
         var hashes = hasher.Hash(accepted);
-        if (held is null)
-        {
-            return hashes;
-        }
-
-        List<byte> all = [];
+        List<byte> more = [];
         Span<byte> entry = stackalloc byte[FieldHasher.Size];
-        for (var i = 0; i < accepted.Values.Length; i++)
+        for (var i = 0; held is not null && i < accepted.Values.Length; i++)
         {
             if (accepted.Values[i] is Hidden != held.Values[i] is Hidden)
             {
@@ -43,15 +45,32 @@ internal static class AcceptedHashes
                     before.EntryOfNew(i, entry);
                 }
 
-                all.AddRange(entry);
+                more.AddRange(entry);
             }
         }
 
-        return all.Count == 0 ? hashes : [.. hashes, .. all];
+        foreach (var (ordinal, row) in Elements(accepted).TakeLast(MaxElements))
+        {
+            Element(hasher, accepted.Schema, ordinal, row, entry);
+            more.AddRange(entry);
+        }
+
+        return more.Count == 0 ? hashes : [.. hashes, .. more];
     }
+
+    private static IEnumerable<(int Ordinal, object?[] Row)> Elements(Record record) =>
+        record.Schema.MergedByElement.SelectMany(
+            ordinal => (Seen(record.Values[ordinal]) as RecordList)?.Rows ?? [], (ordinal, row) => (ordinal, row));
 
     /// <summary>What a side holds, or derives from what it holds.</summary>
     public static object? Seen(object? value) => value is Hidden hidden ? hidden.Derived : value;
+
+    /// <summary>The entry of one element of a list.</summary>
+    public static void Element(FieldHasher hasher, RecordSchema schema, int ordinal, object?[] row, Span<byte> target)
+    {
+        Entry(hasher, schema, ordinal, new RecordList([row]), target);
+        BinaryPrimitives.WriteUInt16BigEndian(target, (ushort)(ordinal | ElementMark));
+    }
 
     public static void Entry(FieldHasher hasher, RecordSchema schema, int ordinal, object? value, Span<byte> target)
     {
@@ -72,13 +91,23 @@ internal sealed class MergeBase
     private readonly byte[] _hashes;
     private readonly SideName _acceptedBy;
     private readonly Dictionary<int, byte[]> _entries = [];
+    private readonly HashSet<ulong> _elements = [];
 
     private MergeBase(FieldHasher hasher, RecordSchema schema, byte[] hashes, SideName acceptedBy)
     {
         (_hasher, _schema, _hashes, _acceptedBy) = (hasher, schema, hashes, acceptedBy);
         for (var at = schema.Fields.Count * FieldHasher.Size; at + FieldHasher.Size <= hashes.Length; at += FieldHasher.Size)
         {
-            _entries[BinaryPrimitives.ReadUInt16BigEndian(hashes.AsSpan(at))] = hashes.AsSpan(at, FieldHasher.Size).ToArray();
+            var entry = hashes.AsSpan(at, FieldHasher.Size);
+            var ordinal = BinaryPrimitives.ReadUInt16BigEndian(entry);
+            if ((ordinal & AcceptedHashes.ElementMark) != 0)
+            {
+                _elements.Add(BinaryPrimitives.ReadUInt64BigEndian(entry));
+            }
+            else
+            {
+                _entries[ordinal] = entry.ToArray();
+            }
         }
     }
 
@@ -123,6 +152,14 @@ internal sealed class MergeBase
 
         BinaryPrimitives.WriteUInt16BigEndian(target, (ushort)ordinal);
         _hashes.AsSpan(ordinal * FieldHasher.Size, FieldHasher.Size - AcceptedHashes.OrdinalSize).CopyTo(target[AcceptedHashes.OrdinalSize..]);
+    }
+
+    /// <summary>Whether the list had this element then.</summary>
+    public bool HadElement(int ordinal, object?[] row)
+    {
+        Span<byte> entry = stackalloc byte[FieldHasher.Size];
+        AcceptedHashes.Element(_hasher, _schema, ordinal, row, entry);
+        return _elements.Contains(BinaryPrimitives.ReadUInt64BigEndian(entry));
     }
 
     private bool IsOriginal(SideName side, int ordinal, object? value)

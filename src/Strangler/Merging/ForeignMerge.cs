@@ -200,7 +200,7 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
     /// <summary>The database user who wrote to legacy last; empty when that is not known any more.</summary>
     public async Task<string> WriterAsync(CancellationToken cancellationToken) =>
-        _writer ??= (await runtime.Sides.Legacy.Journal.NewestAsync(key, foreign: true, cancellationToken))?.Actor ?? "";
+        _writer ??= (await runtime.Sides.Legacy.Journal.ForeignWritesAsync(key, above: 0, cancellationToken))?.Actor ?? "";
 
     /// <summary>
     /// Lost is only what somebody has declared; log and audit trail say so, by names of fields. Before it happens: killed in between, it
@@ -297,6 +297,11 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         }
         catch (UnreadableException exception)
         {
+            if (await runtime.Schema.ExplainsAsync(cancellationToken))
+            {
+                throw;
+            }
+
             var now = runtime.Time.GetUtcNow().UtcDateTime;
             await runtime.Sides.Quarantine.PutAsync(key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
             exception.IsQuarantined = true;
@@ -304,12 +309,17 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         }
     }
 
+    // By ages, each told by its own server: their clocks need not agree. Ours are told a little later, hence the time that it took to ask.
+    // Only where every write of the one side is later than every one of the other: with writes to and fro nobody knows which was the field's.
     private async Task<SideName?> LaterAsync(CancellationToken cancellationToken)
     {
-        var theirs = await runtime.Sides.Legacy.Journal.NewestAsync(key, foreign: true, cancellationToken);
-        var ours = await runtime.Sides.New.Journal.NewestAsync(key, foreign: false, cancellationToken);
-        _writer ??= theirs?.Actor;
-        return theirs is null || ours is null || theirs.CreatedUtc == ours.CreatedUtc ? null
-            : theirs.CreatedUtc > ours.CreatedUtc ? SideName.Legacy : SideName.New;
+        var began = runtime.Time.GetTimestamp();
+        var theirs = await runtime.Sides.Legacy.Journal.ForeignWritesAsync(key, _new!.Entity?.ForeignSeq ?? 0, cancellationToken);
+        var ours = await runtime.Sides.New.Journal.OwnWritesAsync(key, _legacyState!.Entity!.Version, cancellationToken);
+        var asking = runtime.Time.GetElapsedTime(began);
+        return theirs is null || ours is null ? null
+            : theirs.Oldest + asking < ours.Youngest ? SideName.Legacy
+            : ours.Oldest < theirs.Youngest ? SideName.New
+            : null;
     }
 }

@@ -135,8 +135,11 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
     public virtual Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken) =>
         inner.SettleForeignAsync(key, foreignSeq, cancellationToken);
 
-    public Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
-        inner.NewestAsync(key, foreign, cancellationToken);
+    public Task<OwedWrites?> OwnWritesAsync(EntityKey key, EntityVersion above, CancellationToken cancellationToken) =>
+        inner.OwnWritesAsync(key, above, cancellationToken);
+
+    public Task<OwedWrites?> ForeignWritesAsync(EntityKey key, long above, CancellationToken cancellationToken) =>
+        inner.ForeignWritesAsync(key, above, cancellationToken);
 
     public Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken) =>
         inner.ParkedAsync(limit, cancellationToken);

@@ -35,7 +35,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
             field.New ?? "",
             field.Personal,
             codes is null ? [] : [.. codes.Codes.Select(code => (code.Legacy, code.English))],
-            [.. NotesOf(field), .. kind.OwnerOf(field) is var owner and not FieldOwner.Ask ? [$"on a clash: {owner.ToString().ToLowerInvariant()}"] : (string[])[]]);
+            [.. NotesOf(field), .. MergingOf(field)]);
         foreach (var item in field.Items)
         {
             yield return new ExplainedField(
@@ -48,6 +48,19 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
                 [],
                 []);
         }
+    }
+
+    private IEnumerable<string> MergingOf(FieldDeclaration field)
+    {
+        var owner = kind.OwnerOf(field);
+        var decides = owner == FieldOwner.Ask ? "" : owner.ToString().ToLowerInvariant();
+        return (field.MergesByElement, decides) switch
+        {
+            (true, "") => ["on a clash: merged by element"],
+            (true, _) => [$"on a clash: merged by element; where both changed the same one: {decides}"],
+            (false, "") => [],
+            _ => [$"on a clash: {decides}"],
+        };
     }
 
     private static string LegacyOf(FieldDeclaration field) =>

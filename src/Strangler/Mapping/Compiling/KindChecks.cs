@@ -271,6 +271,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         {
             problems.Add(list.At, list.Name, "a list needs its legacy place, or legacy=\"none\"");
         }
+
+        if (list is { MergesByElement: true, KeyItem: < 0 })
+        {
+            problems.Add(list.At, list.Name, "merge=\"union\" needs an item with legacy=\"key\", which tells the elements apart");
+        }
     }
 
     private void CheckMap(FieldDeclaration list, LegacyPlaceRef place)

@@ -65,7 +65,10 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             MaxLength(field),
             codes is null ? [] : [.. codes.Codes.Select(code => code.English)],
             [.. field.Items.Select(RecordFieldOf)],
-            DefaultOf(field));
+            DefaultOf(field))
+        {
+            ElementKey = field.MergesByElement ? field.KeyItem : null,
+        };
     }
 
     private object? DefaultOf(FieldDeclaration field) => field.Type switch
