@@ -274,7 +274,7 @@ public sealed class Reconciler
         var today = DateOnly.FromDateTime(nowUtc);
         return new Classifier(
             kind.Legacy.Lens,
-            runtime.Hasher.Hash,
+            runtime.Hasher,
             [.. DeclaredOf(options, kind).Where(declared => declared.CoversOn(today)).Select(declared => schema.OrdinalOf(declared.Field))],
             runtime.Options.LagLimit,
             checkpoint is { Phase: BackfillPhase.Done } done && done.DualEpoch == fence.DualEpoch);

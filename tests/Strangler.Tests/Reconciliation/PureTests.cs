@@ -155,7 +155,7 @@ public sealed class PureTests
     {
         var before = Behind(new JournalMark(default, Parked: false));
         var now = Behind(null);
-        var classifier = new Classifier(TestLens.Legacy, _ => [], [], TimeSpan.FromMinutes(1), backfilled: true);
+        var classifier = new Classifier(TestLens.Legacy, new FieldHasher(new byte[32], 1), [], TimeSpan.FromMinutes(1), backfilled: true);
         Assert.That(classifier.Classify(now).Verdict, Is.EqualTo(Verdict.LostObligation));
 
         Assert.That(RecheckRules.Decide(before, now, classifier.Classify, last: false), Is.Null);
