@@ -1,8 +1,12 @@
+using Dapper;
 using Strangler.Contexts.Donations;
-using Strangler.Cutover;
+using Strangler.DriftPlanting;
 using Strangler.DualWrite;
+using Strangler.IntegrationTests.Cli;
 using Strangler.IntegrationTests.Donations;
-using Strangler.LegacyData;
+using Strangler.IntegrationTests.EachContext;
+using Strangler.IntegrationTests.Subscriptions;
+using Strangler.LegacyData.Drift;
 using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Reconcile;
@@ -20,6 +24,7 @@ public sealed class PlantedDriftTests
     {
         await using var world = await DonationsWorld.CreateAsync();
         await world.FillAsync(Rows, seed);
+        await world.RunForeignAsync("DELETE FROM spenden WHERE id <= 8");
         await world.MoveToAsync(Stage.DualWrite);
         await world.BackfillAsync();
         await world.MoveToAsync(stage);
@@ -47,6 +52,41 @@ public sealed class PlantedDriftTests
         });
     }
 
+    [Test]
+    public async Task The_tool_plants_by_configuration_refuses_without_the_typed_name_and_checks_a_report()
+    {
+        await using var world = await SubscriptionsWorld.CreateAsync();
+        await world.FillExamplesAsync(300);
+        await world.MoveToAsync(Stage.DualWrite);
+        await world.BackfillAsync();
+        var folder = Path.GetDirectoryName(world.ConfigFile)!;
+        var (planted, report, before) = (Path.Combine(folder, "planted.json"), Path.Combine(folder, "report.json"), Path.Combine(folder, "before.json"));
+        var line = new CommandLine(world);
+        await File.WriteAllTextAsync(before, (await line.RunAsync("reconcile subscriptions --json --samples 10000", 0)).Output);
+
+        Assert.That((await PlanterAsync("plant", "subscriptions", "--config", line.ConfigFile)).Code, Is.EqualTo(2));
+        var plant = await PlanterAsync(
+            "plant", "subscriptions", "--config", line.ConfigFile, "--seed", "5", "--each", "2", "--i-know-that-this-damages", "subscriptions");
+        Assert.That(plant.Code, Is.Zero, plant.Error);
+        await File.WriteAllTextAsync(planted, plant.Output);
+        var reconciled = await line.RunAsync("reconcile subscriptions --json --samples 10000 --full-speed", 1);
+        await File.WriteAllTextAsync(report, reconciled.Output);
+
+        var check = await PlanterAsync("check", planted, report, "--before", before);
+        Assert.That(check.Code, Is.Zero, check.Output);
+        Assert.That(check.Output, Does.Match("[0-9]+ planted, 0 missed, 0 extra"));
+        var unfound = await PlanterAsync("check", planted, before);
+        Assert.That(unfound.Code, Is.EqualTo(1));
+        Assert.That(unfound.Output, Does.Contain("missed: 0/"));
+    }
+
+    private static async Task<(int Code, string Output, string Error)> PlanterAsync(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        return (await PlanterCommandLine.RunAsync(args, output, error), output.ToString(), error.ToString());
+    }
+
     private static Task<ReconciliationReport> ReconcileAsync(DonationsWorld world)
     {
         var options = ContextWorld.Hasty(world.Host);
@@ -55,7 +95,7 @@ public sealed class PlantedDriftTests
             new ReconciliationScope { Kind = DonationsContext.DonationKind }, null, CancellationToken.None);
     }
 
-    private static async Task UnmapAsync(DonationsWorld world, EntityKey key)
+    internal static async Task UnmapAsync(DonationsWorld world, EntityKey key)
     {
         await using var connection = await world.NewDatabase.OpenAsync();
         await connection.ExecuteAsync(
