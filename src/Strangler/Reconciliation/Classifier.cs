@@ -138,6 +138,12 @@ internal sealed class Classifier
                 "inserted into legacy past capture: the new side has never had it, and the backfill is complete");
         }
 
+        // A row of the new side that nothing leads to is then found as well.
+        if (pair.NewId is null && pair.New.Entity is { Tombstone: false })
+        {
+            return Finding.Of(Verdict.Unmapped, "the new side has accepted it, and its map row is gone");
+        }
+
         return Finding.Of(Verdict.MissingInNew, pair.NewId is null ? "no map row" : "its map row points to a row that is not there");
     }
 

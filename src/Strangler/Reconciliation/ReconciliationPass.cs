@@ -18,6 +18,10 @@ internal sealed class ReconciliationPass
     private const int RecheckBatch = 500;
     private const int UnmappedPage = 2000;
 
+    /// <summary>Public ids that share a row of the new side and are known before the walk; what is beyond is seen where two meet in one
+    /// chunk.</summary>
+    internal const int MostShared = 100_000;
+
     // A key without its rows is that much less to hold in memory.
     private const int MarksPerRow = 10;
 
@@ -58,6 +62,7 @@ internal sealed class ReconciliationPass
     private int _taken;
     private long _total;
     private string? _waiting;
+    private IReadOnlyDictionary<long, long> _shared = new Dictionary<long, long>();
 
     public ReconciliationPass(
         ContextRuntime runtime,
@@ -153,6 +158,7 @@ internal sealed class ReconciliationPass
     {
         var legacy = await _runtime.Sides.Legacy.Store.BoundsAsync(_kind.Name, cancellationToken);
         var @new = await _runtime.Sides.New.Store.BoundsAsync(_kind.Name, cancellationToken);
+        _shared = await _runtime.Sides.New.Store.SharedAsync(_kind.Name, MostShared, cancellationToken);
         _total = _scope.Keys?.Count ?? (_scope.IsFull ? Math.Max(legacy.Rows, @new.Rows) : 0);
         if (before is not null)
         {
@@ -293,7 +299,7 @@ internal sealed class ReconciliationPass
             right = right?.Id == id ? right : null;
             i += left is null ? 0 : 1;
             j += right is null ? 0 : 1;
-            if (lead is null || !IncrementalRules.Agrees(left, right, lead.DualEpoch, fields))
+            if (lead is null || _shared.ContainsKey(id) || !IncrementalRules.Agrees(left, right, lead.DualEpoch, fields))
             {
                 doubtful.Add(id);
             }
@@ -318,9 +324,10 @@ internal sealed class ReconciliationPass
             {
                 tally.AddUnknown();
             }
-            else if (Sharing(pair, seen) is { } shared)
+            else if (SharedWith(pair, seen) is { } other)
             {
-                Add(tally, pair, shared, signedOff: false, found);
+                // The row counts once, with the lowest id that leads to it.
+                Add(tally, pair with { New = new SideView { Side = SideName.New } }, Sharing(pair, other), signedOff: false, found);
             }
             else if (pair.Lead is null || _classifier.Classify(pair) is not { IsFinal: true } finding)
             {
@@ -342,11 +349,15 @@ internal sealed class ReconciliationPass
         }
     }
 
-    // Two public ids that lead to one row: its unique key prevents that, unless it was dropped. Seen where both lie in one chunk.
-    private static Finding? Sharing(PairView pair, Dictionary<long, long> seen) =>
-        pair.NewId is { } newId && !seen.TryAdd(newId, pair.Id)
-            ? Finding.Of(Verdict.Unmapped, $"its map row shares new id {newId} with public id {seen[newId]}")
-            : null;
+    // Two public ids that lead to one row: its unique key prevents that, unless it was dropped.
+    private long? SharedWith(PairView pair, Dictionary<long, long> seen) =>
+        _shared.TryGetValue(pair.Id, out var first) ? first
+        : pair.NewId is { } newId && !seen.TryAdd(newId, pair.Id) ? seen[newId]
+        : null;
+
+    /// <summary>Of a public id whose map row leads to another's row.</summary>
+    internal static Finding Sharing(PairView pair, long other) => Finding.Of(
+        Verdict.Unmapped, $"its map row shares new id {pair.NewId} with public id {other}: one of the two map rows is wrong, and the map's unique key is gone");
 
     /// <summary>
     /// Counts the chunk and hands its suspects to the re-check, in one step for whoever takes a checkpoint. Where there is no room, the

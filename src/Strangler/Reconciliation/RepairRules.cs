@@ -34,7 +34,7 @@ internal static class RepairRules
             Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
             Verdict.Regression => (RepairPlan.Refuse, $"{finding.Note}: the lead was set back, and a repair would destroy the newer state"),
             Verdict.Unmapped =>
-                (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is, so removing it is left to an operator"),
+                (RepairPlan.Refuse, $"{finding.Note}; to mend an id map is left to an operator"),
             _ => Refusal(pair, finding, lead) is { } why ? (RepairPlan.Refuse, why)
                 : (pair.Of(lead).Present ? RepairPlan.Write : RepairPlan.Remove, ""),
         };
@@ -57,7 +57,7 @@ internal static class RepairRules
             Verdict.InFlight or Verdict.Lagging or Verdict.LostObligation =>
                 (RepairPlan.Refuse, $"{finding.Note}: the lead is ahead, and a write of it would be undone"),
             Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
-            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is"),
+            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; to mend an id map is left to an operator"),
             _ => ReverseRefusal(pair.Of(lead), pair.Of(Stages.Other(lead)), erasedBy) is { } why
                 ? (RepairPlan.Refuse, why)
                 : (RepairPlan.Write, ""),

@@ -138,6 +138,24 @@ public sealed class VerdictTests
 
     [Test]
     [Category("Case67")]
+    public void An_accepted_entity_whose_map_row_is_gone_is_unmapped_as_is_its_row([ValueSource(nameof(Existing))] long id)
+    {
+        var world = World.Filled();
+        var row = world.NewKey(id);
+        world.New.NewIds.Remove(World.Key(id));
+        world.New.PublicIds.Remove(row);
+
+        var report = world.Reconcile();
+
+        Assert.That(report.Samples.Select(sample => (sample.Id, sample.NewId, sample.Verdict)), Is.EquivalentTo(new (long, long?, Verdict)[]
+        {
+            (id, null, Verdict.Unmapped), (0, row.Id, Verdict.Unmapped),
+        }));
+        Assert.That(report.Counts[Verdict.Matched], Is.EqualTo(Notes - 1));
+    }
+
+    [Test]
+    [Category("Case67")]
     public void A_row_without_a_map_row_is_unmapped()
     {
         var world = World.Filled();
@@ -203,14 +221,22 @@ public sealed class VerdictTests
 
     [Test]
     [Category("Case67")]
-    public void Two_public_ids_on_one_row_are_found()
+    public void Two_public_ids_on_one_row_are_found_however_far_apart_and_no_repair_touches_either([Values(11, 205)] long id)
     {
         var world = World.Filled();
-        world.Sides.PlantLegacy(11, "Note 10", 1000);
-        world.New.NewIds[World.Key(11)] = world.New.NewIds[World.Key(10)];
-        world.New.Entities[World.Key(11)] = world.New.Entities[World.Key(10)];
+        world.Sides.PlantLegacy(id, "Note 10", 1000);
+        world.New.NewIds[World.Key(id)] = world.New.NewIds[World.Key(10)];
+        world.New.Entities[World.Key(id)] = world.New.Entities[World.Key(10)];
 
-        Assert.That(Only(world.Reconcile(), Verdict.Unmapped, 11, legacy: 1, @new: 1, matched: Notes).Note, Does.Contain("public id 10"));
+        var report = world.Reconcile();
+
+        Assert.That(Only(report, Verdict.Unmapped, id, legacy: 1, matched: Notes).Note, Does.Contain("public id 10"));
+        Assert.That(Accounting.Of(report, SideName.New).AddsUp, Is.True, "the row counts once");
+        world.Sides.PlantLegacy(id, "other", 5);
+        var repaired = world.Run(() => new RepairJob(world.Runtime).RunAsync(
+            TestLens.Kind, [10, id], dryRun: false, "ops", "test", null, CancellationToken.None));
+        Assert.That(repaired.Counts[RepairOutcome.Refused], Is.EqualTo(2));
+        Assert.That(world.NewRoot(10)[0], Is.EqualTo("Note 10"));
     }
 
     [Test]
