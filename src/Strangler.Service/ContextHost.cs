@@ -180,7 +180,17 @@ public sealed class ContextHost : IAsyncDisposable
                 return null;
             }
 
-            var options = new MySqlSideOptions { ConnectionString = text, Time = time };
+            var replicas = Collect(errors, () => configuration.ReplicaConnectionStrings(context, side)) ?? [];
+            foreach (var replica in replicas)
+            {
+                if (MySqlSides.ProblemOf(new MySqlSideOptions { ConnectionString = replica }) is { } unusable)
+                {
+                    errors.Add($"{StranglerConfiguration.PlaceOfReplica(context, side)}: {unusable}");
+                    return null;
+                }
+            }
+
+            var options = new MySqlSideOptions { ConnectionString = text, Replicas = replicas, Time = time };
             tune?.Invoke(options);
             if (MySqlSides.ProblemOf(options) is { } wrong)
             {

@@ -89,6 +89,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
     private ContextConfiguration ReadContext(string path, JsonElement element)
     {
         string? legacy = null, @new = null;
+        List<string> legacyReplicas = [], newReplicas = [];
         var options = new ContextOptions();
         foreach (var property in element.EnumerateObject())
         {
@@ -100,13 +101,19 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                 case "new":
                     @new = Text($"{path}.new", property.Value);
                     break;
+                case "legacyReplicas":
+                    legacyReplicas = Names($"{path}.legacyReplicas", property.Value);
+                    break;
+                case "newReplicas":
+                    newReplicas = Names($"{path}.newReplicas", property.Value);
+                    break;
                 case "options" when Object($"{path}.options", property.Value):
                     ReadOptions($"{path}.options", property.Value, options);
                     break;
                 case "options":
                     break;
                 default:
-                    Unknown($"{path}.{property.Name}", "legacy, new, options");
+                    Unknown($"{path}.{property.Name}", "legacy, new, legacyReplicas, newReplicas, options");
                     break;
             }
         }
@@ -120,7 +127,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
             _errors.AddRange(exception.Message.Split(Environment.NewLine).Select(error => $"{path}.options: {error}"));
         }
 
-        return new ContextConfiguration(legacy, @new, options);
+        return new ContextConfiguration(legacy, @new, options) { LegacyReplicas = legacyReplicas, NewReplicas = newReplicas };
     }
 
     // Reflection over the options' own properties: a setting exists exactly if the option does.

@@ -35,12 +35,14 @@ public sealed class Reconciler
     /// Runs to the end and stores the report in the history; a run that was cancelled or died stays there as not ended, and
     /// <see cref="ResumeAsync(string, IProgress{ReconciliationProgress}?, CancellationToken)"/> goes on with it. Throws <see
     /// cref="AlreadyRunningException"/> while another run has the context,
+    /// <see cref="ReplicaException"/> where a side is a replica,
     /// <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and when a flip leads there in the middle.
     /// </summary>
     public async Task<ReconciliationReport> RunAsync(
         ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireDualAsync(scope.Kind, cancellationToken);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         await _runtime.Schema.RequireAsync(cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, scope.ToString(), cancellationToken);
         return await KeptAsync(keeper, token => RunAsync(keeper, scope, progress, token), cancellationToken);
@@ -64,6 +66,7 @@ public sealed class Reconciler
         string kind, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireDualAsync(kind, cancellationToken);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, $"{kind}: an interrupted run, resumed", cancellationToken);
         return await KeptAsync(keeper, token => ResumeAsync(keeper, kind, progress, token), cancellationToken);
     }

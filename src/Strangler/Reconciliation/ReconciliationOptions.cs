@@ -73,7 +73,12 @@ public sealed class ReconciliationOptions
     /// <summary>How long a small commit on the new side may take before the run pauses; zero: never. 0 to 1 minute; default 1 s.</summary>
     public TimeSpan MaxCommitTime { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a run pauses in all for a loaded server; then it goes on. 0 to 1 day; default 5 minutes.</summary>
+    /// <summary>
+    /// How far a configured replica of a side may be behind before the run pauses; zero: they are not asked. 0 to 1 hour; default 10 s.
+    /// </summary>
+    public TimeSpan MaxReplicaLag { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a run pauses in all for a loaded server or a replica that is behind; then it goes on. 0 to 1 day; default 5 minutes.</summary>
     public TimeSpan PauseForLoad { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long a run that falls silent keeps others out. 1 s to 1 hour; default 30 s.</summary>
@@ -113,6 +118,7 @@ public sealed class ReconciliationOptions
         Check(errors, nameof(GentleAbove), GentleAbove, 0, 1_000_000);
         Check(errors, nameof(GentleChunk), GentleChunk, 1, 100_000);
         Check(errors, nameof(MaxCommitTime), MaxCommitTime, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Check(errors, nameof(MaxReplicaLag), MaxReplicaLag, TimeSpan.Zero, TimeSpan.FromHours(1));
         Check(errors, nameof(PauseForLoad), PauseForLoad, TimeSpan.Zero, TimeSpan.FromDays(1));
         Check(errors, nameof(Lease), Lease, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         Check(errors, nameof(CheckpointEvery), CheckpointEvery, TimeSpan.Zero, TimeSpan.FromHours(1));

@@ -98,7 +98,8 @@ public sealed class RepairJob
     public string? ErasedBy { get; init; }
 
     /// <summary>
-    /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and <see cref="ArgumentException"/>
+    /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, <see cref="ReplicaException"/> where a
+    /// side is a replica, and <see cref="ArgumentException"/>
     /// without actor or
     /// reason. A real run is a disturbance: gates ask for a full clean reconciliation that began after it.
     /// </summary>
@@ -117,6 +118,7 @@ public sealed class RepairJob
         var entities = _runtime.Kind(kind);
         var reader = new PairReader(_runtime, entities);
         var (_, fence) = await reader.RequireDualAsync("Repair", cancellationToken);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         var now = await _runtime.Sides.Reconciliations.UtcNowAsync(cancellationToken);
         var classifier = await Reconciler.CreateClassifierAsync(_runtime, entities, _options, fence, now, cancellationToken);
         if (!dryRun)
