@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Strangler.DualWrite;
+using Strangler.Reconciliation;
+using Strangler.Service.Background;
 
 namespace Strangler.Service.Configuration;
 
@@ -180,4 +182,10 @@ public sealed record ContextConfiguration(string? Legacy, string? New, ContextOp
 
     /// <summary>Likewise of the new side's.</summary>
     public IReadOnlyList<string> NewReplicas { get; init; } = [];
+
+    /// <summary>When the service reconciles the context by itself.</summary>
+    public IReadOnlyList<ReconciliationSchedule> Schedules { get; init; } = [];
+
+    /// <summary>How it is reconciled, by itself or by hand: changes the defaults.</summary>
+    public Action<ReconciliationOptions> TuneReconciliation { get; init; } = _ => { };
 }

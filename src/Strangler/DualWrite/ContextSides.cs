@@ -32,6 +32,9 @@ public sealed record ContextSides
 
     public required IReconciliationLease ReconciliationLease { get; init; }
 
+    /// <summary>Scheduled reconciliations; null where the new side's store keeps none: then every service would run each of them.</summary>
+    public ISchedules? Schedules { get; init; }
+
     public required IShadowLog ShadowLog { get; init; }
 
     public required IObligationLog Obligations { get; init; }

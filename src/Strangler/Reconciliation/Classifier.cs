@@ -42,6 +42,7 @@ internal sealed class Classifier
             ?? Behind(pair, pair.Of(lead), pair.Of(Stages.Other(lead)))
             ?? Ahead(pair, pair.Of(lead), pair.Of(Stages.Other(lead)))
             ?? Missing(pair, lead)
+            ?? Undead(pair)
             ?? Compare(pair, lead);
     }
 
@@ -160,6 +161,13 @@ internal sealed class Classifier
 
         return Finding.Of(Verdict.MissingInLegacy, pair.New.Tombstone || pair.Legacy.Tombstone ? "there in spite of a tombstone" : "");
     }
+
+    // Rows on both sides, and a side that says they are deleted: of the new side's no write of ours leaves that; another program's insert
+    // into legacy does, and raises the sequence.
+    private static Finding? Undead(PairView pair) =>
+        pair.New.Tombstone || (pair.Legacy.Tombstone && pair.Legacy.ForeignSeq == 0)
+            ? Finding.Of(Verdict.Drift, $"there in spite of a tombstone of {Name(pair.New.Tombstone ? SideName.New : SideName.Legacy)}")
+            : null;
 
     private Finding Compare(PairView pair, SideName lead)
     {

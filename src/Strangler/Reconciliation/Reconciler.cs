@@ -183,10 +183,14 @@ public sealed class Reconciler
         ReconciliationReport report;
         try
         {
+            var (at, processor) = (_runtime.Time.GetTimestamp(), Environment.CpuUsage.TotalTime);
             await pass.RunAsync(state, cancellationToken);
+            var speed = new RunSpeed(
+                pass.Done, _runtime.Time.GetElapsedTime(at).TotalSeconds, (Environment.CpuUsage.TotalTime - processor).TotalSeconds,
+                Environment.ProcessorCount);
             var tables = Counted(before, await CountTablesAsync(scope, cancellationToken));
             var ended = await history.UtcNowAsync(cancellationToken);
-            report = Report(scope, run, began, ended, pass, kind, tables,
+            report = Report(scope, run, began, ended, pass, kind, tables, speed,
                 [.. await OtherWritersAsync(scope, cancellationToken), .. await DisturbanceAsync(scope, began, cancellationToken)]);
             await keeper.RequireAsync(cancellationToken);
             await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
@@ -305,7 +309,7 @@ public sealed class Reconciler
 
     private ReconciliationReport Report(
         ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind,
-        TableCounts? tables, string[] remarks)
+        TableCounts? tables, RunSpeed speed, string[] remarks)
     {
         var (tally, schema) = (pass.Total(), kind.Legacy.Lens.Schema);
         var today = DateOnly.FromDateTime(began);
@@ -323,6 +327,7 @@ public sealed class Reconciler
             LegacyCounts = tally.LegacyCounts,
             NewCounts = tally.NewCounts,
             Tables = tables,
+            Speed = speed,
             Deleted = tally.Deleted,
             Counts = tally.Counts,
             FieldCounts = schema.Fields.Where(field => tally.FieldCount(field.Ordinal) > 0)

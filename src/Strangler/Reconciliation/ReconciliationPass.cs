@@ -28,6 +28,9 @@ internal sealed class ReconciliationPass
     // Of the time that a step takes: how long is rested after it while others write.
     private const int RestPerStep = 3;
 
+    // From this share of ids in use on, a chunk ends after as many ids as it may have rows: to look for a better end costs more.
+    private const double Dense = 0.5;
+
     // After that a full queue holds the walker up instead: the suspects are not passing by themselves.
     private const int MaxDeferrals = 2;
 
@@ -41,6 +44,7 @@ internal sealed class ReconciliationPass
     private readonly LoadThrottle _throttle;
     private readonly RunKeeper _keeper;
     private readonly ChunkSizer _sizer;
+    private readonly ChunkSizer _steps;
     private readonly ValueMask _mask;
     private readonly SuspectQueue _suspects;
 
@@ -59,6 +63,7 @@ internal sealed class ReconciliationPass
     private TaskCompletionSource _stirred = new();
     private ExceptionDispatchInfo? _failure;
     private volatile bool _walked;
+    private double _share;
     private int _taken;
     private long _total;
     private string? _waiting;
@@ -86,6 +91,7 @@ internal sealed class ReconciliationPass
         _throttle = new LoadThrottle(runtime, options, () => keeper.CommitTook);
         var size = scope.Incremental ? MarksPerRow : 1;
         _sizer = new ChunkSizer(options.ChunkTarget, options.FirstChunk * size, options.MaxChunk * size);
+        _steps = new ChunkSizer(options.GentleTarget, Math.Min(options.GentleChunk, options.MaxChunk), options.MaxChunk);
         _mask = new ValueMask(runtime.Hasher);
         _suspects = new SuspectQueue(options.MaxSuspects);
         _startedAt = runtime.Time.GetTimestamp();
@@ -104,6 +110,9 @@ internal sealed class ReconciliationPass
         total.Merge(_unmapped);
         return total;
     }
+
+    /// <summary>Entities settled since this process began.</summary>
+    public long Done => Tally.Entities + Tally.Trusted - _doneBefore;
 
     /// <summary>The lead as last seen.</summary>
     public SideName Lead { get; private set; }
@@ -217,6 +226,7 @@ internal sealed class ReconciliationPass
         while (true)
         {
             await _throttle.WaitAsync(Lead, Say, cancellationToken);
+            _reader.Gently = _throttle.IsGentle;
             var chunk = _throttle.IsGentle
                 ? await StepAsync(number, range with { From = from }, cancellationToken)
                 : await StrideAsync(number, range with { From = from }, cancellationToken);
@@ -246,9 +256,11 @@ internal sealed class ReconciliationPass
     {
         cancellationToken.ThrowIfCancellationRequested();
         var started = _runtime.Time.GetTimestamp();
-        var chunk = await CutAsync(number, range, Math.Min(_options.GentleChunk, _sizer.Rows), cancellationToken);
-        await CompareAsync(chunk, cancellationToken);
-        await Task.Delay(_runtime.Time.GetElapsedTime(started) * RestPerStep, _runtime.Time, cancellationToken);
+        var chunk = await CutAsync(number, range, _steps.Rows, cancellationToken);
+        var keys = await CompareAsync(chunk, cancellationToken);
+        var took = _runtime.Time.GetElapsedTime(started);
+        _steps.Took(keys, took);
+        await Task.Delay(took * RestPerStep, _runtime.Time, cancellationToken);
         return chunk;
     });
 
@@ -260,7 +272,9 @@ internal sealed class ReconciliationPass
 
     // What has no more ids than a chunk may have rows needs no look for its end.
     private async Task<long> EndAsync(long from, long to, int rows, CancellationToken cancellationToken) =>
-        (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
+        (Int128)to - from < rows ? to
+        : Volatile.Read(ref _share) >= Dense ? from + rows - 1
+        : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
 
     private async Task<int> CompareAsync(Chunk chunk, CancellationToken cancellationToken)
     {
@@ -281,7 +295,13 @@ internal sealed class ReconciliationPass
         }
 
         await CompareAsync(chunk, pairs, tally, cancellationToken);
-        return pairs.Count + (int)tally.Trusted;
+        var found = pairs.Count + (int)tally.Trusted;
+        if (keys is null)
+        {
+            Volatile.Write(ref _share, found / ((double)to - from + 1));
+        }
+
+        return found;
     }
 
     private async Task<IReadOnlyList<PairView>> ReadUntrustedAsync(long from, long to, Tally tally, CancellationToken cancellationToken)
