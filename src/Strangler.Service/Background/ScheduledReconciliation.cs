@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -129,6 +130,14 @@ public sealed class ScheduledReconciliation : BackgroundService
         {
             foreach (var kind in _runtime.Kinds.Keys.Order(StringComparer.Ordinal))
             {
+                if (!await IsBackfilledAsync(kind, cancellationToken).ConfigureAwait(false))
+                {
+                    var why = $"not run: the backfill of {kind} is not complete";
+                    _log.CouldNotRun(_runtime.Context, schedule.Name, why);
+                    await EndAsync(schedule, due, 0, why, cancellationToken).ConfigureAwait(false);
+                    return;
+                }
+
                 if (await RunAsync(schedule, kind, resume, cancellationToken).ConfigureAwait(false) is { } report)
                 {
                     reports.Add(report);
@@ -151,6 +160,11 @@ public sealed class ScheduledReconciliation : BackgroundService
             schedule, due, worst?.RunId ?? 0, worst is null ? "did not end, and left nothing to go on with" : OutcomeRules.Name(worst.Outcome),
             cancellationToken).ConfigureAwait(false);
     }
+
+    // Before, all that it has not reached yet would be missing in new, every night.
+    private async Task<bool> IsBackfilledAsync(string kind, CancellationToken cancellationToken) =>
+        await _runtime.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken).ConfigureAwait(false) is { Phase: BackfillPhase.Done } done
+            && done.DualEpoch == _runtime.Stage.Current?.Fence.DualEpoch;
 
     private async Task<ReconciliationReport?> RunAsync(
         ReconciliationSchedule schedule, string kind, bool resume, CancellationToken cancellationToken)

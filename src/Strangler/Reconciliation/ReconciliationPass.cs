@@ -26,7 +26,7 @@ internal sealed class ReconciliationPass
     private const int MarksPerRow = 10;
 
     // Of the time that a step takes: how long is rested after it while others write.
-    private const int RestPerStep = 3;
+    private const int RestPerStep = 4;
 
     // From this share of ids in use on, a chunk ends after as many ids as it may have rows: to look for a better end costs more.
     private const double Dense = 0.5;

@@ -78,6 +78,13 @@ internal static class RepairRules
             return null;
         }
 
+        // The lead is the one that was changed, and its own entity row that it no longer agrees with: an apply to legacy mends neither.
+        if (finding.Fields.Count > 0 && pair.Legacy.Record is { } legacy && finding.Fields.All(field => legacy.Values[field] is Mapping.Hidden))
+        {
+            return "legacy cannot tell these fields, and the new side, which leads, was changed past the wrapper: "
+                + "put it right through the application, or take what it holds for right with --direction follower-to-lead";
+        }
+
         // Legacy follows: what another program has put there is nowhere else. What it has removed can be put back.
         if (pair.Legacy.ForeignSeq > pair.New.ForeignSeq || (finding.Verdict == Verdict.Uncaptured && pair.Legacy.Present))
         {

@@ -103,6 +103,21 @@ public sealed class ServeTests
     }
 
     [Test]
+    public async Task Before_the_backfill_is_complete_nothing_is_run_for_all_would_be_missing()
+    {
+        await using var world = await DonationsWorld.CreateAsync();
+        await world.FillAsync(20);
+        await world.MoveToAsync(Stage.DualWrite);
+        await using var loop = Loop.Start(world, "0/1 * * * * ?");
+
+        await UntilAsync(async () => (await StateAsync(world)).Outcome == "not run: the backfill of donation is not complete");
+        Assert.That(await RunsAsync(world), Is.Empty);
+        await world.BackfillAsync();
+
+        await UntilAsync(async () => (await StateAsync(world)).Outcome == "clean");
+    }
+
+    [Test]
     public async Task An_incremental_schedule_runs_incrementally_and_opens_no_gate()
     {
         await using var world = await WorldAsync();

@@ -77,7 +77,7 @@ public sealed class UnthoughtOfTests
     // Past the triggers, as bulk loads are; the first blank is where they are silent.
     private static IEnumerable<TestCaseData> LegacySide =>
     [
-        Case("another case", "spenden", "email REGEXP '[a-z]'", "email = UPPER(email)", Verdict.Uncaptured, "donor.email"),
+        Case("another case", "spenden", "email REGEXP '[a-z]'", "email = UPPER(email)", Verdict.Uncaptured, "donor.email,legacy_extras"),
         Case("a blank behind", "spenden", "name <> ''", "name = CONCAT(name, ' ')", Verdict.Uncaptured, "donor.full_name"),
         Case("another amount", "spenden", "betrag REGEXP '^[0-9]+\\\\.00$'", "betrag = CONCAT(SUBSTRING_INDEX(betrag, '.', 1), '.01')", Verdict.Uncaptured, "amount"),
         Case("an amount with a comma", "spenden", "betrag REGEXP '^[0-9]+\\\\.00$'", "betrag = REPLACE(betrag, '.', ',')", Verdict.Unreadable, ""),
@@ -177,8 +177,7 @@ public sealed class UnthoughtOfTests
     private async Task AssertFoundAsync(
         System.Data.Common.DbConnection connection, string change, object parameters, long key, Verdict verdict, string fields)
     {
-        await connection.ExecuteAsync("SET autocommit = 0");
-        await connection.ExecuteAsync("SET autocommit = 1");
+        await connection.ExecuteAsync("SET SESSION group_concat_max_len = 100000");
         var copies = await CopyAsync(connection);
         try
         {
@@ -199,24 +198,30 @@ public sealed class UnthoughtOfTests
         Assert.That((await ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean), "put back");
     }
 
-    private static async Task<IReadOnlyList<string>> CopyAsync(System.Data.Common.DbConnection connection)
+    private static async Task<IReadOnlyList<(string Table, string Columns)>> CopyAsync(System.Data.Common.DbConnection connection)
     {
-        var tables = (await connection.QueryAsync<string>(
-            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND (TABLE_NAME NOT LIKE 'strangler%' OR TABLE_NAME = 'strangler_entity') AND TABLE_NAME NOT LIKE 'copy_of_%'")).ToList();
-        foreach (var table in tables)
+        var tables = (await connection.QueryAsync<(string, string)>(
+            """
+            SELECT TABLE_NAME, GROUP_CONCAT(CONCAT('`', COLUMN_NAME, '`')) FROM information_schema.COLUMNS
+            WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE 'copy_of_%' AND EXTRA NOT LIKE '%GENERATED%'
+                AND (TABLE_NAME NOT LIKE 'strangler%' OR TABLE_NAME = 'strangler_entity')
+            GROUP BY TABLE_NAME
+            """)).ToList();
+        foreach (var (table, columns) in tables)
         {
-            await connection.ExecuteAsync($"DROP TABLE IF EXISTS copy_of_{table}; CREATE TABLE copy_of_{table} AS SELECT * FROM {table}");
+            await connection.ExecuteAsync($"DROP TABLE IF EXISTS copy_of_{table}; CREATE TABLE copy_of_{table} AS SELECT {columns} FROM {table}");
         }
 
         return tables;
     }
 
-    private static async Task RestoreAsync(System.Data.Common.DbConnection connection, IReadOnlyList<string> tables)
+    private static async Task RestoreAsync(System.Data.Common.DbConnection connection, IReadOnlyList<(string Table, string Columns)> tables)
     {
         await connection.ExecuteAsync("SET foreign_key_checks = 0, @strangler_own = 1");
-        foreach (var table in tables)
+        foreach (var (table, columns) in tables)
         {
-            await connection.ExecuteAsync($"DELETE FROM {table}; INSERT INTO {table} SELECT * FROM copy_of_{table}; DROP TABLE copy_of_{table}");
+            await connection.ExecuteAsync(
+                $"DELETE FROM {table}; INSERT INTO {table} ({columns}) SELECT {columns} FROM copy_of_{table}; DROP TABLE copy_of_{table}");
         }
 
         await connection.ExecuteAsync("SET foreign_key_checks = 1, @strangler_own = NULL");

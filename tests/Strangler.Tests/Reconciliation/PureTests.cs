@@ -114,7 +114,7 @@ public sealed class PureTests
             {
                 "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc",
                 "stage", "lead", "legacy_rows",
-                "new_rows", "entities", "deleted", "counts", "legacy_counts", "new_counts", "table_rows", "fields", "declared",
+                "new_rows", "entities", "deleted", "counts", "legacy_counts", "new_counts", "table_rows", "fields", "declared", "speed",
                     "signed_off", "richer_in_new", "rechecks", "hot_keys",
                 "deferred_chunks", "sums", "samples", "differing_ids", "differing", "differing_fields", "truncated", "not_read", "notes",
             }));
