@@ -23,6 +23,9 @@ public sealed class TruthTests
     // Where the frontends' own donations end and those of the old programs begin: nobody is in conflict with anybody.
     private const int Frontends = 120;
 
+    // Slow enough for the relays of a machine that has other work, or no flip would ever drain.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(40);
+
     private static readonly Stage[] Way = [Stage.ShadowRead, Stage.NewLeads, Stage.ShadowRead, Stage.NewLeads, Stage.ShadowRead, Stage.DualWrite];
 
     private readonly List<ReconciliationReport> _reports = [];
@@ -59,7 +62,7 @@ public sealed class TruthTests
         {
             await MoveAsync(stage);
             var (reports, foreign, own) = (_reports.Count, _foreign, _own);
-            await UntilAsync(() => _reports.Count >= reports + 2 && _foreign > foreign + 20 && _own > own + 20, programs);
+            await UntilAsync(() => _reports.Count >= reports + 2 && _foreign > foreign + 10 && _own > own + 10, programs);
         }
 
         var planted = await PlantAsync();
@@ -134,7 +137,7 @@ public sealed class TruthTests
                 // Loaded again, as a caller does; a flip was on for too long; or a side cannot hold a change of this one.
             }
 
-            await Task.Delay(5, CancellationToken.None);
+            await Task.Delay(Pause, CancellationToken.None);
         }
     }
 
@@ -148,8 +151,8 @@ public sealed class TruthTests
             var id = random.Next(Frontends + 1, Rows - 20);
             var sql = random.Next(5) switch
             {
-                0 => "UPDATE spenden SET dt_gruen = NOW() WHERE id BETWEEN @id AND @id + 9 AND dt_gruen IS NULL",
-                1 => "UPDATE spenden SET dt_gruen = NULL WHERE id BETWEEN @id AND @id + 9",
+                0 => "UPDATE spenden SET dt_gruen = NOW() WHERE id BETWEEN @id AND @id + 4 AND dt_gruen IS NULL",
+                1 => "UPDATE spenden SET dt_gruen = NULL WHERE id BETWEEN @id AND @id + 4",
                 2 => "UPDATE spenden SET info = 1 - info WHERE id = @id",
                 3 => "INSERT INTO spenden (name, status, zahlweise, betrag, kommentar, dt_new) VALUES ('theirs', 'N', 'BEZ', '5.00', '', NOW())",
                 _ => "DELETE FROM spenden WHERE name = 'theirs' ORDER BY id LIMIT 1",
@@ -164,7 +167,7 @@ public sealed class TruthTests
                 // The victim of a deadlock makes it again, as such programs do.
             }
 
-            await Task.Delay(5, CancellationToken.None);
+            await Task.Delay(Pause, CancellationToken.None);
         }
     }
 

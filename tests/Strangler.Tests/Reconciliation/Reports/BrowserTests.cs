@@ -42,6 +42,9 @@ public sealed class BrowserTests
             {
                 Assert.That(colours.GetValueOrDefault(colour), Is.GreaterThan(100), $"#{colour:x6} of {colours.Count} colours");
             }
+
+            // Also on a narrow one the charts are there, not pushed away by a column of single letters.
+            Assert.That(colours.GetValueOrDefault(expected[3]), Is.GreaterThan(2000), "bars of what drifts");
         });
     }
 
