@@ -272,17 +272,11 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             return Task.FromResult<IReadOnlyList<long>>([]);
         }
 
-        var sql = Kind(kind);
-        return ToReadOnlyAsync(side.ListAsync(
-            new Batch().Add($"""
-                SELECT t0.{sql.RootKey} FROM {sql.Root} t0
-                LEFT JOIN strangler_id_map m ON m.context = {side.Context} AND m.kind = {kind} AND m.new_id = t0.{sql.RootKey}
-                WHERE t0.{sql.RootKey} > {after} AND m.new_id IS NULL ORDER BY t0.{sql.RootKey} LIMIT {limit}
-                """),
-            reader => reader.GetInt64(0),
-            cancellationToken,
-            background: true));
+        return MapSql.UnmappedAsync(side, Kind(kind), kind, after, limit, cancellationToken);
     }
+
+    public Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        MapSql.SharedAsync(side, kind, limit, cancellationToken);
 
     /// <summary>The rows of one Many table of one key, in order: key of the entity, ordinal, columns.</summary>
     private void SelectMany(Batch batch, AggregateSql sql, int table, EntityKey key)

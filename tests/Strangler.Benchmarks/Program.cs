@@ -18,7 +18,7 @@ if (args is [ReconcileLoadBench.Verb])
 var options = BenchOptions.Parse(args);
 if (options is null)
 {
-    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-load|reconcile-memory|mapping|availability|flip|capture, --rows N (1,000 to 1,000,000), --json");
+    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-load|reconcile-memory|mapping|availability|flip|capture, --rows N (1,000 to 10,000,000), --json");
     return 2;
 }
 

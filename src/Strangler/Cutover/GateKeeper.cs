@@ -269,14 +269,15 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         var checkpoint = await Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken);
         var complete = checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch;
         var (all, open) = await Sides.Quarantine.CountAsync(kind, cancellationToken);
-        var unmapped = await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken);
+        var unmapped = (await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken)).Count
+            + (await Sides.New.Store.SharedAsync(kind, 1, cancellationToken)).Count;
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),
             Check(
                 $"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0",
                 $"strangler quarantine list {_context}; then mend the rows, or: strangler quarantine sign-off {_context} --all --reason …"),
-            Check($"unmapped {kind}", unmapped.Count == 0, unmapped.Count == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
+            Check($"unmapped {kind}", unmapped == 0, unmapped == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
         ];
     }
 

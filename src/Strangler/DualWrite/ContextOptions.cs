@@ -88,6 +88,12 @@ public sealed class ContextOptions
     /// </summary>
     public bool OneTransaction { get; set; }
 
+    /// <summary>
+    /// Whether a side's server may itself replicate from another one, as the primaries of a ring do. Else a side that replicates, or is
+    /// read-only, is taken for a replica, and nothing is reconciled, repaired or backfilled from it. Default false.
+    /// </summary>
+    public bool SidesMayReplicate { get; set; }
+
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
     {

@@ -62,6 +62,44 @@ internal static class AcceptedHashes
         record.Schema.MergedByElement.SelectMany(
             ordinal => (Seen(record.Values[ordinal]) as RecordList)?.Rows ?? [], (ordinal, row) => (ordinal, row));
 
+    /// <summary>
+    /// Whether the new side's own entity row says that it holds the value in a field that legacy hides; null: it does not say.
+    /// </summary>
+    public static bool? Holds(FieldHasher hasher, RecordSchema schema, EntityState entity, int ordinal, object? value)
+    {
+        ReadOnlySpan<byte> hashes = entity.FieldHashes;
+        var fields = schema.Fields.Count * FieldHasher.Size;
+        Span<byte> now = stackalloc byte[FieldHasher.Size];
+        if (entity.IsSigned)
+        {
+            if (hashes.Length < fields)
+            {
+                return null;
+            }
+
+            hasher.Hash(schema, ordinal, value, now);
+            return now.SequenceEqual(hashes.Slice(ordinal * FieldHasher.Size, FieldHasher.Size));
+        }
+
+        for (var at = fields; at + FieldHasher.Size <= hashes.Length; at += FieldHasher.Size)
+        {
+            if (BinaryPrimitives.ReadUInt16BigEndian(hashes[at..]) == ordinal)
+            {
+                Entry(hasher, schema, ordinal, value, now);
+                return now.SequenceEqual(hashes.Slice(at, FieldHasher.Size));
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether the new side's entity row has hashes that agree with nothing: they are of another mapping version, or key.</summary>
+    public static bool IsStrangerTo(FieldHasher hasher, EntityState entity, Record legacy, Record @new)
+    {
+        var hashes = entity.IsSigned ? entity.FieldHashes[..(legacy.Values.Length * FieldHasher.Size)] : entity.FieldHashes;
+        return MergeBase.Of(hasher, legacy.Schema, hashes, SideName.New) is not { } agreed || agreed.IsStrangerTo(legacy, @new);
+    }
+
     /// <summary>What a side holds, or derives from what it holds.</summary>
     public static object? Seen(object? value) => value is Hidden hidden ? hidden.Derived : value;
 

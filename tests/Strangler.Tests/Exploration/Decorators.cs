@@ -60,6 +60,9 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
 
     public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
         inner.UnmappedAsync(kind, after, limit, cancellationToken);
+
+    public virtual Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        inner.SharedAsync(kind, limit, cancellationToken);
 }
 
 internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTransaction, ITagged
