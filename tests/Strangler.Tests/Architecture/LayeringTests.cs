@@ -13,6 +13,7 @@ public sealed partial class LayeringTests
     {
         ["Strangler"] = [],
         ["Strangler.MySql"] = ["Strangler"],
+        ["Strangler.Mongo"] = ["Strangler"],
         ["Strangler.Contexts"] = ["Strangler"],
         ["Strangler.Service"] = ["Strangler", "Strangler.MySql", "Strangler.Contexts"],
         ["Strangler.Cli"] = ["Strangler.Service", "Strangler.LegacyData", "Strangler.LocalServers"],
