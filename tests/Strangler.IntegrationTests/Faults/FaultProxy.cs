@@ -27,14 +27,15 @@ internal sealed class FaultProxy : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Link, byte> _links = new();
     private readonly int _target;
+    private readonly bool _isMongo;
     private readonly Task _accepting;
     private volatile Plan _plan = new();
     private volatile TaskCompletionSource _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _cuts;
 
-    private FaultProxy(int target)
+    private FaultProxy(int target, bool isMongo)
     {
-        _target = target;
+        (_target, _isMongo) = (target, isMongo);
         _listener.Start();
         _accepting = AcceptAsync();
     }
@@ -44,7 +45,10 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>Connections that were cut off on purpose.</summary>
     public int Cuts => Volatile.Read(ref _cuts);
 
-    public static FaultProxy Before(int port) => new(port);
+    public static FaultProxy Before(int port) => new(port, isMongo: false);
+
+    /// <summary>Before a MongoDB: whatever it sends is an answer to all that was asked.</summary>
+    public static FaultProxy BeforeMongo(int port) => new(port, isMongo: true);
 
     public void Pass() => Set(new Plan());
 
@@ -222,7 +226,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             if (_swallows)
             {
                 // All that was asked for has happened once the last reply is there; a statement of the batch may still be running.
-                return fromClient || !IsLastReply(bytes.Span) || Counted();
+                return fromClient || !(proxy._isMongo || IsLastReply(bytes.Span)) || Counted();
             }
 
             if (_endsWhenUsed && fromClient)

@@ -49,6 +49,15 @@ public sealed partial class LayeringTests
     }
 
     [Test]
+    public void Only_one_file_knows_the_mongo_driver_and_one_folder_the_library()
+    {
+        var files = Sources("Strangler.Mongo").Where(file => DriverName().IsMatch(File.ReadAllText(file))).ToList();
+        Assert.That(files.Select(Path.GetFileName), Is.EqualTo(new[] { "MongoDriver.cs" }));
+        var native = Sources("Strangler.Mongo").Where(file => File.ReadAllText(file).Contains("LibraryImport", StringComparison.Ordinal));
+        Assert.That(native.Select(Path.GetFileName), Is.EqualTo(new[] { "Native.cs" }));
+    }
+
+    [Test]
     public void A_context_never_names_another()
     {
         var contexts = Directory.GetDirectories(SourceTree.PathOf("src", "Strangler.Contexts"))
@@ -108,7 +117,7 @@ public sealed partial class LayeringTests
         .EnumerateFiles(SourceTree.PathOf("src", project), "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
 
-    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector")]
+    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector|using MongoDB\.")]
     private static partial Regex DriverName();
 
     [GeneratedRegex(@"\b(sql|table|column|database|sqlstate|transaction scope|orm|foreign key|primary key|varchar|mysql|legacy)\b", RegexOptions.IgnoreCase)]

@@ -6,6 +6,7 @@ import itertools
 import random
 import struct
 import time
+import uuid
 
 from bson import Binary, Int64, ObjectId
 from bson.raw_bson import RawBSONDocument
@@ -16,7 +17,7 @@ import query
 import schema
 import update
 from errors import CommandError, MustWait
-from values import MISSING, OPTIONS, decode, encode, order, parts_of, reach
+from values import MISSING, decode, encode, order, parts_of, reach
 
 BATCH_BYTES = 16 * 1024 * 1024
 FIRST_BATCH = 101
@@ -104,14 +105,14 @@ def read(context, collection, filter_document, sort=None, skip=0, limit=0):
     by_id = sort and list(sort) == ['_id']
     wanted = skip + limit if limit and (not sort or by_id) else 0
     found = list(context.storage.find(collection, filter_document, context.transaction, wanted, bool(by_id and sort['_id'] < 0)))
-    if sort and not (by_id and context.storage is not None and _is_in_id_order(context, filter_document)):
+    if sort and not (by_id and _is_in_id_order(filter_document)):
         pairs = query.sorted_by([(decode(raw), raw) for raw in found], sort, lambda pair: pair[0])
         found = [raw for _, raw in pairs]
     end = skip + limit if limit else None
     return found[skip:end] if skip or end else found
 
 
-def _is_in_id_order(context, filter_document):
+def _is_in_id_order(filter_document):
     fixed = query.equalities(filter_document)
     return not fixed or '_id' in fixed
 
@@ -505,7 +506,6 @@ async def abort_transaction(context):
 
 @command('startSession')
 async def start_session(context):
-    import uuid
     return {'id': {'id': Binary(uuid.uuid4().bytes, 4)}, 'timeoutMinutes': 30}
 
 
@@ -702,5 +702,3 @@ async def trim_oplog(context):
     context.storage.trim_oplog(int(context.command.get('keep', 0)))
     return {}
 
-
-__all__ = ['COMMANDS', 'Context', 'OPTIONS', 'decode_command']

@@ -6,7 +6,7 @@ from mongomock import aggregate as mock_aggregate
 
 import schema
 from errors import CommandError
-from values import MISSING, has_type, is_number, order, parts_of, reach, same
+from values import MISSING, has_type, is_number, order, parts_of, reach
 
 
 def matches(document, query):
@@ -249,6 +249,3 @@ def equalities(query):
         elif '$in' in wanted and len(wanted['$in']) == 1:
             found[key] = wanted['$in'][0]
     return found
-
-
-__all__ = ['matches', 'sorted_by', 'project', 'equalities', 'is_operators', 'sort_key', 'same']

@@ -1,7 +1,7 @@
 """$jsonSchema as validators use it. https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/"""
 import re
 
-from values import has_type, is_number, order, type_name
+from values import has_type, is_number, order
 
 JSON_TYPES = {'object': 'object', 'array': 'array', 'string': 'string', 'boolean': 'bool', 'number': 'number', 'null': 'null'}
 
@@ -108,5 +108,3 @@ CHECKS = {
     'title': lambda v, a, s, p: False,
     'description': lambda v, a, s, p: False,
 }
-
-__all__ = ['is_valid', 'first_problem', 'type_name']

@@ -7,19 +7,20 @@ elections, authentication, TLS, collations, query plans, text and geo queries. A
 """
 import argparse
 import asyncio
+import datetime
 import os
 import struct
 import sys
 import time
 
 import bson
-from bson import Int64, Timestamp
+from bson import Int64
 
 import commands
 from errors import CommandError
 from sessions import Sessions
 from storage import Storage
-from values import OPTIONS, decode, encode
+from values import decode, encode
 
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 CHECKSUM, MORE_TO_COME = 1, 2
@@ -82,11 +83,11 @@ class Server:
             return struct.pack('<iiiiiqii', 36 + len(raw), 0, request, OP_REPLY, 8, 0, 0, 1) + raw
         if opcode != OP_MSG:
             return None
-        flags, command, silent = self._parse(body)
+        flags, command = self._parse(body)
         reply = await self._run(command, number, reader)
         if reply is None:
             return None
-        if flags & MORE_TO_COME or silent:
+        if flags & MORE_TO_COME:
             return b''
         raw = reply if isinstance(reply, bytes) else encode(reply)
         return struct.pack('<iiiiiB', 21 + len(raw), 0, request, OP_MSG, 0, 0) + raw
@@ -112,7 +113,7 @@ class Server:
             at += 1 + size
         command = commands.decode_command(raw)
         command.update(sequences)
-        return flags, command, False
+        return flags, command
 
     async def _run(self, command, number, reader):
         name = next(iter(command))
@@ -186,18 +187,16 @@ class Server:
                 self.fail_reply['errorLabels'] = data['errorLabels']
 
     def hello(self, number):
-        import datetime
+        now = datetime.datetime.utcnow()
         reply = {'helloOk': True, 'isWritablePrimary': True, 'ismaster': True, 'maxBsonObjectSize': 16777216, 'maxMessageSizeBytes': LONGEST_MESSAGE,
-                 'maxWriteBatchSize': 100000, 'localTime': datetime.datetime.utcnow(), 'logicalSessionTimeoutMinutes': 30, 'connectionId': number,
+                 'maxWriteBatchSize': 100000, 'localTime': now, 'logicalSessionTimeoutMinutes': 30, 'connectionId': number,
                  'minWireVersion': 0, 'maxWireVersion': 17, 'readOnly': False}
         if self.set_name:
             me = '127.0.0.1:%d' % self.port
-            now = datetime.datetime.utcnow()
             time_of = {'ts': self.storage.clock, 't': Int64(1)}
-            reply.update({'topologyVersion': None, 'hosts': [me], 'setName': self.set_name, 'setVersion': 1, 'secondary': False, 'primary': me, 'me': me,
+            reply.update({'hosts': [me], 'setName': self.set_name, 'setVersion': 1, 'secondary': False, 'primary': me, 'me': me,
                           'electionId': bson.ObjectId('7fffffff0000000000000001'),
                           'lastWrite': {'opTime': time_of, 'lastWriteDate': now, 'majorityOpTime': time_of, 'majorityWriteDate': now}})
-            del reply['topologyVersion']
         return {**reply, 'ok': 1.0}
 
 
@@ -221,8 +220,6 @@ def main():
 async def _main(arguments):
     await Server(arguments).run()
 
-
-__all__ = ['Timestamp', 'OPTIONS']
 
 if __name__ == '__main__':
     main()

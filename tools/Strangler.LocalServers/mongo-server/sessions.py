@@ -59,19 +59,19 @@ class Sessions:
             session.transaction = self.storage.begin(session.identity, number)
         elif number > session.number:
             raise no_such_transaction(number, 'it was not begun')
-        return session, self._open(session, number, command)
+        return session, self._open(session, number, next(iter(command)))
 
-    def _open(self, session, number, command):
-        ends = next(iter(command)) in ('commitTransaction', 'abortTransaction')
+    @staticmethod
+    def _open(session, number, name):
         if session.state == 'open' and session.transaction.is_over:
             session.state, session.transaction = 'aborted', None
         if session.state == 'committed':
-            if next(iter(command)) == 'commitTransaction':
+            if name == 'commitTransaction':
                 return None
             raise CommandError(256, 'Transaction %d has been committed.' % number)
         if session.state != 'open':
             raise no_such_transaction(number, 'it was aborted')
-        return session.transaction if not ends else session.transaction
+        return session.transaction
 
     def _forget(self, session, number, state):
         if session.transaction is not None and not session.transaction.is_over:

@@ -6,14 +6,13 @@ import math
 import struct
 
 import bson
-from bson import Binary, Code, DBRef, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson import Code, DBRef, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from bson.decimal128 import Decimal128
 
 OPTIONS = CodecOptions(document_class=dict, tz_aware=False, uuid_representation=UuidRepresentation.UNSPECIFIED)
 MISSING = object()
-_WIDE = decimal.Context(prec=1200, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 
 
 def decode(raw):
@@ -146,13 +145,13 @@ def id_of(raw):
     return MISSING
 
 
-def with_id_first(raw, identity=None):
+def with_id_first(raw):
     """The server stores _id as the first field, and gives one to a document that has none."""
-    if raw[5:9] == b'_id\0' and identity is None:
+    if raw[5:9] == b'_id\0':
         return raw
     document = decode(raw)
-    value = document.pop('_id', identity)
-    return encode({'_id': value, **document})
+    identity = document.pop('_id', MISSING)
+    return encode({'_id': ObjectId() if identity is MISSING else identity, **document})
 
 
 @functools.lru_cache(maxsize=2000)
@@ -176,6 +175,3 @@ def reach(document, parts, at=0):
         if isinstance(item, dict):
             found += reach(item, parts, at)
     return found or [MISSING]
-
-
-__all__ = [name for name in dir() if not name.startswith('_')] + ['Binary']

@@ -10,6 +10,7 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
     private readonly ClientHandle _client;
     private readonly SessionHandle _session;
     private readonly TimeSpan _commandTimeout;
+    private TimeSpan? _begins;
 
     public MongoDriverSession(MongoDriver driver, ClientHandle client, SessionHandle session, TimeSpan commandTimeout)
     {
@@ -22,8 +23,25 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
     public Task RunAsync(string database, ReadOnlyMemory<byte> command, Sending sending, ReplyBuffer reply, CancellationToken abandoned) =>
         _driver.RunAsync(() => Run(database, command.Span, sending, reply, abandoned), abandoned);
 
-    public void Begin(TimeSpan commitTime)
+    // The library looks for a primary then, and may wait for one: so it is done with the first command.
+    public void Begin(TimeSpan commitTime) => _begins = commitTime;
+
+    public Task CommitAsync(CancellationToken abandoned) => _driver.RunAsync(Commit, abandoned);
+
+    public Task AbortAsync(CancellationToken abandoned)
     {
+        if (_begins is null)
+            return _driver.RunAsync(() => Native.mongoc_client_session_abort_transaction(_session, out _), abandoned);
+        _begins = null;
+        return Task.CompletedTask;
+    }
+
+    public void Close() => _driver.Dispose(_session, _client);
+
+    private void BeginIfAsked()
+    {
+        if (_begins is not { } commitTime)
+            return;
         var (options, read, write) = (Native.mongoc_transaction_opts_new(), Native.mongoc_read_concern_new(), Native.mongoc_write_concern_new());
         try
         {
@@ -34,6 +52,7 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
             Native.mongoc_transaction_opts_set_max_commit_time_ms(options, (long)commitTime.TotalMilliseconds);
             if (!Native.mongoc_client_session_start_transaction(_session, options, out var error))
                 throw Failures.Of(error, BsonDocument.Empty);
+            _begins = null;
         }
         finally
         {
@@ -43,15 +62,9 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
         }
     }
 
-    public Task CommitAsync(CancellationToken abandoned) => _driver.RunAsync(Commit, abandoned);
-
-    public Task AbortAsync(CancellationToken abandoned) =>
-        _driver.RunAsync(() => Native.mongoc_client_session_abort_transaction(_session, out _), abandoned);
-
-    public void Close() => _driver.Dispose(_session, _client);
-
     private bool Run(string database, ReadOnlySpan<byte> command, Sending sending, ReplyBuffer into, CancellationToken abandoned)
     {
+        BeginIfAsked();
         var memory = stackalloc byte[4 * Native.BsonSize];
         var request = Aligned(memory);
         var options = request + Native.BsonSize;
@@ -97,6 +110,7 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
 
     private bool Commit()
     {
+        BeginIfAsked();
         var memory = stackalloc byte[4 * Native.BsonSize];
         var reply = Aligned(memory);
         var isDone = Native.mongoc_client_session_commit_transaction(_session, reply, out var error);
