@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Strangler.Mongo;
 
 /// <summary>
-/// The parts of a connection string that we look at: where it leads, which database, and the settings that are ours to make. No message shows more of it than
+/// The parts of a connection string that we look at: where it leads, which database, and the settings that are ours to make. No message
+/// shows more of it than
 /// hosts, database, user and the names of settings.
 /// </summary>
 internal sealed class MongoAddress
@@ -17,7 +18,8 @@ internal sealed class MongoAddress
     private static readonly string[] Overruled =
     [
         "maxpoolsize", "minpoolsize", "waitqueuetimeoutms", "waitqueuemultiple", "maxidletimems", "connecttimeoutms", "sockettimeoutms",
-        "serverselectiontimeoutms", "timeoutms", "w", "wtimeoutms", "wtimeout", "journal", "j", "fsync", "readconcernlevel", "readpreference",
+        "serverselectiontimeoutms", "timeoutms", "w", "wtimeoutms", "wtimeout", "journal", "j", "fsync", "readconcernlevel",
+            "readpreference",
         "readpreferencetags", "maxstalenessseconds", "retrywrites", "retryreads", "appname",
     ];
 
@@ -49,7 +51,8 @@ internal sealed class MongoAddress
     {
         if (string.IsNullOrWhiteSpace(connectionString))
             return $"The connection string is empty; it must look like {Example}";
-        if (!connectionString.StartsWith("mongodb://", StringComparison.Ordinal) && !connectionString.StartsWith("mongodb+srv://", StringComparison.Ordinal))
+        if (!connectionString.StartsWith("mongodb://", StringComparison.Ordinal)
+            && !connectionString.StartsWith("mongodb+srv://", StringComparison.Ordinal))
             return $"The connection string cannot be read; it must look like {Example}";
         var address = Split(connectionString);
         if (address.Hosts.Length == 0)

@@ -1,11 +1,11 @@
 using System.Runtime.CompilerServices;
 using Strangler.Mongo.Bson;
-using Strangler.Mongo.Drivers;
 
 namespace Strangler.Mongo;
 
 /// <summary>
-/// The documents of a result, batch by batch. The session may run other commands in between. Disposing it early has the server forget the rest.
+/// The documents of a result, batch by batch. The session may run other commands in between. Disposing it early has the server forget the
+/// rest.
 /// </summary>
 public sealed class MongoCursor : IAsyncDisposable
 {
@@ -57,7 +57,7 @@ public sealed class MongoCursor : IAsyncDisposable
         // A call that is given up may still write there.
         _id = 0;
         _documents.Clear();
-        await _session.SendAsync(more, Sending.Once, _buffer, cancellationToken, isBounded: false).ConfigureAwait(false);
+        await _session.SendAsync(more, _buffer, cancellationToken, isBounded: false).ConfigureAwait(false);
         Read();
         return Count > 0 || !IsExhausted;
     }
@@ -80,7 +80,7 @@ public sealed class MongoCursor : IAsyncDisposable
         _id = 0;
         try
         {
-            await _session.SendAsync(kill, Sending.Once, _buffer, CancellationToken.None, isBounded: false).ConfigureAwait(false);
+            await _session.SendAsync(kill, _buffer, CancellationToken.None, isBounded: false).ConfigureAwait(false);
         }
         catch (Exception e) when (e is MongoFailureException or ObjectDisposedException)
         {
@@ -95,7 +95,8 @@ public sealed class MongoCursor : IAsyncDisposable
         var more = BsonDocument.Of(("getMore", _id), ("collection", Collection));
         if (_batchSize.IsNumber)
             more = more.With("batchSize", _batchSize);
-        return wait is { } time ? more.With("maxTimeMS", (long)Math.Min(time.TotalMilliseconds, _session.Source.Options.CommandTimeout.TotalMilliseconds)) : more;
+        return wait is { } time ? more.With("maxTimeMS",
+            (long)Math.Min(time.TotalMilliseconds, _session.Source.Options.CommandTimeout.TotalMilliseconds)) : more;
     }
 
     /// <summary>Finds the documents in the reply without reading them.</summary>

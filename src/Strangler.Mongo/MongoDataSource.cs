@@ -38,7 +38,8 @@ public sealed class MongoDataSourceOptions
 }
 
 /// <summary>
-/// A bounded set of sessions with one database's primary. Thread-safe; a session is not. A call that was given up may still hold its native connection until the
+/// A bounded set of sessions with one database's primary. Thread-safe; a session is not. A call that was given up may still hold its
+/// native connection until the
 /// socket's time-out: as many of them as there are places are borne, then places come back only with them.
 /// </summary>
 public sealed class MongoDataSource : IAsyncDisposable
@@ -94,7 +95,8 @@ public sealed class MongoDataSource : IAsyncDisposable
         }
         try
         {
-            return new(this, TakeIdle() ?? await ConnectAsync(Options.Time.GetElapsedTime(started), cancellationToken).ConfigureAwait(false));
+            return new(this, TakeIdle() ?? await ConnectAsync(Options.Time.GetElapsedTime(started),
+                cancellationToken).ConfigureAwait(false));
         }
         catch
         {
@@ -117,7 +119,7 @@ public sealed class MongoDataSource : IAsyncDisposable
         var side = await _driver.OpenAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await side.RunAsync("admin", command.ToBytes(), Sending.Once, new ReplyBuffer(), cancellationToken).ConfigureAwait(false);
+            await side.RunAsync("admin", command.ToBytes(), new ReplyBuffer(), cancellationToken).ConfigureAwait(false);
         }
         finally
         {

@@ -32,8 +32,10 @@ public sealed partial class MongoFailureException : Exception
     public bool IsCommitUnknown => Labels.Contains(UnknownCommit);
 
     /// <summary>The same command may succeed later without being changed.</summary>
-    public bool IsTransient => IsTransientTransaction || Kind is MongoErrorKind.Unreachable or MongoErrorKind.ConnectionLost or MongoErrorKind.NotPrimary
-        or MongoErrorKind.Timeout or MongoErrorKind.Interrupted or MongoErrorKind.DiskFull or MongoErrorKind.NoTransaction or MongoErrorKind.CursorLost
+    public bool IsTransient => IsTransientTransaction || Kind is MongoErrorKind.Unreachable or MongoErrorKind.ConnectionLost
+        or MongoErrorKind.NotPrimary
+        or MongoErrorKind.Timeout or MongoErrorKind.Interrupted or MongoErrorKind.DiskFull or MongoErrorKind.NoTransaction
+            or MongoErrorKind.CursorLost
         or MongoErrorKind.NotConfirmed;
 
     /// <summary>A read may be repeated at once, outside of a transaction.</summary>

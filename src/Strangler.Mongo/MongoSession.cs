@@ -5,16 +5,21 @@ using Strangler.Mongo.Drivers;
 namespace Strangler.Mongo;
 
 /// <summary>
-/// A session with the primary: commands, cursors, one transaction at a time. Disposing it aborts an open transaction and gives the session back. Not
+/// A session with the primary: commands, cursors, one transaction at a time. Disposing it aborts an open transaction and gives the
+/// session back. Not
 /// thread-safe: one call at a time.
 /// </summary>
 /// <remarks>
-/// How a call ends early: 1. the token fires or the deadline passes; 2. a second session asks the server to end what this one does (<c>killSessions</c>, which
-/// also ends its transaction); 3. normally the call now returns; 4. if not, within a grace, it is left to itself, and with it the connection. After either,
+/// How a call ends early: 1. the token fires or the deadline passes; 2. a second session asks the server to end what this one does
+/// (<c>killSessions</c>, which
+/// also ends its transaction); 3. normally the call now returns; 4. if not, within a grace, it is left to itself, and with it the
+/// connection. After either,
 /// the session is not used again.
 /// </remarks>
 public sealed class MongoSession : IAsyncDisposable
 {
+    private const string OneAtATime = "A session runs one call at a time; an earlier one has not ended yet.";
+
     private static readonly string[] Readable = ["find", "aggregate", "distinct", "count"];
 
     private readonly MongoDataSource _source;
@@ -41,11 +46,12 @@ public sealed class MongoSession : IAsyncDisposable
     /// <exception cref="MongoFailureException">The server refused, or did not answer.</exception>
     public async Task<BsonDocument> RunAsync(BsonDocument command, CancellationToken cancellationToken, string? database = null)
     {
-        await SendAsync(command, Sending.Once, _reply, cancellationToken, database).ConfigureAwait(false);
+        await SendAsync(command, _reply, cancellationToken, database).ConfigureAwait(false);
         return Checked(_reply);
     }
 
-    /// <summary>Runs a command that only reads, confirmed by the majority. Outside of a transaction it is repeated once where the connection turns out to be cut or
+    /// <summary>Runs a command that only reads, confirmed by the majority. Outside of a transaction it is repeated once where the
+    /// connection turns out to be cut or
     /// the server to be the primary no more.</summary>
     /// <inheritdoc cref="RunAsync"/>
     public async Task<BsonDocument> ReadAsync(BsonDocument command, CancellationToken cancellationToken)
@@ -54,7 +60,8 @@ public sealed class MongoSession : IAsyncDisposable
         return Checked(_reply);
     }
 
-    /// <summary>Opens a cursor with a find, aggregate or list command; repeated as <see cref="ReadAsync"/>. The first batch is there.</summary>
+    /// <summary>Opens a cursor with a find, aggregate or list command; repeated as <see cref="ReadAsync"/>. The first batch is
+    /// there.</summary>
     /// <inheritdoc cref="RunAsync"/>
     public async Task<MongoCursor> OpenCursorAsync(BsonDocument command, CancellationToken cancellationToken)
     {
@@ -63,16 +70,23 @@ public sealed class MongoSession : IAsyncDisposable
         return new MongoCursor(this, buffer, command);
     }
 
-    /// <summary>Runs a findAndModify; outside of a transaction as a retryable write.</summary>
+    /// <summary>Runs a findAndModify, once: see <see cref="InsertAsync"/>.</summary>
     /// <returns>Its <c>value</c>; <see cref="BsonType.Null"/> when nothing matched.</returns>
     /// <inheritdoc cref="RunAsync"/>
     public async Task<BsonValue> FindAndModifyAsync(BsonDocument command, CancellationToken cancellationToken)
     {
-        await SendAsync(command, IsInTransaction ? Sending.Once : Sending.RetryableWrite, _reply, cancellationToken).ConfigureAwait(false);
+        await SendAsync(command, _reply, cancellationToken).ConfigureAwait(false);
         return Checked(_reply)["value"];
     }
 
-    /// <summary>Inserts documents, in as many commands as it takes.</summary>
+    /// <summary>
+    /// Inserts documents, in as many commands as it takes, each sent once. Outside of a transaction, after
+    /// <see cref="MongoErrorKind.ConnectionLost"/> nobody knows whether it was carried out. What must happen exactly once belongs in a
+    /// transaction, whose commit can
+    /// be asked for again.
+    /// </summary>
+    /// <remarks>Retryable writes are no way out: neither driver makes them of commands, and neither lets others number a session's
+    /// writes.</remarks>
     /// <param name="collection">Where.</param>
     /// <param name="documents">Those without an _id get one from the server.</param>
     /// <param name="ordered">False: a document that fails does not keep the others from being inserted.</param>
@@ -81,17 +95,17 @@ public sealed class MongoSession : IAsyncDisposable
     /// <exception cref="MongoFailureException">A whole command failed.</exception>
     public Task<MongoWriteResult> InsertAsync(
         string collection, IReadOnlyList<BsonDocument> documents, bool ordered, CancellationToken cancellationToken) =>
-        WriteAsync(new("insert", "documents", collection, ordered, true), documents, cancellationToken);
+        WriteAsync(new("insert", "documents", collection, ordered), documents, cancellationToken);
 
     /// <summary>Updates, upserts or replaces; see <see cref="InsertAsync"/>.</summary>
     public Task<MongoWriteResult> UpdateAsync(
-        string collection, IReadOnlyList<MongoUpdate> updates, bool ordered, CancellationToken cancellationToken) => WriteAsync(
-        new("update", "updates", collection, ordered, !updates.Any(update => update.Many)), [.. updates.Select(update => update.ToDocument())], cancellationToken);
+        string collection, IReadOnlyList<MongoUpdate> updates, bool ordered, CancellationToken cancellationToken) =>
+        WriteAsync(new("update", "updates", collection, ordered), [.. updates.Select(update => update.ToDocument())], cancellationToken);
 
     /// <summary>Deletes; see <see cref="InsertAsync"/>.</summary>
     public Task<MongoWriteResult> DeleteAsync(
-        string collection, IReadOnlyList<MongoDelete> deletes, bool ordered, CancellationToken cancellationToken) => WriteAsync(
-        new("delete", "deletes", collection, ordered, !deletes.Any(delete => delete.Many)), [.. deletes.Select(delete => delete.ToDocument())], cancellationToken);
+        string collection, IReadOnlyList<MongoDelete> deletes, bool ordered, CancellationToken cancellationToken) =>
+        WriteAsync(new("delete", "deletes", collection, ordered), [.. deletes.Select(delete => delete.ToDocument())], cancellationToken);
 
     /// <summary>Begins a transaction: reads see one snapshot, the commit is confirmed by the majority. Costs no round trip.</summary>
     /// <param name="deadline">How long it may last, its commit included; then it is over.</param>
@@ -169,16 +183,16 @@ public sealed class MongoSession : IAsyncDisposable
 
     /// <summary>Sends a command with what every command gets: limits of time, and concerns where there is no transaction.</summary>
     internal async Task SendAsync(
-        BsonDocument command, Sending sending, ReplyBuffer reply, CancellationToken cancellationToken, string? database = null,
+        BsonDocument command, ReplyBuffer reply, CancellationToken cancellationToken, string? database = null,
         bool isBounded = true)
     {
-        _writer.Clear();
+        BeginWriting();
         var start = _writer.Begin();
         for (var i = 0; i < command.Count; i++)
             _writer.Write(command[i].Name, command[i].Value);
         WriteGeneric(command, isBounded);
         _writer.End(start);
-        await ExecuteAsync(database ?? _source.Database, _writer.Written, sending, reply, cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(database ?? _source.Database, _writer.Written, reply, cancellationToken).ConfigureAwait(false);
     }
 
     internal static BsonDocument Checked(ReplyBuffer reply)
@@ -204,7 +218,7 @@ public sealed class MongoSession : IAsyncDisposable
     {
         try
         {
-            await SendAsync(command, Sending.Once, reply, cancellationToken).ConfigureAwait(false);
+            await SendAsync(command, reply, cancellationToken).ConfigureAwait(false);
             if (IsInTransaction || Outcome(reply) is not { IsRetryableRead: true })
                 return;
         }
@@ -212,7 +226,7 @@ public sealed class MongoSession : IAsyncDisposable
         {
             NoteFailure(e);
         }
-        await SendAsync(command, Sending.Once, reply, cancellationToken).ConfigureAwait(false);
+        await SendAsync(command, reply, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Only errors are short enough to be parsed twice.</summary>
@@ -225,15 +239,16 @@ public sealed class MongoSession : IAsyncDisposable
         return document["ok"].TryGetInt64(out var ok) && ok == 1 ? null : MongoFailureException.Of(document);
     }
 
-    private async Task<MongoWriteResult> WriteAsync(MongoWriteCommand command, IReadOnlyList<BsonDocument> statements, CancellationToken cancellationToken)
+    private async Task<MongoWriteResult> WriteAsync(MongoWriteCommand command, IReadOnlyList<BsonDocument> statements,
+        CancellationToken cancellationToken)
     {
         var result = new MongoWriteResult();
-        var sending = IsInTransaction || !command.IsRetryable ? Sending.Once : Sending.RetryableWrite;
         for (var done = 0; done < statements.Count;)
         {
-            _writer.Clear();
-            var count = command.Write(_writer, statements, done, writer => WriteGeneric(BsonDocument.Empty, isBounded: true, isWrite: true));
-            await ExecuteAsync(_source.Database, _writer.Written, sending, _reply, cancellationToken).ConfigureAwait(false);
+            BeginWriting();
+            var count = command.Write(_writer, statements, done, writer =>
+                WriteGeneric(BsonDocument.Empty, isBounded: true, isWrite: true));
+            await ExecuteAsync(_source.Database, _writer.Written, _reply, cancellationToken).ConfigureAwait(false);
             result.Add(Checked(_reply), done);
             done += count;
             if (result.Errors.Count > 0 && IsInTransaction)
@@ -244,6 +259,15 @@ public sealed class MongoSession : IAsyncDisposable
         return result;
     }
 
+    /// <summary>A call that is under way still reads what was written.</summary>
+    private void BeginWriting()
+    {
+        ThrowIfUnusable();
+        if (Volatile.Read(ref _calls) == 1)
+            throw new InvalidOperationException(OneAtATime);
+        _writer.Clear();
+    }
+
     private void WriteGeneric(BsonDocument command, bool isBounded, bool isWrite = false)
     {
         var timeout = _source.Options.CommandTimeout;
@@ -252,24 +276,26 @@ public sealed class MongoSession : IAsyncDisposable
         if (IsInTransaction)
             return;
         if ((isWrite || (command.Count > 0 && command[0].Name == "findAndModify")) && !command.Contains("writeConcern"))
-            _writer.Write("writeConcern", BsonDocument.Of(("w", "majority"), ("wtimeout", (int)Math.Min(timeout.TotalMilliseconds, int.MaxValue))));
+            _writer.Write("writeConcern", BsonDocument.Of(("w", "majority"),
+                ("wtimeout", (int)Math.Min(timeout.TotalMilliseconds, int.MaxValue))));
         if (command.Count > 0 && Readable.Contains(command[0].Name) && !command.Contains("readConcern"))
             _writer.Write("readConcern", BsonDocument.Of(("level", "majority")));
     }
 
-    private async Task ExecuteAsync(string database, ReadOnlyMemory<byte> command, Sending sending, ReplyBuffer reply, CancellationToken cancellationToken)
+    private async Task ExecuteAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken cancellationToken)
     {
         ThrowIfUnusable();
         if (_deadline is not { } deadline)
         {
-            await CallAsync(abandoned => _raw.RunAsync(database, command, sending, reply, abandoned), _source.Options.CommandTimeout, cancellationToken)
+            await CallAsync(abandoned => _raw.RunAsync(database, command, reply, abandoned), _source.Options.CommandTimeout,
+                cancellationToken)
                 .ConfigureAwait(false);
             return;
         }
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            await CallAsync(abandoned => _raw.RunAsync(database, command, sending, reply, abandoned), _source.Options.CommandTimeout, both.Token)
+            await CallAsync(abandoned => _raw.RunAsync(database, command, reply, abandoned), _source.Options.CommandTimeout, both.Token)
                 .ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
@@ -282,7 +308,7 @@ public sealed class MongoSession : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (Interlocked.Exchange(ref _calls, 1) == 1)
-            throw new InvalidOperationException("A session runs one call at a time; an earlier one has not ended yet.");
+            throw new InvalidOperationException(OneAtATime);
         var abandon = new CancellationTokenSource();
         // The server's own limit comes first; ours is for a server that does not answer at all.
         var limit = timeout + (_source.Options.CancellationGrace / 2);
@@ -295,7 +321,8 @@ public sealed class MongoSession : IAsyncDisposable
         {
             await InterruptAsync(running, abandon).ConfigureAwait(false);
             if (cancellationToken.IsCancellationRequested)
-                throw new OperationCanceledException("The caller cancelled the database call.", running.Exception?.InnerException, cancellationToken);
+                throw new OperationCanceledException("The caller cancelled the database call.", running.Exception?.InnerException,
+                    cancellationToken);
             throw new MongoFailureException(MongoErrorKind.Timeout, string.Create(CultureInfo.InvariantCulture,
                 $"{_source.Display} did not answer a command within its {timeout.TotalSeconds:0.#} s."), running.Exception?.InnerException);
         }
@@ -328,7 +355,8 @@ public sealed class MongoSession : IAsyncDisposable
         {
             _abandoned = running;
             await abandon.CancelAsync().ConfigureAwait(false);
-            _ = QuietlyAsync(running).ContinueWith(_ => abandon.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _ = QuietlyAsync(running).ContinueWith(_ => abandon.Dispose(), CancellationToken.None, TaskContinuationOptions.None,
+                TaskScheduler.Default);
         }
         _ = kill;
     }
@@ -337,11 +365,13 @@ public sealed class MongoSession : IAsyncDisposable
     private MongoFailureException Unknown(Exception e)
     {
         var isRefused = e is MongoFailureException { IsCommitUnknown: false } failure
-            && failure.Kind is not (MongoErrorKind.ConnectionLost or MongoErrorKind.Timeout or MongoErrorKind.Interrupted or MongoErrorKind.NotPrimary
+            && failure.Kind is not (MongoErrorKind.ConnectionLost or MongoErrorKind.Timeout or MongoErrorKind.Interrupted
+                or MongoErrorKind.NotPrimary
                 or MongoErrorKind.Unreachable or MongoErrorKind.NotConfirmed);
         EndDeadline();
         return isRefused ? (MongoFailureException)e : new(
-            (e as MongoFailureException)?.Kind ?? MongoErrorKind.Timeout, $"Whether the transaction on {_source.Display} was committed is unknown.", e)
+            (e as MongoFailureException)?.Kind ?? MongoErrorKind.Timeout,
+                $"Whether the transaction on {_source.Display} was committed is unknown.", e)
         {
             Labels = ["UnknownTransactionCommitResult"],
         };

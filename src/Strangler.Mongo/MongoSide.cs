@@ -21,7 +21,8 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
     /// <param name="background">Which pool; null: as the present lane says.</param>
     /// <param name="work">What to do with it.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    public async Task<T> UseAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    public async Task<T> UseAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> work,
+        CancellationToken cancellationToken)
     {
         var session = await OpenAsync(background ?? Lane.IsBackground, cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
@@ -38,7 +39,8 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
     }
 
     /// <summary>
-    /// Runs work in a transaction and commits it; repeats it as a whole where it met another's. The work must do nothing but what the transaction takes back.
+    /// Runs work in a transaction and commits it; repeats it as a whole where it met another's. The work must do nothing but what the
+    /// transaction takes back.
     /// </summary>
     /// <exception cref="CommitOutcomeUnknownException">It may have been committed.</exception>
     public async Task<T> InTransactionAsync<T>(
@@ -66,7 +68,8 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
                 }
             }
 
-            await Task.Delay(FirstPause * (1 << attempt) * (0.5 + Random.Shared.NextDouble()), Options.Time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(FirstPause * (1 << attempt) * (0.5 + Random.Shared.NextDouble()), Options.Time,
+                cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -101,7 +104,8 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
         var at = Database.Display;
         var (reason, transient) = failure.Kind switch
         {
-            MongoErrorKind.Unreachable => ($"no connection to {at}; is the server up, has its set a primary, and are host and port right?", true),
+            MongoErrorKind.Unreachable => ($"no connection to {at}; is the server up, has its set a primary, and are host and port right?",
+                true),
             MongoErrorKind.AccessDenied => ($"{at} refuses access; check user, password, authSource and roles ({failure.Message})", false),
             MongoErrorKind.WriteConflict => ("another transaction wrote the same document; try again.", true),
             MongoErrorKind.NoTransaction => ("the transaction was ended by the server; try again.", true),
@@ -121,6 +125,7 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
         };
     }
 
-    private static bool IsOutage(MongoErrorKind kind) => kind is MongoErrorKind.Unreachable or MongoErrorKind.ConnectionLost or MongoErrorKind.NotPrimary
+    private static bool IsOutage(MongoErrorKind kind) => kind is MongoErrorKind.Unreachable or MongoErrorKind.ConnectionLost
+        or MongoErrorKind.NotPrimary
         or MongoErrorKind.Timeout or MongoErrorKind.DiskFull or MongoErrorKind.NotConfirmed;
 }

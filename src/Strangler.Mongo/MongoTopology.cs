@@ -32,6 +32,7 @@ internal static class MongoTopology
             return $"{display} is not the primary of its set {hello["setName"].AsString}; name the set in the connection string: replicaSet={hello["setName"].AsString}.";
         return hello["maxWireVersion"].TryGetInt64(out var version) && version >= LeastWireVersion
             ? null
-            : string.Create(CultureInfo.InvariantCulture, $"{display} speaks wire version {version}; {LeastWireVersion} (MongoDB 4.4) or newer is needed.");
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{display} speaks wire version {version}; {LeastWireVersion} (MongoDB 4.4) or newer is needed.");
     }
 }

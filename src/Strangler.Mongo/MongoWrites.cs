@@ -68,7 +68,7 @@ public sealed class MongoWriteResult
 }
 
 /// <summary>A command with statements, cut into pieces that a server takes.</summary>
-internal sealed record MongoWriteCommand(string Name, string Field, string Collection, bool IsOrdered, bool IsRetryable)
+internal sealed record MongoWriteCommand(string Name, string Field, string Collection, bool IsOrdered)
 {
     // A server takes 100,000 and 16 MiB; one document of that size must fit, too.
     private const int MostStatements = 100_000;

@@ -8,7 +8,8 @@ using Strangler.Mongo.Drivers;
 namespace Strangler.Benchmarks;
 
 /// <summary>
-/// The MongoDB client: documents of about 1 KB. Streaming and inserting against the driver's own calls with bytes that are ready, the answers discarded. The server has most of
+/// The MongoDB client: documents of about 1 KB. Streaming and inserting against the driver's own calls with bytes that are ready, the
+/// answers discarded. The server has most of
 /// the time, so the client's processor time a document stands beside it.
 /// </summary>
 internal static class MongoClientBench
@@ -41,11 +42,14 @@ internal static class MongoClientBench
     }
 
     private static BsonDocument Make(int i) => BsonDocument.Of(
-        ("_id", ObjectId.NewId(TimeProvider.System)), ("number", i), ("name", "Somebody's name"), ("created", BsonValue.FromMilliseconds(1_600_000_000_000 + i)),
-        ("amount", 12.5), ("views", (long)i), ("isActive", true), ("parent", BsonValue.Null), ("tags", BsonArray.Of("one", "two", "three", "four")),
+        ("_id", ObjectId.NewId(TimeProvider.System)), ("number", i), ("name", "Somebody's name"),
+            ("created", BsonValue.FromMilliseconds(1_600_000_000_000 + i)),
+        ("amount", 12.5), ("views", (long)i), ("isActive", true), ("parent", BsonValue.Null),
+            ("tags", BsonArray.Of("one", "two", "three", "four")),
         ("address", BsonDocument.Of(("street", "Some street 17"), ("city", "Somewhere"), ("postcode", "12345"), ("country", "DE"))),
         ("revisions", BsonArray.FromDocuments(Enumerable.Range(0, 4).Select(r => BsonDocument.Of(
-            ("version", r), ("author", ObjectId.NewId(TimeProvider.System)), ("at", BsonValue.FromMilliseconds(r)), ("reason", "because of something"))))),
+            ("version", r), ("author", ObjectId.NewId(TimeProvider.System)), ("at", BsonValue.FromMilliseconds(r)),
+                ("reason", "because of something"))))),
         ("text", new string('x', 280)));
 
     private static object Walk(byte[] raw)
@@ -81,12 +85,14 @@ internal static class MongoClientBench
             if (round >= 0)
                 turns.Add(one, other);
         }
-        return BenchLine.Shown("mongo: streaming documents / the driver's calls, discarded", turns, Figures(turns, documents.Length, ours, bare));
+        return BenchLine.Shown("mongo: streaming documents / the driver's calls, discarded", turns,
+            Figures(turns, documents.Length, ours, bare));
     }
 
     private static async Task OursAsync(MongoSession session, int count, CancellationToken cancellationToken)
     {
-        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", Collection), ("batchSize", BatchSize)), cancellationToken);
+        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", Collection), ("batchSize", BatchSize)),
+            cancellationToken);
         while (await cursor.NextBatchAsync(cancellationToken))
         {
             for (var i = 0; i < cursor.Count; i++)
@@ -102,7 +108,7 @@ internal static class MongoClientBench
         var command = BsonDocument.Of(("find", Collection), ("batchSize", BatchSize));
         while (true)
         {
-            await raw.RunAsync("bench", command.ToBytes(), Sending.Once, reply, cancellationToken);
+            await raw.RunAsync("bench", command.ToBytes(), reply, cancellationToken);
             var id = IdOf(reply.Reply.Span);
             if (id == 0)
                 return;
@@ -124,7 +130,8 @@ internal static class MongoClientBench
     }
 
     private static async Task<BenchLine> InsertAsync(
-        MongoSession session, BsonDocument[] documents, byte[][] bytes, IMongoDriverSession raw, BenchOptions options, CancellationToken cancellationToken)
+        MongoSession session, BsonDocument[] documents, byte[][] bytes, IMongoDriverSession raw, BenchOptions options,
+            CancellationToken cancellationToken)
     {
         var (turns, ours, bare) = (new Turns(), new List<double>(), new List<double>());
         var commands = bytes.Chunk(BatchSize).Select(Command).ToList();
@@ -140,12 +147,13 @@ internal static class MongoClientBench
             var other = await TimedAsync(bare, async () =>
             {
                 foreach (var command in commands)
-                    await raw.RunAsync("bench", command, Sending.Once, new ReplyBuffer(), cancellationToken);
+                    await raw.RunAsync("bench", command, new ReplyBuffer(), cancellationToken);
             });
             if (round >= 0)
                 turns.Add(one, other);
         }
-        return BenchLine.Shown("mongo: inserting documents / the driver's calls with bytes that are ready", turns, Figures(turns, documents.Length, ours, bare));
+        return BenchLine.Shown("mongo: inserting documents / the driver's calls with bytes that are ready", turns,
+            Figures(turns, documents.Length, ours, bare));
     }
 
     private static byte[] Command(byte[][] documents)
@@ -172,7 +180,8 @@ internal static class MongoClientBench
         return seconds;
     }
 
-    private static string Figures(Turns turns, int count, List<double> ours, List<double> bare) => string.Create(CultureInfo.InvariantCulture,
+    private static string Figures(Turns turns, int count, List<double> ours, List<double> bare) =>
+        string.Create(CultureInfo.InvariantCulture,
         $"{count / turns.Ours:N0} / {count / turns.Bare:N0} documents/s; client's processor {Turns.Median(ours.Skip(1)) * 1e6 / count:0.0} / {Turns.Median(bare.Skip(1)) * 1e6 / count:0.0} µs a document");
 
     private static BenchLine Measure<T>(string what, T[] items, Func<T, object> work, BenchOptions options)

@@ -34,8 +34,10 @@ public sealed class LocalMongoOptions
 }
 
 /// <summary>
-/// A private MongoDB, the one member of a replica set on a free port of 127.0.0.1: a <c>mongod</c> where the PATH has one, else the test server beside this assembly.
-/// It and its folder are gone after <see cref="DisposeAsync"/>, and also after Ctrl-C, a crash or kill -9 of this process. Methods are not to be called
+/// A private MongoDB, the one member of a replica set on a free port of 127.0.0.1: a <c>mongod</c> where the PATH has one, else the test
+/// server beside this assembly.
+/// It and its folder are gone after <see cref="DisposeAsync"/>, and also after Ctrl-C, a crash or kill -9 of this process. Methods are
+/// not to be called
 /// concurrently.
 /// </summary>
 public sealed class LocalMongo : IAsyncDisposable
@@ -63,7 +65,8 @@ public sealed class LocalMongo : IAsyncDisposable
     /// <summary>The running server's process id, 0 while it is stopped.</summary>
     public int ProcessId => _process.Id;
 
-    /// <exception cref="LocalServerException">Packages are missing and can't be installed, or the server did not answer within the deadline; the message ends with the
+    /// <exception cref="LocalServerException">Packages are missing and can't be installed, or the server did not answer within the
+    /// deadline; the message ends with the
     /// last lines of its error log.</exception>
     public static async Task<LocalMongo> StartAsync(LocalMongoOptions options, CancellationToken cancellationToken)
     {
@@ -72,7 +75,8 @@ public sealed class LocalMongo : IAsyncDisposable
             throw new LocalServerException($"Private servers run on Linux. Set {MongoServer.Variable} to a server's connection string.");
         var mongod = ServerPackages.Find("mongod");
         if (mongod is null)
-            await ServerPackages.EnsureAsync(ServerPrograms.MongoTestServer, options.InstallPackages, cancellationToken).ConfigureAwait(false);
+            await ServerPackages.EnsureAsync(ServerPrograms.MongoTestServer, options.InstallPackages,
+                cancellationToken).ConfigureAwait(false);
         var folder = ServerFolder.Create("mongo", options.RootFolder ?? ServerFolder.DefaultRoot, user: null);
         Directory.CreateDirectory(Path.Combine(folder, "data"));
         var port = ServerProcess.FreePort();
@@ -111,7 +115,8 @@ public sealed class LocalMongo : IAsyncDisposable
         await RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Keeps a copy of all data as it is now, to come back to with <see cref="RestoreAsync"/>. The server is stopped gracefully meanwhile and runs again
+    /// <summary>Keeps a copy of all data as it is now, to come back to with <see cref="RestoreAsync"/>. The server is stopped gracefully
+    /// meanwhile and runs again
     /// afterwards.</summary>
     /// <exception cref="LocalServerException">The data could not be copied, or the server did not come up.</exception>
     public async Task SaveAsync(CancellationToken cancellationToken)

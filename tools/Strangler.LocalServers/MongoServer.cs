@@ -3,7 +3,8 @@ namespace Strangler.LocalServers;
 /// <summary>A MongoDB for tests and the demo: the one that <c>STRANGLER_MONGO</c> names, else a private one.</summary>
 public sealed class MongoServer : IAsyncDisposable
 {
-    /// <summary>The environment variable with a connection string of a server to use, a member of a replica set; its user must be allowed to create databases.</summary>
+    /// <summary>The environment variable with a connection string of a server to use, a member of a replica set; its user must be allowed
+    /// to create databases.</summary>
     public const string Variable = "STRANGLER_MONGO";
 
     private readonly string? _named;

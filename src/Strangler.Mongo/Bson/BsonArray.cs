@@ -5,7 +5,8 @@ using System.Globalization;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// An immutable list of values. BSON writes an array as a document whose names should be 0, 1, 2 …; where a writer gave others, they are kept, so that the
+/// An immutable list of values. BSON writes an array as a document whose names should be 0, 1, 2 …; where a writer gave others, they are
+/// kept, so that the
 /// bytes stay as they were.
 /// </summary>
 public sealed class BsonArray : IReadOnlyList<BsonValue>, IEquatable<BsonArray>
@@ -36,7 +37,8 @@ public sealed class BsonArray : IReadOnlyList<BsonValue>, IEquatable<BsonArray>
 
     IEnumerator IEnumerable.GetEnumerator() => _values.GetEnumerator();
 
-    public bool Equals([NotNullWhen(true)] BsonArray? other) => other is not null && BsonEquality.AreEqual(this, other, BsonComparison.Exact);
+    public bool Equals([NotNullWhen(true)] BsonArray? other) => other is not null
+        && BsonEquality.AreEqual(this, other, BsonComparison.Exact);
 
     public override bool Equals([NotNullWhen(true)] object? obj) => Equals(obj as BsonArray);
 

@@ -8,12 +8,14 @@ public enum BsonComparison
     Exact = 0,
 
     /// <summary>
-    /// int32, int64, double and decimal128 of the same number, exactly: 0.1 as a double is not 0.1 as a decimal128, as on the server. All NaNs are equal, and
+    /// int32, int64, double and decimal128 of the same number, exactly: 0.1 as a double is not 0.1 as a decimal128, as on the server. All
+    /// NaNs are equal, and
     /// so are 0 and -0.
     /// </summary>
     NumericType = 1,
 
-    /// <summary>The order of a document's fields, at every level. Never that of arrays. Of fields with the same name, the order counts.</summary>
+    /// <summary>The order of a document's fields, at every level. Never that of arrays. Of fields with the same name, the order
+    /// counts.</summary>
     FieldOrder = 2,
 
     /// <summary>A field that is not there and one that is null, at every level.</summary>

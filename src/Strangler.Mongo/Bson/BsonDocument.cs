@@ -5,7 +5,8 @@ using System.Globalization;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// An immutable document: its fields in their order, duplicates included. What was read is written byte for byte as it was. Equality is exact and
+/// An immutable document: its fields in their order, duplicates included. What was read is written byte for byte as it was. Equality is
+/// exact and
 /// respects the order; see <see cref="Equals(BsonDocument, BsonComparison)"/> for others.
 /// </summary>
 public sealed class BsonDocument : IReadOnlyList<BsonElement>, IEquatable<BsonDocument>
@@ -70,7 +71,8 @@ public sealed class BsonDocument : IReadOnlyList<BsonElement>, IEquatable<BsonDo
             value = value.Type switch
             {
                 BsonType.Document => value.AsDocument[name],
-                BsonType.Array => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < value.AsArray.Count
+                BsonType.Array => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                    && index < value.AsArray.Count
                     ? value.AsArray[index]
                     : default,
                 _ => default,

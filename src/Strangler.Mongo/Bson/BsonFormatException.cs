@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Strangler.Mongo.Bson;
 
-/// <summary>Bytes that are no BSON document, or text that is no Extended JSON. The message has the place and what is wrong there, never a value.</summary>
+/// <summary>Bytes that are no BSON document, or text that is no Extended JSON. The message has the place and what is wrong there, never a
+/// value.</summary>
 public sealed class BsonFormatException : FormatException
 {
     private const int LongestPath = 200;

@@ -48,7 +48,8 @@ internal static class BsonNames
         if (known.Length != utf8.Length)
         {
             Span<byte> buffer = stackalloc byte[3 * LongestKept];
-            return known.Length < utf8.Length && Encoding.UTF8.TryGetBytes(known, buffer, out var written) && buffer[..written].SequenceEqual(utf8);
+            return known.Length < utf8.Length && Encoding.UTF8.TryGetBytes(known, buffer, out var written)
+                && buffer[..written].SequenceEqual(utf8);
         }
         return Ascii.Equals(utf8, known);
     }

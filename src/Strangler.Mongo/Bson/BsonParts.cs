@@ -21,7 +21,8 @@ public sealed class BsonBinary : IEquatable<BsonBinary>
     /// <summary>The bytes; for subtype 2 without the second length that is written before them.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
-    public bool Equals([NotNullWhen(true)] BsonBinary? other) => other is not null && Subtype == other.Subtype && Bytes.SequenceEqual(other.Bytes);
+    public bool Equals([NotNullWhen(true)] BsonBinary? other) => other is not null && Subtype == other.Subtype
+        && Bytes.SequenceEqual(other.Bytes);
 
     public override bool Equals([NotNullWhen(true)] object? obj) => Equals(obj as BsonBinary);
 

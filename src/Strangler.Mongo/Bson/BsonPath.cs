@@ -4,7 +4,8 @@ using System.Text;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// Finds out which fields enclose a byte. Asked only when a reader has failed there: what lies before is in order, and so the way to it can be walked again,
+/// Finds out which fields enclose a byte. Asked only when a reader has failed there: what lies before is in order, and so the way to it
+/// can be walked again,
 /// instead of being kept by everybody who reads.
 /// </summary>
 internal static class BsonPath

@@ -6,7 +6,8 @@ using System.Text.Unicode;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// Goes through the fields of one document, forward only, over bytes that it does not own. A nested document gets a reader of its own. Every length is checked
+/// Goes through the fields of one document, forward only, over bytes that it does not own. A nested document gets a reader of its own.
+/// Every length is checked
 /// against what encloses it before it is used.
 /// </summary>
 public ref struct BsonReader
@@ -31,10 +32,12 @@ public ref struct BsonReader
         _root = document;
         _maxDepth = limits.MaxDepth;
         if (document.Length > limits.MaxSize)
-            throw Error(0, string.Create(CultureInfo.InvariantCulture, $"the document has {document.Length} bytes, and {limits.MaxSize} are allowed"));
+            throw Error(0, string.Create(CultureInfo.InvariantCulture,
+                $"the document has {document.Length} bytes, and {limits.MaxSize} are allowed"));
         _end = OpenDocument(0, document.Length);
         if (_end != document.Length - 1)
-            throw Error(0, string.Create(CultureInfo.InvariantCulture, $"the document says it has {_end + 1} bytes, and there are {document.Length}"));
+            throw Error(0, string.Create(CultureInfo.InvariantCulture,
+                $"the document says it has {_end + 1} bytes, and there are {document.Length}"));
         _next = sizeof(int);
     }
 
@@ -54,7 +57,8 @@ public ref struct BsonReader
 
     /// <inheritdoc cref="NameBytes"/>
     /// <exception cref="BsonFormatException">It is no UTF-8.</exception>
-    public readonly string Name => Utf8.IsValid(NameBytes) ? BsonNames.Get(NameBytes) : throw Error(_nameStart, "a field's name is no UTF-8");
+    public readonly string Name => Utf8.IsValid(NameBytes) ? BsonNames.Get(NameBytes)
+        : throw Error(_nameStart, "a field's name is no UTF-8");
 
     /// <summary>The bytes of the value at hand; of a document or an array, the document.</summary>
     public readonly ReadOnlySpan<byte> ValueBytes => _root[_value.._next];
@@ -129,7 +133,8 @@ public ref struct BsonReader
         BsonType.Int32 => GetInt32(),
         BsonType.Timestamp => BsonTimestamp.FromBits(BinaryPrimitives.ReadUInt64LittleEndian(ValueBytes)),
         BsonType.Int64 => GetInt64(),
-        BsonType.Decimal128 => new Decimal128(BinaryPrimitives.ReadUInt64LittleEndian(ValueBytes[8..]), BinaryPrimitives.ReadUInt64LittleEndian(ValueBytes)),
+        BsonType.Decimal128 => new Decimal128(BinaryPrimitives.ReadUInt64LittleEndian(ValueBytes[8..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(ValueBytes)),
         BsonType.MinKey => BsonValue.MinKey,
         BsonType.MaxKey => BsonValue.MaxKey,
         _ => throw new InvalidOperationException("Read a field first."),
@@ -250,7 +255,8 @@ public ref struct BsonReader
                 $"a binary says it has {length} bytes, where 0 to {_end - _value - sizeof(int) - 1} are possible"));
         }
         if (_root[_value + sizeof(int)] == BsonBinary.OldGeneric
-            && (length < sizeof(int) || BinaryPrimitives.ReadInt32LittleEndian(_root[(_value + sizeof(int) + 1)..]) != length - sizeof(int)))
+            && (length < sizeof(int)
+                || BinaryPrimitives.ReadInt32LittleEndian(_root[(_value + sizeof(int) + 1)..]) != length - sizeof(int)))
             throw Error(_value, "the two lengths of a binary of subtype 2 do not agree");
         return sizeof(int) + 1 + length;
     }

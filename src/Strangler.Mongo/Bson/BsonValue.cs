@@ -3,8 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// One immutable value of any type. <c>==</c> is exact: type and bits (an int32 1 is not an int64 1, one NaN not another, 1.0 not 1.00); for looser
-/// comparisons see <see cref="Equals(BsonValue, BsonComparison)"/>. Never shows its value in <see cref="ToString"/>, which may end in a log.
+/// One immutable value of any type. <c>==</c> is exact: type and bits (an int32 1 is not an int64 1, one NaN not another, 1.0 not 1.00);
+/// for looser
+/// comparisons see <see cref="Equals(BsonValue, BsonComparison)"/>. Never shows its value in <see cref="ToString"/>, which may end in a
+/// log.
 /// </summary>
 public readonly struct BsonValue : IEquatable<BsonValue>
 {

@@ -41,7 +41,8 @@ public sealed class BsonWriter
         return Begin();
     }
 
-    /// <summary>Begins an array in a field. Its values get their places as names: see <see cref="WriteValue"/> and <see cref="WriteRaw(int, ReadOnlySpan{byte})"/>.</summary>
+    /// <summary>Begins an array in a field. Its values get their places as names: see <see cref="WriteValue"/> and
+    /// <see cref="WriteRaw(int, ReadOnlySpan{byte})"/>.</summary>
     /// <returns>To be given to <see cref="End"/>.</returns>
     public int BeginArray(string name)
     {
@@ -87,16 +88,6 @@ public sealed class BsonWriter
     {
         Head(BsonType.Document, name);
         document.CopyTo(Take(document.Length));
-    }
-
-    /// <summary>Writes the field that a reader stands at, as it is.</summary>
-    public void WriteField(BsonReader reader)
-    {
-        var target = Take(1 + reader.NameBytes.Length + 1 + reader.ValueBytes.Length);
-        target[0] = (byte)reader.Type;
-        reader.NameBytes.CopyTo(target[1..]);
-        target[1 + reader.NameBytes.Length] = 0;
-        reader.ValueBytes.CopyTo(target[(2 + reader.NameBytes.Length)..]);
     }
 
     /// <summary>Writes an array's value that is a document's bytes already. They are not looked at.</summary>
@@ -262,7 +253,8 @@ public sealed class BsonWriter
         var target = Take(Encoding.UTF8.GetMaxByteCount(text.Length));
         var status = System.Text.Unicode.Utf8.FromUtf16(text, target, out _, out var written, replaceInvalidSequences: false);
         _length -= target.Length - written;
-        return status == OperationStatus.Done ? written : throw new ArgumentException("A text holds half of a surrogate pair, which UTF-8 cannot express.");
+        return status == OperationStatus.Done ? written
+            : throw new ArgumentException("A text holds half of a surrogate pair, which UTF-8 cannot express.");
     }
 
     private Span<byte> Take(int length)

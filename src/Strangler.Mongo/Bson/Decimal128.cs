@@ -5,7 +5,8 @@ using System.Numerics;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// IEEE 754-2008 decimal128 in its binary integer encoding: 34 digits, exponents −6176 to 6111. Equality is that of the bits (1.0 is not 1.00);
+/// IEEE 754-2008 decimal128 in its binary integer encoding: 34 digits, exponents −6176 to 6111. Equality is that of the bits (1.0 is not
+/// 1.00);
 /// numbers are compared through <see cref="BsonComparison.NumericType"/>.
 /// </summary>
 /// <remarks>https://github.com/mongodb/specifications/blob/master/source/bson-decimal128/decimal128.md</remarks>

@@ -15,7 +15,8 @@ public static class ExtendedJson
     private static readonly JsonReaderOptions Reading = new() { MaxDepth = 2 * MaxDepth };
 
     /// <summary>One document.</summary>
-    /// <param name="relaxed">Numbers and dates as people write them, where no type is lost that JSON has a word for; an int64 that fits becomes an int32 when
+    /// <param name="relaxed">Numbers and dates as people write them, where no type is lost that JSON has a word for; an int64 that fits
+    /// becomes an int32 when
     /// it is read again.</param>
     /// <param name="indented">Over several lines.</param>
     public static string Write(BsonDocument document, bool relaxed = false, bool indented = false)

@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Strangler.Mongo.Bson;
 
 /// <summary>
-/// Reads Extended JSON. An object is read as a document first; when its first name is one of the <c>$…</c> forms, it then becomes the value that it stands for: so
+/// Reads Extended JSON. An object is read as a document first; when its first name is one of the <c>$…</c> forms, it then becomes the
+/// value that it stands for: so
 /// <c>{"$date": {"$numberLong": "1"}}</c> needs no rule of its own.
 /// </summary>
 internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, JsonReaderOptions options)
@@ -144,7 +145,8 @@ internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, Json
             (1, "$minKey", _) => first.Value == 1 ? BsonValue.MinKey : throw Wrong(first, "1"),
             (1, "$maxKey", _) => first.Value == 1 ? BsonValue.MaxKey : throw Wrong(first, "1"),
             (1, "$undefined", _) => first.Value == true ? BsonValue.Undefined : throw Wrong(first, "true"),
-            (_, "$oid" or "$symbol" or "$numberInt" or "$numberLong" or "$numberDouble" or "$numberDecimal" or "$binary" or "$uuid" or "$code" or "$scope"
+            (_, "$oid" or "$symbol" or "$numberInt" or "$numberLong" or "$numberDouble" or "$numberDecimal" or "$binary" or "$uuid"
+                or "$code" or "$scope"
                 or "$timestamp" or "$regularExpression" or "$dbPointer" or "$date" or "$minKey" or "$maxKey" or "$undefined", _)
                 => throw Error($"{first.Name} stands beside other fields"),
             // An operator of a query, a reference of the newer kind ($ref, $id), or a field that is really called so.
@@ -161,7 +163,8 @@ internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, Json
             "Infinity" => double.PositiveInfinity,
             "-Infinity" => double.NegativeInfinity,
             _ when !text.Any(char.IsLetter) || text.Contains('e', StringComparison.OrdinalIgnoreCase) => double.TryParse(
-                text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var number)
+                text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                    CultureInfo.InvariantCulture, out var number)
                 ? number : throw Wrong(form, "a double"),
             _ => throw Wrong(form, "a double"),
         };
@@ -174,7 +177,8 @@ internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, Json
         if (!Convert.TryFromBase64String(Text(text), bytes, out var length))
             throw Wrong(form, "base64");
         var written = Text(type);
-        if (written.Length is 0 or > 2 || !byte.TryParse(written, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var subtype))
+        if (written.Length is 0 or > 2
+            || !byte.TryParse(written, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var subtype))
             throw Wrong(form, "a subtype of two hexadecimal digits");
         return new BsonBinary(bytes.AsSpan(0, length), subtype);
     }
@@ -190,7 +194,8 @@ internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, Json
     private readonly BsonTimestamp Timestamp(IReadOnlyList<BsonElement> parts, BsonElement form)
     {
         var (seconds, increment) = parts[0].Name == "t" ? (parts[0], parts[1]) : (parts[1], parts[0]);
-        return seconds.Value.TryGetInt64(out var t) && increment.Value.TryGetInt64(out var i) && t is >= 0 and <= uint.MaxValue && i is >= 0 and <= uint.MaxValue
+        return seconds.Value.TryGetInt64(out var t) && increment.Value.TryGetInt64(out var i) && t is >= 0 and <= uint.MaxValue
+            && i is >= 0 and <= uint.MaxValue
             ? new((uint)t, (uint)i)
             : throw Wrong(form, "two whole numbers of 32 bits, t and i");
     }
@@ -206,7 +211,8 @@ internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, Json
     private readonly BsonValue Pointer(IReadOnlyList<BsonElement> parts, BsonElement form)
     {
         var (collection, id) = parts[0].Name == "$ref" ? (parts[0], parts[1]) : (parts[1], parts[0]);
-        return id.Value.Type == BsonType.ObjectId ? BsonValue.FromDbPointer(new(Text(collection), id.Value.AsObjectId)) : throw Wrong(form, "$ref and $id");
+        return id.Value.Type == BsonType.ObjectId ? BsonValue.FromDbPointer(new(Text(collection), id.Value.AsObjectId))
+            : throw Wrong(form, "$ref and $id");
     }
 
     private readonly BsonValue Date(BsonElement form)
@@ -221,10 +227,12 @@ internal ref struct ExtendedJsonReader(ReadOnlySpan<byte> utf8, int before, Json
     private readonly BsonDocument Parts(BsonElement form, string one, string other)
     {
         var parts = form.Value.Type == BsonType.Document ? form.Value.AsDocument : BsonDocument.Empty;
-        return parts.Count == 2 && parts.Contains(one) && parts.Contains(other) ? parts : throw Wrong(form, $"{one} and {other}, and nothing else");
+        return parts.Count == 2 && parts.Contains(one) && parts.Contains(other) ? parts
+            : throw Wrong(form, $"{one} and {other}, and nothing else");
     }
 
-    private readonly string Text(BsonElement form) => form.Value.Type == BsonType.String ? form.Value.AsString : throw Wrong(form, "a text");
+    private readonly string Text(BsonElement form) => form.Value.Type == BsonType.String ? form.Value.AsString
+        : throw Wrong(form, "a text");
 
     private void Next()
     {

@@ -4,7 +4,8 @@ using System.Security.Cryptography;
 
 namespace Strangler.Mongo.Bson;
 
-/// <summary>Twelve bytes: seconds since 1970, five random bytes of the process, a counter. Ordered as the server orders them, byte by byte.</summary>
+/// <summary>Twelve bytes: seconds since 1970, five random bytes of the process, a counter. Ordered as the server orders them, byte by
+/// byte.</summary>
 public readonly struct ObjectId : IEquatable<ObjectId>, IComparable<ObjectId>
 {
     /// <summary>Bytes of an id.</summary>

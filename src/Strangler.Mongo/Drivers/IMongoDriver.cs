@@ -2,17 +2,6 @@ using Strangler.Mongo.Bson;
 
 namespace Strangler.Mongo.Drivers;
 
-/// <summary>How a command is sent.</summary>
-internal enum Sending
-{
-    /// <summary>Once.</summary>
-    Once,
-
-    /// <summary>As a retryable write: the driver numbers it, and sends it again when the answer is lost; the server carries it out once. Outside of
-    /// transactions, and not for statements on many documents.</summary>
-    RetryableWrite,
-}
-
 /// <summary>What is needed of a driver: sessions that run commands. All else is made of it, in one place for all drivers.</summary>
 internal interface IMongoDriver : IAsyncDisposable
 {
@@ -28,14 +17,13 @@ internal interface IMongoDriverSession
     /// <summary>The session's id as commands carry it.</summary>
     BsonDocument Id { get; }
 
-    /// <summary>Runs a command in the session, and in its transaction if one is open.</summary>
+    /// <summary>Sends a command once, in the session, and in its transaction if one is open.</summary>
     /// <param name="database">Where.</param>
     /// <param name="command">One document.</param>
-    /// <param name="sending">How.</param>
     /// <param name="reply">Gets the server's answer, also where that is an error.</param>
     /// <param name="abandoned">Nobody waits for the result any more: give up the connection, if that is possible.</param>
     /// <exception cref="MongoFailureException">There is no answer.</exception>
-    Task RunAsync(string database, ReadOnlyMemory<byte> command, Sending sending, ReplyBuffer reply, CancellationToken abandoned);
+    Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned);
 
     /// <summary>Begins a transaction (snapshot, majority); costs nothing yet.</summary>
     void Begin(TimeSpan commitTime);

@@ -21,7 +21,8 @@ public enum CommitCut
     After,
 }
 
-/// <summary>A TCP proxy on 127.0.0.1 before a server, which does to connections what networks do. Passes everything on until told otherwise.</summary>
+/// <summary>A TCP proxy on 127.0.0.1 before a server, which does to connections what networks do. Passes everything on until told
+/// otherwise.</summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -132,8 +133,16 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private static void Close(Socket socket)
     {
-        // A reset, not a farewell.
-        socket.LingerState = new LingerOption(true, 0);
+        try
+        {
+            // A reset, not a farewell.
+            socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Both ends of a link can find its end at the same time.
+        }
+
         socket.Dispose();
     }
 

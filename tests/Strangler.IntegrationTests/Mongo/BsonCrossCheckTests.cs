@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Strangler.LocalServers;
 using Strangler.Mongo.Bson;
 using Strangler.Tests.Mongo;
@@ -10,11 +11,16 @@ namespace Strangler.IntegrationTests.Mongo;
 public sealed class BsonCrossCheckTests
 {
     /// <summary>
-    /// Line by line: <c>again HEX</c> reads a document and writes it anew, <c>json HEX</c> and <c>relaxed HEX</c> write it as Extended JSON, <c>decimal TEXT</c>
+    /// Line by line: <c>again HEX</c> reads a document and writes it anew, <c>json HEX</c> and <c>relaxed HEX</c> write it as Extended
+    /// JSON, <c>decimal TEXT</c>
     /// gives the bits and the text of a decimal128, <c>make N</c> invents a document.
     /// </summary>
     private const string Script = """
-        import datetime, decimal, random, sys
+        import datetime, decimal, random, sys, types
+        # json_util wants one name of a package that is not there.
+        sys.modules['pymongo'] = types.ModuleType('pymongo')
+        sys.modules['pymongo.errors'] = types.ModuleType('pymongo.errors')
+        sys.modules['pymongo.errors'].ConfigurationError = ValueError
         import bson
         from bson import Binary, Code, DBRef, Int64, MaxKey, MinKey, ObjectId, Regex, SON, Timestamp, json_util
         from bson.binary import UuidRepresentation
@@ -23,34 +29,47 @@ public sealed class BsonCrossCheckTests
 
         options = CodecOptions(document_class=SON, uuid_representation=UuidRepresentation.UNSPECIFIED, tz_aware=True)
 
+        def text(r):
+            return r.choice(['', 'a', 'ß𝄞', '\0', '"\\']) * r.randrange(4)
+
+        def moment(r):
+            return datetime.datetime(1970, 1, 1, tzinfo=bson.tz_util.utc)
+                + datetime.timedelta(milliseconds=r.randrange(-6 * 10**13, 25 * 10**13))
+
+        def some(r, count):
+            return bytes(r.randrange(256) for _ in range(count))
+
         def invent(r, depth=0):
             def value():
                 return r.choice([
-                    lambda: r.uniform(-1e9, 1e9), lambda: float(r.randrange(10)), lambda: float('inf'), lambda: r.choice(['', 'a', 'ß𝄞', '\0', '"\\']) * r.randrange(4),
-                    lambda: invent(r, depth + 1) if depth < 4 else SON(), lambda: [value() for _ in range(r.randrange(4))] if depth < 4 else [],
-                    lambda: Binary(bytes(r.randrange(256) for _ in range(r.randrange(30))), r.choice([0, 0, 2, 3, 4, 5, 128])), lambda: ObjectId(bytes(r.randrange(256) for _ in range(12))),
-                    lambda: r.random() < 0.5, lambda: datetime.datetime(1970, 1, 1, tzinfo=bson.tz_util.utc) + datetime.timedelta(milliseconds=r.randrange(-6 * 10**13, 25 * 10**13)),
-                    lambda: None, lambda: Regex('a' * r.randrange(4), r.choice(['', 'im', 'x'])), lambda: Code('x' * r.randrange(4)), lambda: Code('x', SON([('y', 1)])),
-                    lambda: r.randrange(-2**31, 2**31), lambda: Int64(r.randrange(-2**63, 2**63)), lambda: Timestamp(r.randrange(2**32), r.randrange(2**32)),
+                    lambda: r.uniform(-1e9, 1e9), lambda: float(r.randrange(10)), lambda: float('inf'), lambda: text(r),
+                    lambda: invent(r, depth + 1) if depth < 4 else SON(),
+                        lambda: [value() for _ in range(r.randrange(4))] if depth < 4 else [],
+                    lambda: Binary(some(r, r.randrange(30)), r.choice([0, 2, 5, 128])), lambda: Binary(some(r, 16), r.choice([3, 4])),
+                        lambda: ObjectId(some(r, 12)),
+                    lambda: r.random() < 0.5, lambda: moment(r), lambda: None,
+                        lambda: Regex('a' * r.randrange(4), r.choice(['', 'im', 'x'])),
+                    lambda: Code('x' * r.randrange(4)), lambda: Code('x', SON([('y', 1)])), lambda: r.randrange(-2**31, 2**31),
+                    lambda: Int64(r.randrange(-2**63, 2**63)), lambda: Timestamp(r.randrange(2**32), r.randrange(2**32)),
                     lambda: Decimal128(decimal.Decimal(r.randrange(-10**20, 10**20)).scaleb(r.randrange(-40, 40))), MinKey, MaxKey])()
             return SON((r.choice(['', 'a', '$x', 'ü.b']) + str(i), value()) for i in range(r.randrange(12)))
 
-        def answer(verb, text):
+        def answer(verb, rest):
             if verb == 'again':
-                return bson.encode(bson.decode(bytes.fromhex(text), options), codec_options=options).hex()
+                return bson.encode(bson.decode(bytes.fromhex(rest), options), codec_options=options).hex()
             if verb == 'json':
-                return json_util.dumps(bson.decode(bytes.fromhex(text), options), json_options=json_util.CANONICAL_JSON_OPTIONS)
+                return json_util.dumps(bson.decode(bytes.fromhex(rest), options), json_options=json_util.CANONICAL_JSON_OPTIONS)
             if verb == 'relaxed':
-                return json_util.dumps(bson.decode(bytes.fromhex(text), options), json_options=json_util.RELAXED_JSON_OPTIONS)
+                return json_util.dumps(bson.decode(bytes.fromhex(rest), options), json_options=json_util.RELAXED_JSON_OPTIONS)
             if verb == 'decimal':
-                value = Decimal128(text)
+                value = Decimal128(rest)
                 return value.bid.hex() + ' ' + str(value)
-            return bson.encode(invent(random.Random(int(text))), codec_options=options).hex()
+            return bson.encode(invent(random.Random(int(rest))), codec_options=options).hex()
 
         for line in sys.stdin:
-            verb, _, text = line.rstrip('\n').partition(' ')
+            verb, _, rest = line.rstrip('\n').partition(' ')
             try:
-                print(answer(verb, text).replace('\n', ' '), flush=True)
+                print(answer(verb, rest).replace('\n', ' '), flush=True)
             except Exception as e:
                 print('error ' + type(e).__name__, flush=True)
         """;
@@ -62,7 +81,8 @@ public sealed class BsonCrossCheckTests
     {
         // Brings the packages, too.
         await MongoServers.SharedAsync();
-        var start = new ProcessStartInfo(ServerPackages.Python) { RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo(ServerPackages.Python) { RedirectStandardInput = true, RedirectStandardOutput = true,
+            StandardOutputEncoding = Encoding.UTF8 };
         start.Environment["PYTHONIOENCODING"] = "utf-8";
         foreach (var argument in (string[])["-B", "-c", Script])
             start.ArgumentList.Add(argument);
@@ -95,7 +115,8 @@ public sealed class BsonCrossCheckTests
         // What python's types cannot hold: a deprecated type becomes another there, dates outside of the years 1 to 9999 are none.
         var ours = BsonSamples.AllTypes.Without("undefined").Without("symbol").Without("pointer").Without("first date").Without("regex").ToBytes();
         Assert.That(await AskAsync($"again {Convert.ToHexStringLower(ours)}"), Is.EqualTo(Convert.ToHexStringLower(ours)));
-        foreach (var (name, bytes) in BsonSamples.Odd.Where(odd => !odd.Key.Contains("duplicate") && !odd.Key.Contains("array") && !odd.Key.Contains("regex")))
+        foreach (var (name, bytes) in BsonSamples.Odd.Where(odd => 
+            !odd.Key.Contains("duplicate") && !odd.Key.Contains("array") && !odd.Key.Contains("regex") && !odd.Key.Contains("UUID")))
             Assert.That(await AskAsync($"again {Convert.ToHexStringLower(bytes)}"), Is.EqualTo(Convert.ToHexStringLower(bytes)), name);
     }
 

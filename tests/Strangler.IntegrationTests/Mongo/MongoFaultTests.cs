@@ -33,7 +33,8 @@ public sealed class MongoFaultTests
             await session.InsertAsync("t", [BsonDocument.Of(("_id", 2))], true, cancellationToken);
 
             await _server.KillAsync(cancellationToken);
-            var e = Assert.ThrowsAsync<MongoFailureException>(() => session.InsertAsync("t", [BsonDocument.Of(("_id", 3))], true, cancellationToken))!;
+            var e = Assert.ThrowsAsync<MongoFailureException>(() =>
+                session.InsertAsync("t", [BsonDocument.Of(("_id", 3))], true, cancellationToken))!;
             Assert.That(e.IsTransient, Is.True, e.ToString());
         }
         await _server.RestartAsync(cancellationToken);
@@ -41,7 +42,7 @@ public sealed class MongoFaultTests
     }
 
     [Test]
-    public async Task Reads_and_writes_go_on_over_a_restart_without_an_error(CancellationToken cancellationToken)
+    public async Task Reads_and_transactions_go_on_over_a_restart_without_an_error(CancellationToken cancellationToken)
     {
         await using var source = Source("restart");
         await using (var session = await source.OpenAsync(cancellationToken))
@@ -50,15 +51,21 @@ public sealed class MongoFaultTests
 
         // The idle connections are dead, and nobody has noticed.
         Assert.That(await IdsAsync(source, cancellationToken), Is.EqualTo(new[] { 1 }));
+        var side = MongoSessionTests.Side(_server.ConnectionString("restart"));
+        await side.InTransactionAsync(false, InsertAsync, cancellationToken);
         await _server.RestartAsync(cancellationToken);
-        await using (var session = await source.OpenAsync(cancellationToken))
-            Assert.That((await session.InsertAsync("t", [BsonDocument.Of(("_id", 2))], true, cancellationToken)).Count, Is.EqualTo(1));
+        await side.InTransactionAsync(false, InsertAsync, cancellationToken);
+        await MongoDatabase.CloseAsync(side.Options);
+
+        static Task<MongoWriteResult> InsertAsync(MongoSession session, CancellationToken token) =>
+            session.InsertAsync("t", [BsonDocument.Of(("x", 1))], true, token);
     }
 
     [Test]
     public async Task A_frozen_server_holds_a_call_neither_beyond_its_deadline_nor_its_token(CancellationToken cancellationToken)
     {
-        await using var source = MongoDataSource.Create(_server.ConnectionString("frozen"), new() { CommandTimeout = TimeSpan.FromSeconds(2), MaxPoolSize = 4 });
+        await using var source = MongoDataSource.Create(_server.ConnectionString("frozen"),
+            new() { CommandTimeout = TimeSpan.FromSeconds(2), MaxPoolSize = 4 });
         await using (var late = await source.OpenAsync(cancellationToken))
         await using (var cancelled = await source.OpenAsync(cancellationToken))
         {
@@ -88,7 +95,8 @@ public sealed class MongoFaultTests
     public async Task Calls_that_nobody_waits_for_are_bounded(CancellationToken cancellationToken)
     {
         await using var source = MongoDataSource.Create(_server.ConnectionString("bounded"),
-            new() { CommandTimeout = TimeSpan.FromSeconds(3), ConnectTimeout = TimeSpan.FromSeconds(1), MaxPoolSize = 2, CancellationGrace = TimeSpan.FromMilliseconds(100) });
+            new() { CommandTimeout = TimeSpan.FromSeconds(3), ConnectTimeout = TimeSpan.FromSeconds(1), MaxPoolSize = 2,
+                CancellationGrace = TimeSpan.FromMilliseconds(100) });
         await TryIdsAsync(source, cancellationToken);
         await _server.FreezeAsync(cancellationToken);
         try
@@ -120,7 +128,8 @@ public sealed class MongoFaultTests
     [TestCase(CommitCut.Before, false)]
     [TestCase(CommitCut.Within, false)]
     [TestCase(CommitCut.After, true)]
-    public async Task A_commit_whose_connection_is_cut_once_happens_all_the_same(CommitCut cut, bool reached, CancellationToken cancellationToken)
+    public async Task A_commit_whose_connection_is_cut_once_happens_all_the_same(CommitCut cut, bool reached,
+        CancellationToken cancellationToken)
     {
         await using var proxy = FaultProxy.BeforeMongo(_server.Port);
         await using var source = Source($"cut{cut}", proxy.Port);
@@ -188,18 +197,46 @@ public sealed class MongoFaultTests
 
     [TestCase(CommitCut.Before)]
     [TestCase(CommitCut.After)]
-    public async Task A_write_whose_answer_is_lost_is_carried_out_once(CommitCut cut, CancellationToken cancellationToken)
+    public async Task In_a_transaction_a_write_whose_answer_is_lost_is_carried_out_once(CommitCut cut, CancellationToken cancellationToken)
     {
         await using var proxy = FaultProxy.BeforeMongo(_server.Port);
-        await using var source = Source($"once{cut}", proxy.Port);
+        var side = MongoSessionTests.Side(_server.ConnectionString($"once{cut}", proxy.Port));
+        await side.UseAsync(
+            false, (session, token) => session.InsertAsync("t", [BsonDocument.Of(("_id", 1))], true, token), cancellationToken);
+        proxy.CutStatements("$inc", cut, most: 1);
+
+        await side.InTransactionAsync(
+            false,
+            async (session, token) =>
+            {
+                await MongoSessionTests.IncrementAsync(session, "t", token);
+                return true;
+            },
+            cancellationToken);
+
+        Assert.That(proxy.Cuts, Is.EqualTo(1));
+        var now = await side.UseAsync(
+            false, (session, token) => MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Of(("_id", 1)), token), cancellationToken);
+        Assert.That(now["n"], Is.EqualTo((BsonValue)1));
+        await MongoDatabase.CloseAsync(side.Options);
+    }
+
+    [TestCase(CommitCut.Before)]
+    [TestCase(CommitCut.After)]
+    public async Task A_statement_whose_answer_is_lost_is_a_lost_connection_and_not_repeated(CommitCut cut,
+        CancellationToken cancellationToken)
+    {
+        await using var proxy = FaultProxy.BeforeMongo(_server.Port);
+        await using var source = Source($"statement{cut}", proxy.Port);
         await using var session = await source.OpenAsync(cancellationToken);
         await session.InsertAsync("t", [BsonDocument.Of(("_id", 1))], true, cancellationToken);
         proxy.CutStatements("$inc", cut, most: 1);
 
-        await MongoSessionTests.IncrementAsync(session, "t", cancellationToken);
+        var e = Assert.ThrowsAsync<MongoFailureException>(() => MongoSessionTests.IncrementAsync(session, "t", cancellationToken))!;
 
-        Assert.That(proxy.Cuts, Is.EqualTo(1));
-        Assert.That((await MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Of(("_id", 1)), cancellationToken))["n"], Is.EqualTo((BsonValue)1));
+        Assert.That((e.Kind, e.IsTransient), Is.EqualTo((MongoErrorKind.ConnectionLost, true)));
+        var n = (await MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Of(("_id", 1)), cancellationToken))["n"];
+        Assert.That(n.TryGetInt64(out var times) ? times : 0, Is.EqualTo(cut == CommitCut.After ? 1 : 0));
     }
 
     [Test]
@@ -210,11 +247,13 @@ public sealed class MongoFaultTests
         await using var session = await source.OpenAsync(cancellationToken);
         await session.InsertAsync("t", [BsonDocument.Of(("_id", 1))], true, cancellationToken);
         proxy.CutStatements("find", CommitCut.After, most: 1);
-        Assert.That((await MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Empty, cancellationToken))["_id"], Is.EqualTo((BsonValue)1));
+        Assert.That((await MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Empty, cancellationToken))["_id"],
+            Is.EqualTo((BsonValue)1));
 
         session.BeginTransaction(Minute);
         proxy.CutStatements("find", CommitCut.After, most: 1);
-        var e = Assert.ThrowsAsync<MongoFailureException>(() => MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Empty, cancellationToken))!;
+        var e = Assert.ThrowsAsync<MongoFailureException>(() =>
+            MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Empty, cancellationToken))!;
         Assert.That((e.Kind, e.IsTransientTransaction), Is.EqualTo((MongoErrorKind.ConnectionLost, true)));
         await session.DisposeAsync();
         Assert.That(await IdsAsync(source, cancellationToken), Is.EqualTo(new[] { 1 }));
@@ -226,7 +265,8 @@ public sealed class MongoFaultTests
         var side = MongoSessionTests.Side(_server.ConnectionString("stepdown"));
         await side.UseAsync(false, (session, token) => session.RunAsync(BsonDocument.Of(("create", "t")), token), cancellationToken);
         await FailAsync(side, BsonDocument.Of(("failCommands", BsonArray.Of("ping")), ("errorCode", 10107)), cancellationToken);
-        var e = Assert.ThrowsAsync<SideUnavailableException>(() => side.UseAsync(false, (session, token) => session.RunAsync(BsonDocument.Of(("ping", 1)), token), cancellationToken))!;
+        var e = Assert.ThrowsAsync<SideUnavailableException>(() =>
+            side.UseAsync(false, (session, token) => session.RunAsync(BsonDocument.Of(("ping", 1)), token), cancellationToken))!;
         Assert.That((e.IsTransient, e.IsOutage, e.IsConnectionLost), Is.EqualTo((true, true, false)));
         await MongoDatabase.CloseAsync(side.Options);
     }
@@ -282,7 +322,8 @@ public sealed class MongoFaultTests
     private static Task FailAsync(MongoSide side, BsonDocument data, CancellationToken cancellationToken) => side.UseAsync(
         true,
         (session, token) => session.RunAsync(
-            BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", BsonDocument.Of(("times", 1))), ("data", data)), token, "admin"),
+            BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", BsonDocument.Of(("times", 1))), ("data", data)), token,
+                "admin"),
         cancellationToken);
 
     private static async Task EventuallyAsync(Func<Task<bool>> condition, CancellationToken cancellationToken)
@@ -306,7 +347,8 @@ public sealed class MongoFaultTests
     private static async Task<List<int>> IdsAsync(MongoDataSource source, CancellationToken cancellationToken)
     {
         await using var session = await source.OpenAsync(cancellationToken);
-        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", "t"), ("sort", BsonDocument.Of(("_id", 1)))), cancellationToken);
+        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", "t"), ("sort", BsonDocument.Of(("_id", 1)))),
+            cancellationToken);
         List<int> ids = [];
         await foreach (var document in cursor.DocumentsAsync(cancellationToken))
             ids.Add(document["_id"].AsInt32);

@@ -5,7 +5,8 @@ using Strangler.Mongo.Bson;
 
 namespace Strangler.IntegrationTests.Mongo;
 
-/// <summary>The MongoDB that the tests of this folder share, and private ones. Started when the first test asks, ended after the last.</summary>
+/// <summary>The MongoDB that the tests of this folder share, and private ones. Started when the first test asks, ended after the
+/// last.</summary>
 [SetUpFixture]
 public sealed class MongoServers
 {

@@ -33,8 +33,10 @@ public sealed class MongoSessionTests
     [Test]
     public async Task Documents_of_every_type_come_back_as_they_were(CancellationToken cancellationToken)
     {
-        // Undefined, DBPointer and symbol are types that servers have begun to refuse; dates before the year 1 our test server cannot look at.
-        var document = BsonDocument.Of(("_id", 1), ("d", BsonSamples.AllTypes.Without("undefined").Without("pointer").Without("symbol").Without("").Without("a.b").Without("$x")));
+        // Undefined, DBPointer and symbol are types that servers have begun to refuse; dates before the year 1 our test server cannot
+        // look at.
+        var document = BsonDocument.Of(("_id", 1),
+            ("d", BsonSamples.AllTypes.Without("undefined").Without("pointer").Without("symbol").Without("").Without("a.b").Without("$x")));
         (await _session.InsertAsync("types", [document], ordered: true, cancellationToken)).ThrowIfFailed();
 
         var read = await OnlyAsync("types", BsonDocument.Of(("_id", 1)), cancellationToken);
@@ -47,7 +49,8 @@ public sealed class MongoSessionTests
     {
         await InsertNumbersAsync("many", 1050, cancellationToken);
         await using var cursor = await _session.OpenCursorAsync(
-            BsonDocument.Of(("find", "many"), ("filter", BsonDocument.Empty), ("sort", BsonDocument.Of(("_id", 1))), ("batchSize", 100)), cancellationToken);
+            BsonDocument.Of(("find", "many"), ("filter", BsonDocument.Empty), ("sort", BsonDocument.Of(("_id", 1))), ("batchSize", 100)),
+                cancellationToken);
         List<int> ids = [];
         var batches = 0;
         while (await cursor.NextBatchAsync(cancellationToken))
@@ -103,11 +106,14 @@ public sealed class MongoSessionTests
                 new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$set", BsonDocument.Of(("x", 1))))),
                 new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$set", BsonDocument.Of(("x", 1))))),
                 new(BsonDocument.Of(("_id", 77)), BsonDocument.Of(("$inc", BsonDocument.Of(("x", 5L)))), Upsert: true),
-                new(BsonDocument.Of(("_id", BsonDocument.Of(("$lt", 3)))), BsonDocument.Of(("$unset", BsonDocument.Of(("v", "")))), Many: true),
+                new(BsonDocument.Of(("_id", BsonDocument.Of(("$lt", 3)))), BsonDocument.Of(("$unset", BsonDocument.Of(("v", "")))),
+                    Many: true),
             ], ordered: true, cancellationToken);
-        var deleted = await _session.DeleteAsync("writes", [new(BsonDocument.Of(("_id", BsonDocument.Of(("$gte", 8)))), Many: true)], ordered: true, cancellationToken);
+        var deleted = await _session.DeleteAsync("writes", [new(BsonDocument.Of(("_id", BsonDocument.Of(("$gte", 8)))), Many: true)],
+            ordered: true, cancellationToken);
         var value = await _session.FindAndModifyAsync(BsonDocument.Of(
-            ("findAndModify", "writes"), ("query", BsonDocument.Of(("_id", 3))), ("update", BsonDocument.Of(("$inc", BsonDocument.Of(("n", 1L))))), ("new", true)), cancellationToken);
+            ("findAndModify", "writes"), ("query", BsonDocument.Of(("_id", 3))),
+                ("update", BsonDocument.Of(("$inc", BsonDocument.Of(("n", 1L))))), ("new", true)), cancellationToken);
         Assert.Multiple(() =>
         {
             Assert.That((updated.Count, updated.Modified), Is.EqualTo((6, 4)));
@@ -133,7 +139,8 @@ public sealed class MongoSessionTests
             Assert.That(result.Errors[0].Failure.Kind, Is.EqualTo(MongoErrorKind.Duplicate));
             Assert.That(result.Errors[0].Failure.Index, Is.EqualTo("_id_"));
         });
-        var ordered = await _session.InsertAsync("unordered", [BsonDocument.Of(("_id", 0)), BsonDocument.Of(("_id", 100))], ordered: true, cancellationToken);
+        var ordered = await _session.InsertAsync("unordered", [BsonDocument.Of(("_id", 0)), BsonDocument.Of(("_id", 100))], ordered: true,
+            cancellationToken);
         Assert.That((ordered.Count, ordered.Errors.Count), Is.EqualTo((0, 1)));
     }
 
@@ -152,7 +159,8 @@ public sealed class MongoSessionTests
     public async Task Unique_and_partial_indexes_and_validators_say_what_they_refuse_without_values(CancellationToken cancellationToken)
     {
         await _session.RunAsync(BsonDocument.Of(("create", "people"), ("validator", BsonDocument.Of(("$jsonSchema", BsonDocument.Of(
-            ("bsonType", "object"), ("required", BsonArray.Of("mail")), ("properties", BsonDocument.Of(("mail", BsonDocument.Of(("bsonType", "string")))))))))), cancellationToken);
+            ("bsonType", "object"), ("required", BsonArray.Of("mail")),
+                ("properties", BsonDocument.Of(("mail", BsonDocument.Of(("bsonType", "string")))))))))), cancellationToken);
         await _session.RunAsync(BsonDocument.Of(("createIndexes", "people"), ("indexes", BsonArray.Of(BsonDocument.Of(
             ("key", BsonDocument.Of(("mail", 1))), ("name", "one_mail"), ("unique", true),
             ("partialFilterExpression", BsonDocument.Of(("active", true))))))), cancellationToken);
@@ -160,7 +168,8 @@ public sealed class MongoSessionTests
         (await _session.InsertAsync("people", [jane, jane.With("_id", 2).With("active", false)], true, cancellationToken)).ThrowIfFailed();
 
         var twice = (await _session.InsertAsync("people", [jane.With("_id", 3)], true, cancellationToken)).Errors.Single().Failure;
-        var invalid = (await _session.InsertAsync("people", [BsonDocument.Of(("_id", 4), ("mail", 5))], true, cancellationToken)).Errors.Single().Failure;
+        var invalid = (await _session.InsertAsync("people", [BsonDocument.Of(("_id", 4), ("mail", 5))], true,
+            cancellationToken)).Errors.Single().Failure;
 
         Assert.Multiple(() =>
         {
@@ -173,7 +182,8 @@ public sealed class MongoSessionTests
 
     [Test]
     public void A_command_that_nobody_knows_is_a_failure_that_does_not_pass() =>
-        Assert.That(Assert.ThrowsAsync<MongoFailureException>(() => _session.RunAsync(BsonDocument.Of(("noSuchCommand", 1)), CancellationToken.None))!,
+        Assert.That(Assert.ThrowsAsync<MongoFailureException>(() =>
+            _session.RunAsync(BsonDocument.Of(("noSuchCommand", 1)), CancellationToken.None))!,
             Has.Property("Kind").EqualTo(MongoErrorKind.Other).And.Property("Code").EqualTo(59).And.Property("IsTransient").False);
 
     [Test]
@@ -210,7 +220,8 @@ public sealed class MongoSessionTests
         _session.BeginTransaction(Minute);
         await IdsAsync(_session, "snapshot", cancellationToken);
         await other.InsertAsync("snapshot", [BsonDocument.Of(("_id", 5))], true, cancellationToken);
-        await other.UpdateAsync("snapshot", [new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$set", BsonDocument.Of(("v", "changed")))))], true, cancellationToken);
+        await other.UpdateAsync("snapshot",
+            [new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$set", BsonDocument.Of(("v", "changed")))))], true, cancellationToken);
 
         Assert.That(await IdsAsync(_session, "snapshot", cancellationToken), Is.EqualTo(new[] { 0, 1 }));
         Assert.That((await OnlyAsync("snapshot", BsonDocument.Of(("_id", 1)), cancellationToken))["v"].AsString, Is.Not.EqualTo("changed"));
@@ -254,7 +265,8 @@ public sealed class MongoSessionTests
         await InsertNumbersAsync("duplicate", 2, cancellationToken);
         _session.BeginTransaction(Minute);
         await _session.InsertAsync("duplicate", [BsonDocument.Of(("_id", 50))], true, cancellationToken);
-        var e = Assert.ThrowsAsync<MongoFailureException>(() => _session.InsertAsync("duplicate", [BsonDocument.Of(("_id", 1))], true, cancellationToken))!;
+        var e = Assert.ThrowsAsync<MongoFailureException>(() =>
+            _session.InsertAsync("duplicate", [BsonDocument.Of(("_id", 1))], true, cancellationToken))!;
         Assert.That((e.Kind, e.IsTransientTransaction), Is.EqualTo((MongoErrorKind.Duplicate, false)));
         await _session.AbortAsync();
         Assert.That(await IdsAsync(_session, "duplicate", cancellationToken), Is.EqualTo(new[] { 0, 1 }));
@@ -311,7 +323,8 @@ public sealed class MongoSessionTests
                         {
                             var now = (await OnlyAsync(session, "increments", BsonDocument.Of(("_id", 1)), token))["n"];
                             var next = now.IsMissing ? 1 : now.AsInt32 + 1;
-                            await session.UpdateAsync("increments", [new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$set", BsonDocument.Of(("n", next)))))], true, token);
+                            await session.UpdateAsync("increments",
+                                [new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$set", BsonDocument.Of(("n", next)))))], true, token);
                             return true;
                         },
                         cancellationToken);
@@ -378,7 +391,8 @@ public sealed class MongoSessionTests
     [Test]
     public async Task A_pool_that_is_empty_makes_others_wait_and_then_says_so(CancellationToken cancellationToken)
     {
-        await using var small = MongoDataSource.Create(_database.ConnectionString, new() { MaxPoolSize = 2, ConnectTimeout = TimeSpan.FromSeconds(1) });
+        await using var small = MongoDataSource.Create(_database.ConnectionString,
+            new() { MaxPoolSize = 2, ConnectTimeout = TimeSpan.FromSeconds(1) });
         var one = await small.OpenAsync(cancellationToken);
         await using var two = await small.OpenAsync(cancellationToken);
         var e = Assert.ThrowsAsync<MongoFailureException>(() => small.OpenAsync(cancellationToken))!;
@@ -387,7 +401,8 @@ public sealed class MongoSessionTests
         var waiting = small.OpenAsync(cancellationToken);
         await one.DisposeAsync();
         await using var three = await waiting;
-        Assert.That((await three.RunAsync(BsonDocument.Of(("ping", 1)), cancellationToken))["ok"].TryGetInt64(out var ok) ? ok : 0, Is.EqualTo(1));
+        Assert.That((await three.RunAsync(BsonDocument.Of(("ping", 1)), cancellationToken))["ok"].TryGetInt64(out var ok) ? ok : 0,
+            Is.EqualTo(1));
     }
 
     [Test]
@@ -436,7 +451,8 @@ public sealed class MongoSessionTests
             Assert.ThrowsAsync<MongoFailureException>(() => session.RunAsync(BsonDocument.Of(("ping", 1)), cancellationToken), "given up");
         }
         await holder.CommitAsync();
-        Assert.That((await OnlyAsync("cancelled", BsonDocument.Of(("_id", 1)), cancellationToken))["n"], Is.EqualTo((BsonValue)1), "only the holder's");
+        Assert.That((await OnlyAsync("cancelled", BsonDocument.Of(("_id", 1)), cancellationToken))["n"], Is.EqualTo((BsonValue)1),
+            "only the holder's");
     }
 
     [Test]
@@ -489,7 +505,8 @@ public sealed class MongoSessionTests
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
-        await using var source = MongoDataSource.Create($"mongodb://127.0.0.1:{port}/x?directConnection=true", new() { ConnectTimeout = TimeSpan.FromSeconds(1), MaxPoolSize = 2 });
+        await using var source = MongoDataSource.Create($"mongodb://127.0.0.1:{port}/x?directConnection=true",
+            new() { ConnectTimeout = TimeSpan.FromSeconds(1), MaxPoolSize = 2 });
         for (var round = 0; round < 2; round++)
         {
             var all = Enumerable.Range(0, 3).Select(_ => PingAsync(source, cancellationToken)).ToList();
@@ -510,7 +527,8 @@ public sealed class MongoSessionTests
     public async Task Nobody_at_the_port_is_an_outage(CancellationToken cancellationToken)
     {
         var side = Side("mongodb://127.0.0.1:1/x?directConnection=true", options => options.ConnectTimeout = TimeSpan.FromSeconds(1));
-        var e = Assert.ThrowsAsync<SideUnavailableException>(() => side.UseAsync(false, (session, token) => session.RunAsync(BsonDocument.Of(("ping", 1)), token), cancellationToken))!;
+        var e = Assert.ThrowsAsync<SideUnavailableException>(() =>
+            side.UseAsync(false, (session, token) => session.RunAsync(BsonDocument.Of(("ping", 1)), token), cancellationToken))!;
         Assert.That((e.IsTransient, e.IsOutage, e.IsConnectionLost), Is.EqualTo((true, true, false)), e.ToString());
         await MongoDatabase.CloseAsync(side.Options);
     }
@@ -523,11 +541,14 @@ public sealed class MongoSessionTests
     }
 
     internal static Task IncrementAsync(MongoSession session, string collection, CancellationToken cancellationToken) =>
-        session.UpdateAsync(collection, [new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$inc", BsonDocument.Of(("n", 1)))))], true, cancellationToken);
+        session.UpdateAsync(collection, [new(BsonDocument.Of(("_id", 1)), BsonDocument.Of(("$inc", BsonDocument.Of(("n", 1)))))], true,
+            cancellationToken);
 
-    internal static async Task<BsonDocument> OnlyAsync(MongoSession session, string collection, BsonDocument filter, CancellationToken cancellationToken)
+    internal static async Task<BsonDocument> OnlyAsync(MongoSession session, string collection, BsonDocument filter,
+        CancellationToken cancellationToken)
     {
-        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", collection), ("filter", filter), ("limit", 1)), cancellationToken);
+        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", collection), ("filter", filter), ("limit", 1)),
+            cancellationToken);
         return await cursor.NextBatchAsync(cancellationToken) ? cursor[0] : BsonDocument.Empty;
     }
 
@@ -538,7 +559,8 @@ public sealed class MongoSessionTests
     }
 
     private static BsonDocument Watch(params (string, BsonValue)[] stage) => BsonDocument.Of(
-        ("aggregate", "watched"), ("cursor", BsonDocument.Empty), ("pipeline", BsonArray.Of(BsonDocument.Of(("$changeStream", BsonDocument.Of(stage))))));
+        ("aggregate", "watched"), ("cursor", BsonDocument.Empty),
+            ("pipeline", BsonArray.Of(BsonDocument.Of(("$changeStream", BsonDocument.Of(stage))))));
 
     private static async Task<List<BsonDocument>> TakeAsync(MongoCursor stream, int count, CancellationToken cancellationToken)
     {
@@ -550,7 +572,8 @@ public sealed class MongoSessionTests
 
     private static async Task<List<int>> IdsAsync(MongoSession session, string collection, CancellationToken cancellationToken)
     {
-        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", collection), ("sort", BsonDocument.Of(("_id", 1)))), cancellationToken);
+        await using var cursor = await session.OpenCursorAsync(BsonDocument.Of(("find", collection),
+            ("sort", BsonDocument.Of(("_id", 1)))), cancellationToken);
         List<int> ids = [];
         await foreach (var document in cursor.DocumentsAsync(cancellationToken))
             ids.Add(document["_id"].AsInt32);
@@ -561,5 +584,6 @@ public sealed class MongoSessionTests
         OnlyAsync(_session, collection, filter, cancellationToken);
 
     private async Task InsertNumbersAsync(string collection, int count, CancellationToken cancellationToken) => (await _session.InsertAsync(
-        collection, [.. Enumerable.Range(0, count).Select(i => BsonDocument.Of(("_id", i), ("v", $"number {i}")))], true, cancellationToken)).ThrowIfFailed();
+        collection, [.. Enumerable.Range(0, count).Select(i => BsonDocument.Of(("_id", i), ("v", $"number {i}")))], true,
+            cancellationToken)).ThrowIfFailed();
 }

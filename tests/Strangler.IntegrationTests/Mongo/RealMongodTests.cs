@@ -32,7 +32,8 @@ public sealed class RealMongodTests
 
         var result = await session.InsertAsync("streets", [BsonDocument.Of(("_id", 2), ("name", "STRASSE"))], true, cancellationToken);
 
-        Assert.That(result.Errors.Single().Failure, Has.Property("Kind").EqualTo(MongoErrorKind.Duplicate).And.Property("Index").EqualTo("one_name"));
+        Assert.That(result.Errors.Single().Failure,
+            Has.Property("Kind").EqualTo(MongoErrorKind.Duplicate).And.Property("Index").EqualTo("one_name"));
     }
 
     [Test]
@@ -44,7 +45,8 @@ public sealed class RealMongodTests
         var sameEpoch = BsonDocument.Of(("$expr", BsonDocument.Of(("$eq", BsonArray.Of("$epoch", "$$epoch")))));
         var lookup = BsonDocument.Of(("from", "fence"), ("as", "fence"), ("let", BsonDocument.Of(("epoch", "$epoch"))),
             ("pipeline", BsonArray.Of(BsonDocument.Of(("$match", sameEpoch)))));
-        var read = BsonDocument.Of(("aggregate", "data"), ("cursor", BsonDocument.Empty), ("readConcern", BsonDocument.Of(("level", "snapshot"))),
+        var read = BsonDocument.Of(("aggregate", "data"), ("cursor", BsonDocument.Empty),
+            ("readConcern", BsonDocument.Of(("level", "snapshot"))),
             ("pipeline", BsonArray.Of(BsonDocument.Of(("$match", BsonDocument.Of(("_id", 1)))), BsonDocument.Of(("$lookup", lookup)))));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var writer = Task.Run(async () =>

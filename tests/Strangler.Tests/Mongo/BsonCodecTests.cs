@@ -6,7 +6,8 @@ namespace Strangler.Tests.Mongo;
 
 public sealed class BsonCodecTests
 {
-    private static IEnumerable<TestCaseData> Odd() => BsonSamples.Odd.Select(sample => new TestCaseData(sample.Value).SetArgDisplayNames(sample.Key));
+    private static IEnumerable<TestCaseData> Odd() =>
+        BsonSamples.Odd.Select(sample => new TestCaseData(sample.Value).SetArgDisplayNames(sample.Key));
 
     [Test]
     public void Every_type_comes_back_as_it_was()
@@ -17,7 +18,8 @@ public sealed class BsonCodecTests
         {
             Assert.That(read, Is.EqualTo(BsonSamples.AllTypes));
             Assert.That(read.ToBytes(), Is.EqualTo(bytes));
-            Assert.That(read.Select(element => element.Value.Type).Distinct().Count(), Is.EqualTo(Enum.GetValues<BsonType>().Length - 1), "all but Missing");
+            Assert.That(read.Select(element => element.Value.Type).Distinct().Count(), Is.EqualTo(Enum.GetValues<BsonType>().Length - 1),
+                "all but Missing");
         });
     }
 
@@ -63,12 +65,14 @@ public sealed class BsonCodecTests
         var watch = Stopwatch.StartNew();
         var before = GC.GetAllocatedBytesForCurrentThread();
         var (errors, documents) = (0, 0);
-        byte[][] corpus = [BsonSamples.AllTypes.ToBytes(), .. BsonSamples.Odd.Values, .. Enumerable.Range(0, 5).Select(i => BsonSamples.Random(new Random(i)).ToBytes())];
+        byte[][] corpus = [BsonSamples.AllTypes.ToBytes(), .. BsonSamples.Odd.Values,
+            .. Enumerable.Range(0, 5).Select(i => BsonSamples.Random(new Random(i)).ToBytes())];
         foreach (var bytes in corpus)
         {
             for (var at = 0; at < bytes.Length; at++)
             {
-                foreach (var value in (byte[])[0, 1, 3, 4, 5, 0x0F, 0x7F, 0x80, 0xFF, (byte)(bytes[at] + 1), (byte)(bytes[at] - 1), (byte)(bytes[at] ^ 0x20)])
+                foreach (var value in (byte[])[0, 1, 3, 4, 5, 0x0F, 0x7F, 0x80, 0xFF, (byte)(bytes[at] + 1), (byte)(bytes[at] - 1),
+                    (byte)(bytes[at] ^ 0x20)])
                 {
                     var changed = (byte[])bytes.Clone();
                     changed[at] = value;
@@ -130,7 +134,8 @@ public sealed class BsonCodecTests
         Assert.That(BsonDocument.Parse(deep.ToBytes()), Is.EqualTo(deep));
         Assert.That(() => BsonDocument.Parse(deep.ToBytes(), new BsonLimits(MaxDepth: 199)),
             Throws.TypeOf<BsonFormatException>().With.Message.Contains("199 levels"));
-        Assert.That(() => BsonDocument.Parse(deep.ToBytes(), new BsonLimits(MaxSize: 100)), Throws.TypeOf<BsonFormatException>().With.Message.Contains("100"));
+        Assert.That(() => BsonDocument.Parse(deep.ToBytes(), new BsonLimits(MaxSize: 100)),
+            Throws.TypeOf<BsonFormatException>().With.Message.Contains("100"));
         Assert.That(() => BsonDocument.Of(("d", deep)).ToBytes(), Throws.InvalidOperationException);
     }
 

@@ -8,7 +8,8 @@ public sealed class BsonDocumentTests
 {
     private static readonly BsonDocument Template = BsonDocument.Of(
         ("_id", ObjectId.Parse("5b92f794844d0700016ea217")), ("name", "Send"),
-        ("revisions", BsonArray.Of(BsonDocument.Of(("version", 1)), BsonDocument.Of(("version", 2), ("config", BsonArray.Of(BsonDocument.Of(("key", "url"))))))));
+        ("revisions", BsonArray.Of(BsonDocument.Of(("version", 1)),
+            BsonDocument.Of(("version", 2), ("config", BsonArray.Of(BsonDocument.Of(("key", "url"))))))));
 
     [TestCase("name", BsonType.String)]
     [TestCase("revisions.1.config.0.key", BsonType.String)]
@@ -17,7 +18,8 @@ public sealed class BsonDocumentTests
     [TestCase("revisions.x", BsonType.Missing)]
     [TestCase("name.x", BsonType.Missing)]
     [TestCase("", BsonType.Missing)]
-    public void A_path_leads_through_documents_and_arrays(string path, BsonType type) => Assert.That(Template.At(path).Type, Is.EqualTo(type));
+    public void A_path_leads_through_documents_and_arrays(string path, BsonType type) =>
+        Assert.That(Template.At(path).Type, Is.EqualTo(type));
 
     [Test]
     public void A_change_makes_another_document()
@@ -130,7 +132,8 @@ public sealed class BsonDocumentTests
         {
             Assert.That(ids.Distinct().Count(), Is.EqualTo(ids.Count));
             Assert.That(ids.Order().Select(id => id.ToString()), Is.EqualTo(ids.Select(id => id.ToString()).Order(StringComparer.Ordinal)));
-            Assert.That(ObjectId.Parse("5b92f794844d0700016ea217").Created, Is.EqualTo(new DateTimeOffset(2018, 9, 7, 22, 11, 32, TimeSpan.Zero)));
+            Assert.That(ObjectId.Parse("5b92f794844d0700016ea217").Created,
+                Is.EqualTo(new DateTimeOffset(2018, 9, 7, 22, 11, 32, TimeSpan.Zero)));
             Assert.That(ObjectId.TryParse("5b92f794844d0700016ea21", out _), Is.False);
             Assert.That(ObjectId.TryParse("5b92f794844d0700016ea21g", out _), Is.False);
         });

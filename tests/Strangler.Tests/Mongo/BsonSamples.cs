@@ -13,8 +13,10 @@ internal static class BsonSamples
         ("binary", new BsonBinary([1, 2, 3])), ("old binary", new BsonBinary([1, 2, 3], BsonBinary.OldGeneric)),
         ("uuid", BsonValue.FromUuid(Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"))), ("own", new BsonBinary([], 0x80)),
         ("undefined", BsonValue.Undefined), ("oid", ObjectId.Parse("5b92f794844d0700016ea217")), ("true", true), ("false", false),
-        ("date", BsonValue.FromMilliseconds(1616196860884)), ("first date", BsonValue.FromMilliseconds(long.MinValue)), ("null", BsonValue.Null),
-        ("regex", BsonValue.FromRegex(new("^a.*", "mix"))), ("pointer", BsonValue.FromDbPointer(new("db.c", ObjectId.Parse("0123456789abcdef01234567")))),
+        ("date", BsonValue.FromMilliseconds(1616196860884)), ("first date", BsonValue.FromMilliseconds(long.MinValue)),
+            ("null", BsonValue.Null),
+        ("regex", BsonValue.FromRegex(new("^a.*", "mix"))),
+            ("pointer", BsonValue.FromDbPointer(new("db.c", ObjectId.Parse("0123456789abcdef01234567")))),
         ("code", BsonValue.FromCode("return 1")), ("symbol", BsonValue.FromSymbol("s")),
         ("scoped", BsonValue.FromScopedCode(new("x", BsonDocument.Of(("x", 1))))), ("int32", int.MinValue),
         ("timestamp", new BsonTimestamp(uint.MaxValue, 7)), ("int64", long.MaxValue), ("decimal", Decimal128.Parse("-1.50E-20")),
@@ -40,8 +42,10 @@ internal static class BsonSamples
     public static byte[] Hex(string text) => Convert.FromHexString(text.Replace(" ", "", StringComparison.Ordinal));
 
     /// <summary>A document of random shape, never deeper than a few levels.</summary>
-    public static BsonDocument Random(Random random, int depth = 0) => BsonDocument.FromElements(Enumerable.Range(0, random.Next(depth == 0 ? 12 : 5))
-        .Select(i => new BsonElement(random.Next(4) switch { 0 => "same", 1 => "", 2 => "naïve.$" + i, _ => i.ToString(CultureInfo.InvariantCulture) },
+    public static BsonDocument Random(Random random, int depth = 0) =>
+        BsonDocument.FromElements(Enumerable.Range(0, random.Next(depth == 0 ? 12 : 5))
+        .Select(i => new BsonElement(random.Next(4) switch { 0 => "same", 1 => "", 2 => "naïve.$" + i, _ =>
+            i.ToString(CultureInfo.InvariantCulture) },
             RandomValue(random, depth))));
 
     private static BsonValue RandomValue(Random random, int depth)
@@ -68,7 +72,8 @@ internal static class BsonSamples
             13 => random.Next(int.MinValue, int.MaxValue),
             14 => new BsonTimestamp((uint)random.Next(), (uint)random.Next()),
             15 => random.NextInt64(long.MinValue, long.MaxValue),
-            16 => new Decimal128((ulong)random.NextInt64(long.MinValue, long.MaxValue), (ulong)random.NextInt64(long.MinValue, long.MaxValue)),
+            16 => new Decimal128((ulong)random.NextInt64(long.MinValue, long.MaxValue),
+                (ulong)random.NextInt64(long.MinValue, long.MaxValue)),
             17 => random.Next(2) == 0 ? BsonValue.MinKey : BsonValue.MaxKey,
             18 => Random(random, depth + 1),
             19 => BsonArray.FromValues(Enumerable.Range(0, random.Next(5)).Select(_ => RandomValue(random, depth + 1))),

@@ -46,7 +46,8 @@ public sealed class Decimal128Tests
     [TestCase("10E-6177", "1E-6176")]
     [TestCase("0E+9999", "0E+6111")]
     [TestCase("0E-99999999999999999999", "0E-6176")]
-    public void What_people_write_is_read(string text, string canonical) => Assert.That(Decimal128.Parse(text).ToString(), Is.EqualTo(canonical));
+    public void What_people_write_is_read(string text, string canonical) =>
+        Assert.That(Decimal128.Parse(text).ToString(), Is.EqualTo(canonical));
 
     [TestCase("")]
     [TestCase(".")]

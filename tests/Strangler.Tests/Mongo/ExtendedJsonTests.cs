@@ -15,7 +15,8 @@ public sealed class ExtendedJsonTests
             var read = ExtendedJson.Read(ExtendedJson.Write(document, indented: seed % 2 == 0));
             Assert.That(read.Equals(document, BsonComparison.NumericType), Is.True, $"seed {seed}");
         }
-        Assert.That(ExtendedJson.Read(BsonSamples.AllTypes.Without("").ToJson()).ToBytes(), Is.EqualTo(BsonSamples.AllTypes.Without("").ToBytes()));
+        Assert.That(ExtendedJson.Read(BsonSamples.AllTypes.Without("").ToJson()).ToBytes(),
+            Is.EqualTo(BsonSamples.AllTypes.Without("").ToBytes()));
     }
 
     [TestCase("""{"a":{"$numberInt":"1"}}""", """{"a":1}""")]
@@ -58,7 +59,8 @@ public sealed class ExtendedJsonTests
     [TestCase("""{"a":{"$ref":"c","$id":{"$oid":"56e1fc72e0c917e9c4714161"}}}""", BsonType.Document)]
     [TestCase("""{"a":{"$regex":"^a","$options":"i"}}""", BsonType.Document)]
     [TestCase("""{"a":{"$gt":1}}""", BsonType.Document)]
-    public void Other_writers_forms_are_read(string json, BsonType type) => Assert.That(ExtendedJson.Read(json)["a"].Type, Is.EqualTo(type));
+    public void Other_writers_forms_are_read(string json, BsonType type) =>
+        Assert.That(ExtendedJson.Read(json)["a"].Type, Is.EqualTo(type));
 
     [TestCase("", "")]
     [TestCase("[1]", "0")]

@@ -12,13 +12,15 @@ public sealed class MongoClientRulesTests
     [TestCase("mongodb://anna:s%40crt@db1,db2:27018/images?replicaSet=rs0", "anna@db1,db2:27018/images")]
     [TestCase("mongodb://a%40b:p@[::1]:27017/x", "a@b@[::1]:27017/x")]
     [TestCase("mongodb+srv://anna:x@cluster.example.org/images", "anna@cluster.example.org/images")]
-    public void An_address_is_shown_without_its_password(string text, string shown) => Assert.That(MongoAddress.Parse(text).Display, Is.EqualTo(shown));
+    public void An_address_is_shown_without_its_password(string text, string shown) =>
+        Assert.That(MongoAddress.Parse(text).Display, Is.EqualTo(shown));
 
     [Test]
     public void Our_settings_replace_those_of_the_connection_string()
     {
         var address = MongoAddress.Parse("mongodb://a:b@h/d?replicaSet=rs0&maxPoolSize=5&w=0&readPreference=secondary&tls=true&RetryWrites=false");
-        Assert.That(address.With([("maxPoolSize", "7"), ("appName", "a b")]), Is.EqualTo("mongodb://a:b@h/d?replicaSet=rs0&tls=true&maxPoolSize=7&appName=a%20b"));
+        Assert.That(address.With([("maxPoolSize", "7"), ("appName", "a b")]),
+            Is.EqualTo("mongodb://a:b@h/d?replicaSet=rs0&tls=true&maxPoolSize=7&appName=a%20b"));
     }
 
     [TestCase("")]
@@ -37,12 +39,14 @@ public sealed class MongoClientRulesTests
         var e = Assert.Throws<ArgumentException>(options.Validate)!;
         Assert.Multiple(() =>
         {
-            Assert.That(e.Message, Does.Contain("onnection string").And.Contain(nameof(MongoSideOptions.CommandTimeout)), "all errors at once");
+            Assert.That(e.Message, Does.Contain("onnection string").And.Contain(nameof(MongoSideOptions.CommandTimeout)),
+                "all errors at once");
             Assert.That(e.Message, Does.Not.Contain("secret").And.Not.Contain("cret@"));
         });
     }
 
-    [TestCase(11000, "E11000 duplicate key error collection: d.c index: mail_1 dup key: { mail: \"jane@example.org\" }", MongoErrorKind.Duplicate, "mail_1")]
+    [TestCase(11000, "E11000 duplicate key error collection: d.c index: mail_1 dup key: { mail: \"jane@example.org\" }",
+        MongoErrorKind.Duplicate, "mail_1")]
     [TestCase(121, "Document failed validation", MongoErrorKind.Invalid, null)]
     [TestCase(2, "Cannot apply $inc to a value of non-numeric type. {_id: \"jane@example.org\"} has the field 'a' of non-numeric type string", MongoErrorKind.Other, null)]
     [TestCase(14, "Field 'x' has value \"jane@example.org\" of wrong type", MongoErrorKind.Other, null)]
@@ -52,7 +56,8 @@ public sealed class MongoClientRulesTests
     [TestCase(286, "Resume of change stream was not possible", MongoErrorKind.HistoryLost, null)]
     [TestCase(50, "operation exceeded time limit", MongoErrorKind.Timeout, null)]
     [TestCase(10107, "not primary", MongoErrorKind.NotPrimary, null)]
-    [TestCase(13, "not authorized on d to execute command { insert: \"c\", documents: [ { mail: \"jane\" } ] }", MongoErrorKind.AccessDenied, null)]
+    [TestCase(13, "not authorized on d to execute command { insert: \"c\", documents: [ { mail: \"jane\" } ] }",
+        MongoErrorKind.AccessDenied, null)]
     public void A_server_s_error_has_a_kind_and_shows_no_value(int code, string message, MongoErrorKind kind, string? index)
     {
         var e = MongoFailureException.Of(BsonDocument.Of(("ok", 0.0), ("code", code), ("codeName", "Name"), ("errmsg", message)));
@@ -66,10 +71,12 @@ public sealed class MongoClientRulesTests
     [Test]
     public void Failures_are_said_in_the_engine_s_words()
     {
-        var side = new MongoSide(SideName.Legacy, "images", MongoDatabase.Of(new MongoSideOptions { ConnectionString = "mongodb://anna:secret@h/d" }));
+        var side = new MongoSide(SideName.Legacy, "images",
+            MongoDatabase.Of(new MongoSideOptions { ConnectionString = "mongodb://anna:secret@h/d" }));
         var conflict = (SideUnavailableException)side.Translate(Failure(112, "TransientTransactionError"));
         var lost = (SideUnavailableException)side.Translate(new MongoFailureException(MongoErrorKind.ConnectionLost, "gone"));
-        var opening = (SideUnavailableException)side.Translate(new MongoFailureException(MongoErrorKind.ConnectionLost, "gone"), opening: true);
+        var opening = (SideUnavailableException)side.Translate(new MongoFailureException(MongoErrorKind.ConnectionLost, "gone"),
+            opening: true);
         var denied = (SideUnavailableException)side.Translate(Failure(13));
         var other = (SideUnavailableException)side.Translate(Failure(2));
         Assert.Multiple(() =>

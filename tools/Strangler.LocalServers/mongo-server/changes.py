@@ -95,7 +95,8 @@ class ChangeStream:
             shown.update({'operationType': 'replace', 'fullDocument': decode(after)})
         else:
             updated, removed = update.difference(decode(before), decode(after))
-            shown.update({'operationType': 'update', 'updateDescription': {'updatedFields': updated, 'removedFields': removed, 'truncatedArrays': []}})
+            shown.update({'operationType': 'update',
+                'updateDescription': {'updatedFields': updated, 'removedFields': removed, 'truncatedArrays': []}})
             if self.full in ('updateLookup', 'whenAvailable', 'required'):
                 shown['fullDocument'] = self._lookup(event['ns'], shown['documentKey'])
         return shown

@@ -132,7 +132,8 @@ def open_cursor(context, documents, namespace, batch_size, single=False, number=
     is_open = rest is not None and not single
     if is_open:
         number = next(_cursor_numbers)
-        context.server.cursors[number] = {'documents': rest, 'ns': namespace, 'session': context.session, 'transaction': context.transaction}
+        context.server.cursors[number] = {'documents': rest, 'ns': namespace, 'session': context.session,
+            'transaction': context.transaction}
     return cursor_reply('firstBatch', first, number if is_open else 0, namespace)
 
 
@@ -171,7 +172,8 @@ async def get_more(context):
     if cursor is None:
         raise CommandError(43, 'cursor id %d not found' % number)
     if cursor['session'] is not context.session:
-        raise CommandError(50738 if context.session else 50737, 'Cannot run getMore on cursor %d, which was created in another session' % number)
+        raise CommandError(50738 if context.session else 50737,
+            'Cannot run getMore on cursor %d, which was created in another session' % number)
     if cursor['transaction'] is not context.transaction:
         raise CommandError(50739, 'Cannot run getMore on cursor %d, which was created in another transaction' % number)
     if 'stream' in cursor:
@@ -189,7 +191,8 @@ async def get_more(context):
 @command('killCursors')
 async def kill_cursors(context):
     killed = [n for n in context.command['cursors'] if context.server.cursors.pop(int(n), None) is not None]
-    return {'cursorsKilled': killed, 'cursorsNotFound': [n for n in context.command['cursors'] if n not in killed], 'cursorsAlive': [], 'cursorsUnknown': []}
+    return {'cursorsKilled': killed, 'cursorsNotFound': [n for n in context.command['cursors'] if n not in killed], 'cursorsAlive': [],
+        'cursorsUnknown': []}
 
 
 @command('aggregate')
@@ -558,8 +561,10 @@ def known(json_schema):
     for keyword, argument in json_schema.items():
         if keyword not in schema.CHECKS:
             raise ValueError('Unknown $jsonSchema keyword: %s' % keyword)
-        inner = argument.values() if keyword in ('properties', 'patternProperties') else argument if keyword in ('allOf', 'anyOf', 'oneOf') else \
-            [argument] if keyword in ('not', 'additionalProperties') else argument if keyword == 'items' and isinstance(argument, list) else \
+        inner = argument.values() if keyword in ('properties', 'patternProperties') else argument if keyword in ('allOf', 'anyOf',
+            'oneOf') else \
+            [argument] if keyword in ('not', 'additionalProperties') else argument if keyword == 'items' and isinstance(argument,
+                list) else \
             [argument] if keyword == 'items' else []
         for one in inner:
             if isinstance(one, dict):
@@ -590,7 +595,8 @@ async def create_indexes(context):
             continue
         old = collection.indexes.get(spec['name'])
         if old is not None:
-            if (list(old.key.items()), old.unique, old.partial) != (list(spec['key'].items()), bool(spec.get('unique')), spec.get('partialFilterExpression')):
+            if (list(old.key.items()), old.unique, old.partial) != (list(spec['key'].items()), bool(spec.get('unique')),
+                spec.get('partialFilterExpression')):
                 raise CommandError(86, 'An existing index has the same name as the requested index, and another definition: %s' % spec['name'])
             continue
         if any(list(i.key.items()) == list(spec['key'].items()) and i.partial == spec.get('partialFilterExpression') for i in collection.indexes.values()):
@@ -611,7 +617,8 @@ def build(context, collection, spec):
         for key in index.keys(decode(chain[-1][1])):
             if seen.setdefault(key, identity) != identity:
                 context.storage.ddl({'ddl': 'dropIndex', 'ns': collection.namespace, 'o': {'name': spec['name']}})
-                raise CommandError(11000, 'E11000 duplicate key error collection: %s index: %s dup key: { … }' % (collection.namespace, spec['name']),
+                raise CommandError(11000, 'E11000 duplicate key error collection: %s index: %s dup key: { … }' % (collection.namespace,
+                    spec['name']),
                                    keyPattern=dict(index.key))
 
 
@@ -643,7 +650,8 @@ async def list_collections(context):
     found = []
     for namespace, collection in sorted(context.storage.collections.items()):
         database, _, name = namespace.partition('.')
-        entry = {'name': name, 'type': 'collection', 'options': collection.options, 'info': {'readOnly': False, 'uuid': Binary(collection.uuid, 4)},
+        entry = {'name': name, 'type': 'collection', 'options': collection.options,
+            'info': {'readOnly': False, 'uuid': Binary(collection.uuid, 4)},
                  'idIndex': {'v': 2, 'key': {'_id': 1}, 'name': '_id_'}}
         if database == context.database and query.matches(entry, context.command.get('filter', {})):
             found.append(entry)
@@ -670,7 +678,8 @@ async def ping(context):
 
 @command('buildInfo', 'buildinfo')
 async def build_info(context):
-    return {'version': '6.0.0', 'versionArray': [6, 0, 0, 0], 'gitVersion': 'strangler-test-server', 'maxBsonObjectSize': 16777216, 'modules': [],
+    return {'version': '6.0.0', 'versionArray': [6, 0, 0, 0], 'gitVersion': 'strangler-test-server', 'maxBsonObjectSize': 16777216,
+        'modules': [],
             'sysInfo': 'test'}
 
 

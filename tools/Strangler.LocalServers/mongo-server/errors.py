@@ -1,6 +1,7 @@
 """Errors as the server says them."""
 
-NAMES = {1: 'InternalError', 2: 'BadValue', 9: 'FailedToParse', 11: 'UserNotFound', 14: 'TypeMismatch', 20: 'IllegalOperation', 26: 'NamespaceNotFound',
+NAMES = {1: 'InternalError', 2: 'BadValue', 9: 'FailedToParse', 11: 'UserNotFound', 14: 'TypeMismatch', 20: 'IllegalOperation',
+    26: 'NamespaceNotFound',
          27: 'IndexNotFound', 40: 'ConflictingUpdateOperators', 43: 'CursorNotFound', 48: 'NamespaceExists', 50: 'MaxTimeMSExpired', 59: 'CommandNotFound',
          66: 'ImmutableField', 72: 'InvalidOptions', 73: 'InvalidNamespace', 85: 'IndexOptionsConflict', 86: 'IndexKeySpecsConflict', 112: 'WriteConflict',
          121: 'DocumentValidationFailure', 225: 'TransactionTooOld', 237: 'CursorKilled', 238: 'NotImplemented', 246: 'SnapshotUnavailable',
@@ -14,7 +15,8 @@ class CommandError(Exception):
         self.code, self.message, self.labels, self.extra = code, message, list(labels), extra
 
     def reply(self):
-        reply = {'ok': 0.0, 'errmsg': self.message, 'code': self.code, 'codeName': NAMES.get(self.code, 'Location%d' % self.code), **self.extra}
+        reply = {'ok': 0.0, 'errmsg': self.message, 'code': self.code, 'codeName': NAMES.get(self.code, 'Location%d' % self.code),
+            **self.extra}
         if self.labels:
             reply['errorLabels'] = self.labels
         return reply
@@ -36,4 +38,5 @@ def write_conflict():
 
 
 def no_such_transaction(number, why):
-    return CommandError(251, 'Given transaction number %d does not match any in-progress transactions: %s' % (number, why), ['TransientTransactionError'])
+    return CommandError(251, 'Given transaction number %d does not match any in-progress transactions: %s' % (number, why),
+        ['TransientTransactionError'])

@@ -36,7 +36,8 @@ def matches(document, query):
 
 
 def is_operators(wanted):
-    return isinstance(wanted, dict) and bool(wanted) and next(iter(wanted)).startswith('$') and next(iter(wanted)) not in ('$ref', '$id', '$db')
+    return isinstance(wanted, dict) and bool(wanted) and next(iter(wanted)).startswith('$') and next(iter(wanted)) not in ('$ref', '$id',
+        '$db')
 
 
 def field_matches(values, wanted):
@@ -136,7 +137,8 @@ OPERATORS = {
     '$in': is_in,
     '$nin': lambda values, argument: not is_in(values, argument),
     '$exists': lambda values, argument: any(v is not MISSING for v in values) == bool(argument),
-    '$type': lambda values, argument: any(v is not MISSING and any(has_type(v, t) for t in (argument if isinstance(argument, list) else [argument]))
+    '$type': lambda values, argument: any(v is not MISSING and any(has_type(v,
+        t) for t in (argument if isinstance(argument, list) else [argument]))
                                           for v in expanded(values)),
     '$not': lambda values, argument: not (field_matches(values, argument)),
     '$elemMatch': elem_match,
@@ -171,7 +173,8 @@ def project(document, spec):
     if not spec:
         return document
     plain = {k: v for k, v in spec.items() if not isinstance(v, dict)}
-    if any(isinstance(v, (str, list)) for v in plain.values()) or any(not set(v) & {'$slice', '$elemMatch'} for v in spec.values() if isinstance(v, dict)):
+    if any(isinstance(v, (str, list)) for v in plain.values()) or any(not set(v) & {'$slice',
+        '$elemMatch'} for v in spec.values() if isinstance(v, dict)):
         return list(mock_aggregate.process_pipeline([document], None, [{'$project': dict(spec)}], None))[0]
     includes = [k for k, v in plain.items() if k != '_id' and v]
     excludes = [k for k, v in plain.items() if not v]

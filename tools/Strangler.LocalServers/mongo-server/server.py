@@ -78,7 +78,8 @@ class Server:
             # Only a first hello still comes this way.
             name_end = body.index(0, 4)
             query = decode(body[name_end + 9:])
-            reply = self.hello(number) if next(iter(query)).lower() in ('ismaster', 'hello') else {'ok': 0.0, 'errmsg': 'use OP_MSG', 'code': 59}
+            reply = self.hello(number) if next(iter(query)).lower() in ('ismaster', 'hello') else {'ok': 0.0, 'errmsg': 'use OP_MSG',
+                'code': 59}
             raw = encode(reply)
             return struct.pack('<iiiiiqii', 36 + len(raw), 0, request, OP_REPLY, 8, 0, 0, 1) + raw
         if opcode != OP_MSG:
@@ -150,7 +151,8 @@ class Server:
                 self.sessions.abort(session)
             # Whoever wrote the test has to see what this server lacks.
             print('%s: %s: %s' % (name, type(e).__name__, e), file=sys.stderr, flush=True)
-            reply = {'ok': 0.0, 'errmsg': 'the test server cannot do that: %s: %s' % (type(e).__name__, e), 'code': 238, 'codeName': 'NotImplemented'}
+            reply = {'ok': 0.0, 'errmsg': 'the test server cannot do that: %s: %s' % (type(e).__name__, e), 'code': 238,
+                'codeName': 'NotImplemented'}
         reply.setdefault('operationTime', self.storage.clock)
         if self.fail_reply:
             reply.update(self.fail_reply)
@@ -188,7 +190,8 @@ class Server:
 
     def hello(self, number):
         now = datetime.datetime.utcnow()
-        reply = {'helloOk': True, 'isWritablePrimary': True, 'ismaster': True, 'maxBsonObjectSize': 16777216, 'maxMessageSizeBytes': LONGEST_MESSAGE,
+        reply = {'helloOk': True, 'isWritablePrimary': True, 'ismaster': True, 'maxBsonObjectSize': 16777216,
+            'maxMessageSizeBytes': LONGEST_MESSAGE,
                  'maxWriteBatchSize': 100000, 'localTime': now, 'logicalSessionTimeoutMinutes': 30, 'connectionId': number,
                  'minWireVersion': 0, 'maxWireVersion': 17, 'readOnly': False}
         if self.set_name:

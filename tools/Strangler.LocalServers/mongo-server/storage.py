@@ -1,7 +1,8 @@
 """
 Documents in versions, indexes, and a log on the disk.
 
-Every commit has a time. A document is a list of (time, bytes), the newest last; a snapshot sees the newest that is not younger than itself. A transaction
+Every commit has a time. A document is a list of (time,
+    bytes), the newest last; a snapshot sees the newest that is not younger than itself. A transaction
 keeps its writes to itself until it commits; who else writes to one of its documents meanwhile gets a write conflict (in a transaction) or has to wait.
 The server is one thread, and nothing here waits: whatever one call does, nobody sees half of it.
 """
@@ -206,6 +207,10 @@ class Storage:
             prefix = tuple(order(found[f]) for f in list(best.key)[:length])
             return list(dict.fromkeys(identity for _, identity in best.with_prefix(prefix)))
         ids = collection.ordered_ids()
+        if transaction is not None:
+            # What it has inserted itself is in no list yet.
+            own = [i for (c, i) in transaction.writes if c is collection and i not in collection.chains]
+            ids = sorted(ids + own) if own else ids
         if query.is_operators(wanted):
             low, high = 0, len(ids)
             for name, argument in wanted.items():
@@ -369,7 +374,8 @@ class Storage:
                 self._index(collection, identity, raw)
             if len(chain) > 1 or raw is None:
                 self.stale.add((collection, identity))
-            self._event({'op': 'i' if before is None else 'd' if raw is None else 'r' if replaced else 'u', 'ns': collection.namespace, 'before': before, 'after': raw,
+            self._event({'op': 'i' if before is None else 'd' if raw is None else 'r' if replaced else 'u', 'ns': collection.namespace,
+                'before': before, 'after': raw,
                          'lsid': session, 'txn': number, 'place': place})
         if not self.open_transactions:
             self._drop_old_versions()

@@ -81,7 +81,8 @@ def is_number(value):
 def add(a, b, multiply=False):
     """The sum or product in the wider of the two types, as the server computes it."""
     if isinstance(a, Decimal128) or isinstance(b, Decimal128):
-        one, other = (v.to_decimal() if isinstance(v, Decimal128) else decimal.Decimal(repr(v) if isinstance(v, float) else int(v)) for v in (a, b))
+        one, other = (v.to_decimal() if isinstance(v,
+            Decimal128) else decimal.Decimal(repr(v) if isinstance(v, float) else int(v)) for v in (a, b))
         with decimal.localcontext(decimal.Context(prec=34)):
             return Decimal128(one * other if multiply else one + other)
     result = a * b if multiply else a + b
@@ -101,15 +102,18 @@ def type_name(value):
         return 'long'
     if isinstance(value, int):
         return 'int' if -2**31 <= value < 2**31 else 'long'
-    for name, kind in (('double', float), ('decimal', Decimal128), ('javascript', Code), ('string', str), ('binData', bytes), ('objectId', ObjectId),
-                       ('date', datetime.datetime), ('timestamp', Timestamp), ('regex', Regex), ('array', (list, tuple)), ('object', (dict, DBRef)),
+    for name, kind in (('double', float), ('decimal', Decimal128), ('javascript', Code), ('string', str), ('binData', bytes),
+        ('objectId', ObjectId),
+                       ('date', datetime.datetime), ('timestamp', Timestamp), ('regex', Regex), ('array', (list, tuple)), ('object',
+                           (dict, DBRef)),
                        ('minKey', MinKey), ('maxKey', MaxKey)):
         if isinstance(value, kind):
             return name
     return 'null' if value is None else 'missing'
 
 
-TYPE_NUMBERS = {1: 'double', 2: 'string', 3: 'object', 4: 'array', 5: 'binData', 7: 'objectId', 8: 'bool', 9: 'date', 10: 'null', 11: 'regex',
+TYPE_NUMBERS = {1: 'double', 2: 'string', 3: 'object', 4: 'array', 5: 'binData', 7: 'objectId', 8: 'bool', 9: 'date', 10: 'null',
+    11: 'regex',
                 13: 'javascript', 16: 'int', 17: 'timestamp', 18: 'long', 19: 'decimal', -1: 'minKey', 127: 'maxKey'}
 
 

@@ -6,7 +6,8 @@ namespace Strangler.Mongo.Drivers.LibMongoc;
 /// <summary>What the library's errors mean. https://mongoc.org/libmongoc/1.23.1/errors.html</summary>
 internal static class Failures
 {
-    private const uint Client = 1, Stream = 2, Protocol = 3, Scram = 14, Sasl = 7, ServerSelection = 15, WriteConcern = 16, Server = 17, Transaction = 18;
+    private const uint Client = 1, Stream = 2, Protocol = 3, Scram = 14, Sasl = 7, ServerSelection = 15, WriteConcern = 16, Server = 17,
+        Transaction = 18;
     private const uint NameResolution = 3, Connect = 5, Authenticate = 11;
 
     public static MongoFailureException Of(MongocError error, BsonDocument reply)

@@ -5,7 +5,8 @@ using Strangler.Mongo.Bson;
 namespace Strangler.Mongo.Drivers.LibMongoc;
 
 /// <summary>
-/// libmongoc, Debian's <c>libmongoc-1.0-0</c>. All its calls block, so they run on threads of their own, no more than there are native connections. A call can only be
+/// libmongoc, Debian's <c>libmongoc-1.0-0</c>. All its calls block, so they run on threads of their own, no more than there are native
+/// connections. A call can only be
 /// left to itself: it ends at the socket's time-out.
 /// </summary>
 internal sealed class MongoDriver : IMongoDriver
@@ -33,7 +34,8 @@ internal sealed class MongoDriver : IMongoDriver
         }
         catch (DllNotFoundException e)
         {
-            throw new MongoFailureException(MongoErrorKind.Unsuitable, "libmongoc is not installed: apt-get install libmongoc-1.0-0, or build with "
+            throw new MongoFailureException(MongoErrorKind.Unsuitable,
+                "libmongoc is not installed: apt-get install libmongoc-1.0-0, or build with "
                 + "-p:MongoDriver=MongoDB.Driver.", e);
         }
         var connections = (2 * options.MaxPoolSize) + SideConnections;
@@ -61,7 +63,8 @@ internal sealed class MongoDriver : IMongoDriver
         if (abandoned.CanBeCanceled)
         {
             var registration = abandoned.Register(() => _threads.Abandon(running));
-            _ = running.Result.ContinueWith(_ => registration.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+            _ = running.Result.ContinueWith(_ => registration.Dispose(), CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
         }
         return running.Result;
@@ -93,7 +96,7 @@ internal sealed class MongoDriver : IMongoDriver
         yield return ("connectTimeoutMS", Milliseconds(options.ConnectTimeout));
         yield return ("serverSelectionTimeoutMS", Milliseconds(options.ConnectTimeout));
         yield return ("socketTimeoutMS", Milliseconds(options.CommandTimeout + (2 * options.CancellationGrace)));
-        yield return ("retryWrites", "true");
+        yield return ("retryWrites", "false");
         yield return ("retryReads", "false");
     }
 

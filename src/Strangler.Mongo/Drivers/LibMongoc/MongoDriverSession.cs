@@ -20,8 +20,8 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
 
     public BsonDocument Id { get; }
 
-    public Task RunAsync(string database, ReadOnlyMemory<byte> command, Sending sending, ReplyBuffer reply, CancellationToken abandoned) =>
-        _driver.RunAsync(() => Run(database, command.Span, sending, reply, abandoned), abandoned);
+    public Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned) =>
+        _driver.RunAsync(() => Run(database, command.Span, reply, abandoned), abandoned);
 
     // The library looks for a primary then, and may wait for one: so it is done with the first command.
     public void Begin(TimeSpan commitTime) => _begins = commitTime;
@@ -42,7 +42,8 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
     {
         if (_begins is not { } commitTime)
             return;
-        var (options, read, write) = (Native.mongoc_transaction_opts_new(), Native.mongoc_read_concern_new(), Native.mongoc_write_concern_new());
+        var (options, read, write) = (Native.mongoc_transaction_opts_new(), Native.mongoc_read_concern_new(),
+            Native.mongoc_write_concern_new());
         try
         {
             Native.mongoc_read_concern_set_level(read, "snapshot");
@@ -62,7 +63,7 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
         }
     }
 
-    private bool Run(string database, ReadOnlySpan<byte> command, Sending sending, ReplyBuffer into, CancellationToken abandoned)
+    private bool Run(string database, ReadOnlySpan<byte> command, ReplyBuffer into, CancellationToken abandoned)
     {
         BeginIfAsked();
         var memory = stackalloc byte[4 * Native.BsonSize];
@@ -79,9 +80,7 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
                 if (!Native.mongoc_client_session_append(_session, options, out var error))
                     throw Failures.Of(error, BsonDocument.Empty);
                 // The reply is there in any case, and must be destroyed in any case.
-                var isDone = sending == Sending.RetryableWrite
-                    ? Native.mongoc_client_write_command_with_opts(_client, database, request, options, reply, out error)
-                    : Native.mongoc_client_command_with_opts(_client, database, request, 0, options, reply, out error);
+                var isDone = Native.mongoc_client_command_with_opts(_client, database, request, 0, options, reply, out error);
                 Answer(isDone, reply, error, into, abandoned);
                 return true;
             }

@@ -74,11 +74,6 @@ internal static unsafe partial class Native
     public static partial bool mongoc_client_command_with_opts(
         ClientHandle client, string database, byte* command, nint readPreference, byte* opts, byte* reply, out MongocError error);
 
-    [LibraryImport(Mongoc, StringMarshalling = StringMarshalling.Utf8)]
-    [return: MarshalAs(UnmanagedType.U1)]
-    public static partial bool mongoc_client_write_command_with_opts(
-        ClientHandle client, string database, byte* command, byte* opts, byte* reply, out MongocError error);
-
     [LibraryImport(Mongoc)]
     public static partial nint mongoc_transaction_opts_new();
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using MongoDB.Bson;
 using MongoDB.Driver;
@@ -8,6 +9,8 @@ namespace Strangler.Mongo.Drivers.MongoDbDriver;
 /// <summary>MongoDB's own driver, the package MongoDB.Driver. Documents pass through it as bytes.</summary>
 internal sealed class MongoDriver : IMongoDriver
 {
+    private static int _count;
+
     private readonly MongoClient _client;
 
     private MongoDriver(MongoClient client) => _client = client;
@@ -26,14 +29,15 @@ internal sealed class MongoDriver : IMongoDriver
         {
             throw new ArgumentException("The connection string has a setting, or a value of one, that MongoDB.Driver does not understand.");
         }
-        settings.ApplicationName = "strangler";
+        // Clients with the same settings share their connections, and would share the bounds of our pools.
+        settings.ApplicationName = string.Create(CultureInfo.InvariantCulture, $"strangler {Interlocked.Increment(ref _count)}");
         // Sessions, as many calls again that nobody waits for any more, and those that have a session killed.
         settings.MaxConnectionPoolSize = (2 * options.MaxPoolSize) + 4;
         settings.ConnectTimeout = options.ConnectTimeout;
         settings.ServerSelectionTimeout = options.ConnectTimeout;
         settings.SocketTimeout = options.CommandTimeout + (2 * options.CancellationGrace);
         settings.RetryReads = false;
-        settings.RetryWrites = true;
+        settings.RetryWrites = false;
         return new MongoDriver(new MongoClient(settings));
     }
 
@@ -42,7 +46,8 @@ internal sealed class MongoDriver : IMongoDriver
         try
         {
             // Ours are confirmed by the majority and read from the primary.
-            var session = await _client.StartSessionAsync(new ClientSessionOptions { CausalConsistency = false }, abandoned).ConfigureAwait(false);
+            var session = await _client.StartSessionAsync(new ClientSessionOptions { CausalConsistency = false },
+                abandoned).ConfigureAwait(false);
             return new MongoDriverSession(_client, session);
         }
         catch (Exception e) when (MongoDriverSession.Translate(e) is { } failure)
@@ -65,17 +70,8 @@ internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandl
 
     public Strangler.Mongo.Bson.BsonDocument Id { get; } = Strangler.Mongo.Bson.BsonDocument.Parse(session.ServerSession.Id.ToBson());
 
-    public Task RunAsync(string database, ReadOnlyMemory<byte> command, Sending sending, ReplyBuffer reply, CancellationToken abandoned)
-    {
-#pragma warning disable CS0618 // The driver numbers only the writes that it puts together itself, not commands.
-        var numbered = sending == Sending.Once ? command.ToArray() : Numbered(command.Span, session.ServerSession.AdvanceTransactionNumber());
-#pragma warning restore CS0618
-        var running = sending == Sending.Once
-            ? SendAsync(database, numbered, reply, abandoned)
-            : SendTwiceAsync(database, numbered, reply, abandoned);
-        _last = running;
-        return running;
-    }
+    public Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned) =>
+        _last = SendAsync(database, command.ToArray(), reply, abandoned);
 
     public void Begin(TimeSpan commitTime) => session.StartTransaction(
         new TransactionOptions(ReadConcern.Snapshot, ReadPreference.Primary, WriteConcern.WMajority, commitTime));
@@ -96,7 +92,8 @@ internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandl
             MongoExecutionTimeoutException => (MongoErrorKind.Timeout, 50),
             MongoAuthenticationException => (MongoErrorKind.AccessDenied, 0),
             MongoConnectionPoolPausedException or MongoWaitQueueFullException => (MongoErrorKind.Unreachable, 0),
-            MongoConnectionException connection => (connection.IsNetworkException && !IsRefused(connection) ? MongoErrorKind.ConnectionLost : MongoErrorKind.Unreachable, 0),
+            MongoConnectionException connection =>
+                (connection.IsNetworkException && !IsRefused(connection) ? MongoErrorKind.ConnectionLost : MongoErrorKind.Unreachable, 0),
             MongoCursorNotFoundException => (MongoErrorKind.CursorLost, 43),
             MongoException => (MongoErrorKind.Other, 0),
             // No server to be found in time.
@@ -113,33 +110,19 @@ internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandl
         };
     }
 
-    private static bool IsRefused(Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound
+    private static bool IsRefused(Exception e) =>
+        e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound
         or SocketError.HostUnreachable or SocketError.NetworkUnreachable };
 
     private static string FirstLine(string message) => message.AsSpan().IndexOfAny('\r', '\n') is var at and >= 0 ? message[..at] : message;
-
-    private async Task SendTwiceAsync(string database, byte[] command, ReplyBuffer reply, CancellationToken abandoned)
-    {
-        const string Retryable = "RetryableWriteError";
-        try
-        {
-            await SendAsync(database, command, reply, abandoned).ConfigureAwait(false);
-            if (!MongoFailureException.LabelsOf(reply.Parse()).Contains(Retryable))
-                return;
-        }
-        catch (MongoFailureException e) when (e.Kind is MongoErrorKind.ConnectionLost or MongoErrorKind.NotPrimary || e.Labels.Contains(Retryable))
-        {
-            // The same number: whatever of it was carried out is not carried out again.
-        }
-        await SendAsync(database, command, reply, abandoned).ConfigureAwait(false);
-    }
 
     private async Task SendAsync(string database, byte[] command, ReplyBuffer reply, CancellationToken abandoned)
     {
         try
         {
             using var answer = await client.GetDatabase(database).RunCommandAsync(
-                session, new BsonDocumentCommand<RawBsonDocument>(new RawBsonDocument(command)), ReadPreference.Primary, abandoned).ConfigureAwait(false);
+                session, new BsonDocumentCommand<RawBsonDocument>(new RawBsonDocument(command)), ReadPreference.Primary,
+                    abandoned).ConfigureAwait(false);
             Copy(answer.Slice, reply);
         }
         catch (MongoCommandException e) when (e.Result is { ElementCount: > 0 } said && said.Contains("ok"))
@@ -163,18 +146,6 @@ internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandl
             piece.AsSpan(0, length).CopyTo(target[done..]);
             done += length;
         }
-    }
-
-    private static byte[] Numbered(ReadOnlySpan<byte> command, long number)
-    {
-        var writer = new BsonWriter();
-        var start = writer.Begin();
-        var reader = new BsonReader(command);
-        while (reader.Read())
-            writer.WriteField(reader);
-        writer.Write("txnNumber", number);
-        writer.End(start);
-        return writer.Written.ToArray();
     }
 
     private static async Task TranslatedAsync(Func<Task> call)
