@@ -33,8 +33,8 @@ public sealed class BsonCrossCheckTests
             return r.choice(['', 'a', 'ß𝄞', '\0', '"\\']) * r.randrange(4)
 
         def moment(r):
-            return datetime.datetime(1970, 1, 1, tzinfo=bson.tz_util.utc)
-                + datetime.timedelta(milliseconds=r.randrange(-6 * 10**13, 25 * 10**13))
+            first = datetime.datetime(1970, 1, 1, tzinfo=bson.tz_util.utc)
+            return first + datetime.timedelta(milliseconds=r.randrange(-6 * 10**13, 25 * 10**13))
 
         def some(r, count):
             return bytes(r.randrange(256) for _ in range(count))
