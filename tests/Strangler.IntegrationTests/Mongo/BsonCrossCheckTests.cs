@@ -112,11 +112,12 @@ public sealed class BsonCrossCheckTests
     [Test]
     public async Task What_we_write_python_reads_and_writes_alike()
     {
-        // What python's types cannot hold: a deprecated type becomes another there, dates outside of the years 1 to 9999 are none.
+        // Python makes another type of a deprecated one, has no dates outside of the years 1 to 9999, and puts _id first.
         var ours = BsonSamples.AllTypes.Without("undefined").Without("symbol").Without("pointer").Without("first date").Without("regex").ToBytes();
         Assert.That(await AskAsync($"again {Convert.ToHexStringLower(ours)}"), Is.EqualTo(Convert.ToHexStringLower(ours)));
         foreach (var (name, bytes) in BsonSamples.Odd.Where(odd => 
-            !odd.Key.Contains("duplicate") && !odd.Key.Contains("array") && !odd.Key.Contains("regex") && !odd.Key.Contains("UUID")))
+            !odd.Key.Contains("duplicate") && !odd.Key.Contains("array") && !odd.Key.Contains("regex") && !odd.Key.Contains("UUID")
+            && odd.Key != "_id last"))
             Assert.That(await AskAsync($"again {Convert.ToHexStringLower(bytes)}"), Is.EqualTo(Convert.ToHexStringLower(bytes)), name);
     }
 
