@@ -58,7 +58,8 @@ internal sealed class MongoAddress
         if (address.Hosts.Length == 0)
             return "The connection string names no host.";
         // A '/' or '@' that is not written as %2F or %40 makes a part of a password look like a host.
-        if (address.Hosts.AsSpan().ContainsAny(NotInHosts) && !address.Hosts.Contains(".sock", StringComparison.Ordinal))
+        var isSocket = address.Hosts.Contains(".sock", StringComparison.Ordinal);
+        if (address.Credentials.AsSpan().ContainsAny('/', '@') || (address.Hosts.AsSpan().ContainsAny(NotInHosts) && !isSocket))
             return "The connection string's hosts cannot be read; '/', '@', ':' and '%' in a password must be written as %2F, %40, %3A and %25.";
         if (address.Database.Length == 0)
             return $"The connection string names no database; it must look like {Example}";
