@@ -99,9 +99,16 @@ public sealed class BsonDocument : IReadOnlyList<BsonElement>, IEquatable<BsonDo
     /// <summary>The document's bytes.</summary>
     public byte[] ToBytes()
     {
-        var writer = new BsonWriter();
-        writer.WriteDocument(this);
-        return writer.Written.ToArray();
+        var writer = BsonWriter.Mine;
+        try
+        {
+            writer.WriteDocument(this);
+            return writer.Written.ToArray();
+        }
+        finally
+        {
+            writer.Clear();
+        }
     }
 
     /// <summary>Extended JSON v2 in its canonical form, in one line.</summary>

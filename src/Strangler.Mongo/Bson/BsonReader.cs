@@ -143,32 +143,43 @@ public ref struct BsonReader
     /// <summary>The fields from here on as a document.</summary>
     public BsonDocument ReadRest()
     {
-        // Most documents are small; what does not fit grows as a list does.
-        var elements = new BsonElement[16];
-        var count = 0;
-        while (Read())
+        var scratch = BsonScratch<BsonElement>.Mine;
+        var start = scratch.Count;
+        try
         {
-            if (count == elements.Length)
-                Array.Resize(ref elements, 2 * count);
-            elements[count++] = new(Name, GetValue());
+            while (Read())
+                scratch.Add(new(Name, GetValue()));
+            return scratch.Count == start ? BsonDocument.Empty : new(scratch.From(start));
         }
-        return count == 0 ? BsonDocument.Empty : new(count == elements.Length ? elements : elements[..count]);
+        finally
+        {
+            scratch.CutTo(start);
+        }
     }
 
     /// <summary>The fields from here on as the values of an array.</summary>
     internal BsonArray ReadRestAsArray()
     {
-        List<BsonValue> values = [];
+        var scratch = BsonScratch<BsonValue>.Mine;
+        var start = scratch.Count;
         List<string>? odd = null;
         Span<byte> buffer = stackalloc byte[12];
-        while (Read())
+        try
         {
-            if (odd is null && !NameBytes.SequenceEqual(BsonNames.Index(values.Count, buffer)))
-                odd = [.. Enumerable.Range(0, values.Count).Select(i => i.ToString(CultureInfo.InvariantCulture))];
-            odd?.Add(Name);
-            values.Add(GetValue());
+            while (Read())
+            {
+                var count = scratch.Count - start;
+                if (odd is null && !NameBytes.SequenceEqual(BsonNames.Index(count, buffer)))
+                    odd = [.. Enumerable.Range(0, count).Select(i => i.ToString(CultureInfo.InvariantCulture))];
+                odd?.Add(Name);
+                scratch.Add(GetValue());
+            }
+            return scratch.Count == start ? BsonArray.Empty : new(scratch.From(start), odd?.ToArray());
         }
-        return values.Count == 0 ? BsonArray.Empty : new([.. values], odd?.ToArray());
+        finally
+        {
+            scratch.CutTo(start);
+        }
     }
 
     /// <summary>The number of bytes of the value at hand, checked to lie within the document and to end as it must.</summary>

@@ -8,6 +8,10 @@ namespace Strangler.Mongo.Bson;
 public sealed class BsonWriter
 {
     private const int MaxDepth = 200;
+    private const int Kept = 64 * 1024;
+
+    [ThreadStatic]
+    private static BsonWriter? _mine;
 
     private byte[] _buffer = new byte[512];
     private int _length;
@@ -18,6 +22,9 @@ public sealed class BsonWriter
 
     /// <summary>Bytes written.</summary>
     public int Length => _length;
+
+    /// <summary>The thread's own, for a document that is written at one go; to be cleared after use.</summary>
+    internal static BsonWriter Mine => _mine is { _buffer.Length: <= Kept } mine ? mine : _mine = new();
 
     /// <summary>Begins anew with the same memory.</summary>
     public void Clear() => (_length, _depth) = (0, 0);
