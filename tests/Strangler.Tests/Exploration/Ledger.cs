@@ -96,7 +96,8 @@ internal sealed class Ledger : IWitness
             CheckBuildsOn(write, history[^1], RecordOf(database, key, before.Row), after);
         }
 
-        if (wanted is not null && after is not null && LostWish(key, wanted, history[^1], after) is { } lost)
+        // Of what a forced flip left behind, legacy has an older state, and the new side another than that.
+        if (wanted is not null && after is not null && !_disputed.Contains(key) && LostWish(key, wanted, history[^1], after) is { } lost)
         {
             Break($"I1: {write} wants {Show(wanted)} of {Show(history[^1])}, is about to be acknowledged, and made {Show(after)}: {lost} is lost");
         }
