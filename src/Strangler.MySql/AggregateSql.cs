@@ -14,9 +14,23 @@ internal sealed class AggregateSql
 
     private readonly int[] _singles;
     private readonly int[] _manys;
+    private readonly string _context;
+    private readonly IReadOnlyDictionary<string, AggregateLayout> _kinds;
 
+    /// <summary>A kind that refers to no other.</summary>
     public AggregateSql(string kind, AggregateLayout layout, SideName side)
+        : this("", kind, new Dictionary<string, AggregateLayout> { [kind] = layout }, side)
     {
+    }
+
+    /// <param name="context">The context, whose id map references go through.</param>
+    /// <param name="kind">The kind.</param>
+    /// <param name="kinds">All kinds of the context on this side.</param>
+    /// <param name="side">Which side.</param>
+    public AggregateSql(string context, string kind, IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side)
+    {
+        var layout = kinds[kind];
+        (_context, _kinds) = (context, kinds);
         Kind = kind;
         Layout = layout;
         Side = side;
@@ -30,6 +44,7 @@ internal sealed class AggregateSql
         Columns = new Sql(SingleColumns());
         SingleKeys = new Sql(string.Join(", ", _singles.Select(table => $"{Alias(table)}.{Keys[table].Text}")));
         Joins = new Sql(SingleJoins());
+        Shared = Enumerable.Range(1, layout.Tables.Count - 1).Where(i => layout.Tables[i].IsShared).ToArray();
         ManyColumns = layout.Tables.Select((table, i) => new Sql(ColumnList("x", table, withKey: false))).ToArray();
         KeyOfRange = new Sql(side == SideName.New ? "m.public_id" : $"t0.{Keys[0].Text}");
     }
@@ -73,6 +88,14 @@ internal sealed class AggregateSql
     public ReadOnlySpan<int> Manys => _manys;
 
     public bool HasMany => _manys.Length > 0;
+
+    /// <summary>Referenced tables whose rows may be others' as well.</summary>
+    public int[] Shared { get; }
+
+    /// <summary>Root table and key of another kind of the context.</summary>
+    public (Sql Root, Sql Key) RootOf(string kind) => _kinds.TryGetValue(kind, out var layout)
+        ? (new Sql(Quote(layout.Root.Name)), new Sql(Quote(layout.Root.KeyColumn)))
+        : throw new ArgumentException($"{Kind} refers to a kind '{kind}' that the context does not have.");
 
     /// <summary>How many columns <see cref="Columns"/> has.</summary>
     public int Width => _singles.Sum(table => Layout.Tables[table].Columns.Count + 1);
@@ -196,10 +219,16 @@ internal sealed class AggregateSql
         {
             ColumnType.DateTime => $"CAST({alias}.{Quote(column.Name)} AS CHAR)",
             ColumnType.Binary when Side == SideName.Legacy => $"CAST({alias}.{Quote(column.Name)} AS BINARY)",
+            _ when column.References is { } kind => PublicId($"{alias}.{Quote(column.Name)}", kind),
             _ => $"{alias}.{Quote(column.Name)}",
         });
         return string.Join(", ", withKey ? columns.Prepend($"{alias}.{Quote(table.KeyColumn)}") : columns);
     }
+
+    // A new id that no map row leads back from reads as -1, which no lens takes for an id.
+    private string PublicId(string column, string kind) =>
+        $"CAST(IF(COALESCE({column}, 0) = 0, {column}, COALESCE((SELECT r.public_id FROM strangler_id_map r "
+        + $"WHERE r.context = '{CaptureSql.Checked(_context)}' AND r.kind = '{CaptureSql.Checked(kind)}' AND r.new_id = {column}), -1)) AS SIGNED)";
 
     private string SingleJoins()
     {

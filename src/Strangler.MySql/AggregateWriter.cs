@@ -57,7 +57,14 @@ internal sealed class AggregateWriter(AggregateSql sql)
         }
     }
 
-    public void Update(Batch batch, object key, AggregateRow was, AggregateRow now, IReadOnlySet<int>? sparse)
+    /// <param name="batch">Takes the statements.</param>
+    /// <param name="key">The root's key.</param>
+    /// <param name="was">As it is.</param>
+    /// <param name="now">As it shall be.</param>
+    /// <param name="sparse">Many tables whose rows do not lie at 0, 1, 2 ….</param>
+    /// <param name="shared">Referenced tables whose row other roots refer to as well: it stays as it is, and this root gets one of its own.</param>
+    public void Update(
+        Batch batch, object key, AggregateRow was, AggregateRow now, IReadOnlySet<int>? sparse, IReadOnlySet<int>? shared = null)
     {
         var root = now.Root;
         List<(int Table, object? Key)>? orphans = null;
@@ -69,13 +76,17 @@ internal sealed class AggregateWriter(AggregateSql sql)
             }
 
             var (before, after) = (was.Tables[table].Count, now.Tables[table].Count);
-            if (before == 0 && after > 0)
+            if (after > 0 && (before == 0 || (shared?.Contains(table) == true && !IsSame(was, now, table))))
             {
                 root = WithReference(root, table, InsertReferenced(batch, table, now));
             }
             else if (before > 0 && after == 0)
             {
-                (orphans ??= []).Add((table, was.Root[ReferenceOf(table)]));
+                if (shared?.Contains(table) != true)
+                {
+                    (orphans ??= []).Add((table, was.Root[ReferenceOf(table)]));
+                }
+
                 root = WithReference(root, table, Layout.Root.Columns[ReferenceOf(table)].Nullable ? null : 0L);
             }
             else if (before > 0)
@@ -99,7 +110,8 @@ internal sealed class AggregateWriter(AggregateSql sql)
         }
     }
 
-    public void Delete(Batch batch, object key, AggregateRow was)
+    /// <inheritdoc cref="Update"/>
+    public void Delete(Batch batch, object key, AggregateRow was, IReadOnlySet<int>? shared = null)
     {
         for (var table = Layout.Tables.Count - 1; table > 0; table--)
         {
@@ -113,7 +125,7 @@ internal sealed class AggregateWriter(AggregateSql sql)
         batch.Add($"DELETE FROM {sql.Root} WHERE {sql.RootKey} = {key}");
         for (var table = Layout.Tables.Count - 1; table > 0; table--)
         {
-            if (IsReferenced(table) && was.Tables[table].Count > 0)
+            if (IsReferenced(table) && was.Tables[table].Count > 0 && shared?.Contains(table) != true)
             {
                 DeleteReferenced(batch, table, was.Root[ReferenceOf(table)], was);
             }
@@ -215,8 +227,23 @@ internal sealed class AggregateWriter(AggregateSql sql)
             batch.Add($"DELETE FROM {sql.Names[child]} WHERE {sql.Keys[child]} = {reference}");
         }
 
+        if (Layout.Tables[table].IsShared)
+        {
+            DeleteUnlessReferred(batch, table, reference);
+            return;
+        }
+
         batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {reference}");
     }
+
+    // Who else refers to it is seen only now: another root since the rows were locked, or, where a foreign key says so, another program's
+    // table. IGNORE makes a foreign key's refusal a warning, and the row stays with whoever needs it.
+    private void DeleteUnlessReferred(Batch batch, int table, object? reference) => batch.Add($"""
+        DELETE IGNORE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {reference}
+        AND NOT EXISTS (SELECT 1 FROM {sql.Root} o WHERE o.{sql.ColumnNames[0][ReferenceOf(table)]} = {reference})
+        """);
+
+    private bool IsSame(AggregateRow was, AggregateRow now, int table) => new RecordList(was.Tables[table]).Equals(new RecordList(now.Tables[table]));
 
     private void InsertRows(Batch batch, int table, object key, IReadOnlyList<object?[]> rows, int from)
     {

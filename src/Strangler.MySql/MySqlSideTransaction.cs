@@ -18,6 +18,8 @@ internal abstract class MySqlSideTransaction : ISideTransaction
 {
     private readonly AggregateSql _sql;
     private readonly AggregateWriter _writer;
+    private readonly ReferenceTranslation _references;
+    private readonly HashSet<int> _shared = [];
     private readonly WriteIntent _intent;
     private SideState? _state;
     private long? _newId;
@@ -30,6 +32,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
     {
         (Side, _sql, _intent) = (side, sql, intent);
         _writer = new AggregateWriter(sql);
+        _references = new ReferenceTranslation(side.Context, sql);
     }
 
     public SideState State => _state!;
@@ -203,6 +206,20 @@ internal abstract class MySqlSideTransaction : ISideTransaction
             FOR UPDATE
             """);
         SelectAggregate(batch, key, new Sql(" FOR UPDATE"));
+        CountSharers(batch, key);
+    }
+
+    // Behind the lock of the referenced row: with a foreign key, whoever is about to refer to it waits there, and has not been counted.
+    private void CountSharers(Batch batch, EntityKey key)
+    {
+        foreach (var table in _sql.Shared)
+        {
+            var reference = _sql.ColumnNames[0][_writer.ReferenceOf(table)];
+            batch.Add($"""
+                SELECT COUNT(*) FROM {_sql.Root} o JOIN {_sql.Root} t0 ON o.{reference} = t0.{reference} AND o.{_sql.RootKey} <> t0.{_sql.RootKey}
+                WHERE t0.{_sql.RootKey} = {key.Id}
+                """);
+        }
     }
 
     // All of the aggregate's rows before the entity row: another program that changes a companion has that row when its trigger asks for the
@@ -292,7 +309,17 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         }
 
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
-        return new SideState(fence, await ReadAggregateAsync(reader, _intent.Key, cancellationToken).ConfigureAwait(false), entity);
+        var row = await ReadAggregateAsync(reader, _intent.Key, cancellationToken).ConfigureAwait(false);
+        foreach (var table in _sql.Shared)
+        {
+            await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+            if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.GetInt64(0) > 0)
+            {
+                _shared.Add(table);
+            }
+        }
+
+        return new SideState(fence, row, entity);
     }
 
     private async Task<AggregateRow?> ReadAggregateAsync(DbDataReader reader, EntityKey key, CancellationToken cancellationToken)
@@ -343,6 +370,12 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         }
 
         var newId = key == _intent.Key ? _newId : await FindNewIdAsync(key, cancellationToken).ConfigureAwait(false);
+        if (_references.IsNeeded(was, now))
+        {
+            var translated = await _references.TranslateAsync([was, now], RunAsync, cancellationToken).ConfigureAwait(false);
+            (was, now) = (translated[0], translated[1]);
+        }
+
         if (was is null && now is not null)
         {
             // A mapped id without a row was deleted and is born again: same pair for ever.
@@ -367,11 +400,11 @@ internal abstract class MySqlSideTransaction : ISideTransaction
     {
         if (was is not null && now is not null)
         {
-            _writer.Update(Pending, id, was, now, _sparse);
+            _writer.Update(Pending, id, was, now, _sparse, _shared);
         }
         else if (was is not null)
         {
-            _writer.Delete(Pending, id, was);
+            _writer.Delete(Pending, id, was, _shared);
         }
     }
 

@@ -55,8 +55,8 @@ public static class MySqlSides
         var legacyKinds = kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy);
         var newKinds = kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New);
         var joint = new MySqlJointTransactions(
-            new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(legacy)), Sql(legacyKinds, SideName.Legacy),
-            new MySqlSide(SideName.New, context, MySqlDatabase.Of(@new)), Sql(newKinds, SideName.New));
+            new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(legacy)), Sql(context, legacyKinds, SideName.Legacy),
+            new MySqlSide(SideName.New, context, MySqlDatabase.Of(@new)), Sql(context, newKinds, SideName.New));
         return Combine(context, CreateLegacy(legacy, context, legacyKinds), CreateNew(@new, context, newKinds), joint, hook);
     }
 
@@ -86,7 +86,7 @@ public static class MySqlSides
     public static MySqlLegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
-        var sql = Sql(kinds, SideName.Legacy);
+        var sql = Sql(context, kinds, SideName.Legacy);
         return new MySqlLegacySide(
             Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
             new MySqlCensus(side), new MySqlLegacyTables(side));
@@ -95,7 +95,7 @@ public static class MySqlSides
     public static MySqlNewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new MySqlSide(SideName.New, context, MySqlDatabase.Of(options));
-        var sql = Sql(kinds, SideName.New);
+        var sql = Sql(context, kinds, SideName.New);
         return new MySqlNewSide(
             Seams(side, sql),
             new MySqlIdMap(side),
@@ -137,6 +137,6 @@ public static class MySqlSides
         new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),
             new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side) };
 
-    private static Dictionary<string, AggregateSql> Sql(IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
-        kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(kind.Key, kind.Value, side));
+    private static Dictionary<string, AggregateSql> Sql(string context, IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
+        kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(context, kind.Key, kinds, side));
 }

@@ -33,7 +33,14 @@ public sealed record ColumnLayout(
     int MaxBytes = 0,
     long MinValue = long.MinValue,
     long MaxValue = long.MaxValue,
-    bool BasicPlaneOnly = false);
+    bool BasicPlaneOnly = false)
+{
+    /// <summary>
+    /// New side only: the kind of the same context that the column refers to. A row carries the public id, the table the new id, and the store
+    /// translates; 0 is none in both.
+    /// </summary>
+    public string? References { get; init; }
+}
 
 /// <summary>How a table of an aggregate hangs on the root.</summary>
 public enum TableRole
@@ -65,6 +72,9 @@ public sealed record TableLayout(
     string? ReferencedBy = null,
     string? Parent = null)
 {
+    /// <summary>For Referenced: several roots, or other programs' tables, may refer to one row, so it is nobody's to change or to remove while others do.</summary>
+    public bool IsShared { get; init; }
+
     /// <summary>The place of a column, or -1.</summary>
     public int IndexOf(string column)
     {

@@ -76,6 +76,15 @@ public sealed class CompiledMapping
     /// <summary>The boolean field that says that the entity's personal data was erased; null when there is none.</summary>
     public string? ErasedBy { get; init; }
 
+    /// <summary>The timestamp field that says when the entity was deleted while its rows stayed; null when there is none.</summary>
+    public string? DeletedAt { get; init; }
+
+    /// <summary>Fields that hold ids of other entities.</summary>
+    public IReadOnlyList<DeclaredReference> References { get; init; } = [];
+
+    /// <summary>Damage that is known to be in legacy's rows.</summary>
+    public IReadOnlyList<DeclaredFinding> Findings { get; init; } = [];
+
     /// <summary>Who is right where another program and the new side, while it leads, have changed the same.</summary>
     public MergeRules Merging { get; init; } = MergeRules.Undeclared;
 

@@ -29,7 +29,11 @@ public sealed record DeclaredColumn(string Name, string SqlType, int Length, boo
 /// <param name="Columns">In the order of the file.</param>
 /// <param name="At">Its place in the file.</param>
 public sealed record DeclaredTable(
-    string Name, string KeyColumn, string? CharacterSet, IReadOnlyList<DeclaredColumn> Columns, MappingPlace At);
+    string Name, string KeyColumn, string? CharacterSet, IReadOnlyList<DeclaredColumn> Columns, MappingPlace At)
+{
+    /// <summary>Columns that stay in legacy by declaration: known, and none of the mapping's business.</summary>
+    public IReadOnlyList<string> Staying { get; init; } = [];
+}
 
 /// <summary>A program that may go on writing legacy tables, since someone answers for it until a day.</summary>
 /// <param name="User">The database user, <c>foc</c>, or with the host it comes from, <c>foc@10.0.*</c>; <c>*</c> stands for anything.</param>

@@ -50,7 +50,11 @@ public sealed record RecordField(
     int MaxLength,
     IReadOnlyList<string> Codes,
     IReadOnlyList<RecordField> Items,
-    object? Default);
+    object? Default)
+{
+    /// <summary>A secret: personal, and never shown in clear to anybody; equal or not is all that can be told of two.</summary>
+    public bool Secret { get; init; }
+}
 
 /// <summary>The fields of one kind of entity of a context. Records of different schemas are never compared.</summary>
 public sealed class RecordSchema

@@ -40,7 +40,8 @@ public static class SchemaRules
         [
             .. KeyOf(table, columns, unknown),
             .. table.Columns.SelectMany(column => ColumnOf(table, column, columns, unknown)),
-            .. unknown.Select(column => Unknown(table, column)),
+            .. unknown.Where(column => column.MustBeGiven || !table.Staying.Contains(column.Name, StringComparer.OrdinalIgnoreCase))
+                .Select(column => Unknown(table, column)),
         ];
     }
 

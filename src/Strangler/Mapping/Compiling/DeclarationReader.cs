@@ -21,7 +21,7 @@ internal sealed class DeclarationReader(Problems problems)
 
     private KindDeclaration ReadKind(XElement at)
     {
-        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value };
+        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value, DeletedAt = at.Attribute("deleted-at")?.Value };
         ReadTables(at, "legacy", kind.Legacy, isLegacy: true);
         ReadTables(at, "new", kind.New, isLegacy: false);
         kind.Codes.AddRange(Elements(at, "codes").Select(ReadCodes));
@@ -37,6 +37,10 @@ internal sealed class DeclarationReader(Problems problems)
             ReadDifference(element, kind);
         }
 
+        kind.References.AddRange(Elements(at, "reference").Select(ReadReference));
+        CheckUnique(kind.References.Select(reference => (reference.At, reference.Name)), "reference");
+        kind.Findings.AddRange(Elements(at, "finding").Select(ReadFinding));
+        CheckUnique(kind.Findings.Select(finding => (finding.At, finding.Name)), "finding");
         kind.Sums.AddRange(Elements(at, "sum").Select(ReadSum));
         CheckUnique(kind.Sums.Select(sum => (sum.At, sum.Name)), "sum");
         return kind;
@@ -119,12 +123,24 @@ internal sealed class DeclarationReader(Problems problems)
             var table = new TableDeclaration
             {
                 At = at, Name = Get(at, "name"), Role = role, Key = Get(at, "key"), ReferencedBy = at.Attribute("referenced-by")?.Value,
-                Parent = at.Attribute("below")?.Value,
+                Parent = at.Attribute("below")?.Value, IsShared = Flag(at, "shared"),
             };
             var basicPlaneOnly = Get(at, "character-set") == "utf8";
-            table.Columns.AddRange(Elements(at, "column").Select(column => ReadColumn(column, basicPlaneOnly, isLegacy)));
+            foreach (var column in Elements(at, "column").Select(column => ReadColumn(column, basicPlaneOnly, isLegacy)))
+            {
+                if (column.At.Attribute("stays") is { } stays)
+                {
+                    table.Staying.Add((column, stays.Value));
+                }
+                else
+                {
+                    table.Columns.Add(column);
+                }
+            }
+
             table.Lob = Elements(at, "lob").Select(ReadLob).FirstOrDefault();
-            CheckUnique(table.Columns.Select(column => (column.At, column.Name)), "column");
+            CheckUnique(
+                table.Columns.Concat(table.Staying.Select(column => column.Column)).Select(column => (column.At, column.Name)), "column");
             tables.Add(table);
         }
 
@@ -151,7 +167,8 @@ internal sealed class DeclarationReader(Problems problems)
             min,
             max,
             basicPlaneOnly && columnType == ColumnType.Text);
-        return new ColumnDeclaration(at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal"), type == "char");
+        return new ColumnDeclaration(
+            at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal") || Flag(at, "secret"), type == "char") { Secret = Flag(at, "secret") };
     }
 
     private object? DefaultOf(XElement at, ColumnLayout column, bool isLegacy)
@@ -170,6 +187,16 @@ internal sealed class DeclarationReader(Problems problems)
         if (given is not null && column.Type == ColumnType.Text)
         {
             return given.Value;
+        }
+
+        if (given is not null && column.Type == ColumnType.DateTime)
+        {
+            if (Values.TryDateTime(given.Value, out _) || Values.TryDate(given.Value, out _))
+            {
+                return given.Value;
+            }
+
+            problems.Add(given, column.Name, "the default is no time written Y-m-d H:i:s, and no date written Y-m-d");
         }
 
         // What an insert of the legacy programs leaves out: NULL where that is allowed.
@@ -236,7 +263,8 @@ internal sealed class DeclarationReader(Problems problems)
         At = at,
         Name = Get(at, "name"),
         Type = Enum.TryParse<FieldType>(Get(at, "type"), ignoreCase: true, out var type) ? type : null,
-        Personal = Flag(at, "personal"),
+        Personal = Flag(at, "personal") || Flag(at, "secret"),
+        Secret = Flag(at, "secret"),
         Legacy = at.Attribute("legacy")?.Value,
         New = at.Attribute("new")?.Value,
         Codes = at.Attribute("codes")?.Value,
@@ -322,6 +350,27 @@ internal sealed class DeclarationReader(Problems problems)
             kind.Differences.Add((at, new DeclaredDifference(Get(at, "field"), Get(at, "owner"), Get(at, "reason"), until)));
         }
     }
+
+    private static ReferenceDeclaration ReadReference(XElement at) => new(
+        at,
+        Get(at, "name"),
+        Get(at, "field"),
+        at.Attribute("by")?.Value,
+        [.. Elements(at, "to").Select(to => (to, to.Attribute("when")?.Value, to.Attribute("context")?.Value, Get(to, "kind")))]);
+
+    private static FindingDeclaration ReadFinding(XElement at) =>
+        new(at, Get(at, "name"), Enum.TryParse<FindingCheck>(Get(at, "check").Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var check) ? check : null)
+        {
+            Reason = Get(at, "reason"),
+            Reference = at.Attribute("reference")?.Value,
+            Field = at.Attribute("field")?.Value,
+            Value = at.Attribute("value")?.Value,
+            Other = at.Attribute("other")?.Value,
+            Table = at.Attribute("table")?.Value,
+            Time = at.Attribute("time")?.Value,
+            Before = DateOnly.TryParseExact(Get(at, "before"), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null,
+            Targets = [.. Elements(at, "target").Select(target => (target, target.Attribute("when")?.Value, Get(target, "field"), Get(target, "value")))],
+        };
 
     private static SumDeclaration ReadSum(XElement at) => new(
         at,

@@ -17,6 +17,8 @@ internal sealed class KindDeclaration
 
     public string? ErasedBy { get; init; }
 
+    public string? DeletedAt { get; init; }
+
     public IdSource? Ids { get; set; }
 
     public OwnersDeclaration Owners { get; set; } = new(null, null, []);
@@ -37,6 +39,13 @@ internal sealed class KindDeclaration
     public List<(XElement At, DeclaredDifference Difference)> Differences { get; } = [];
 
     public List<SumDeclaration> Sums { get; } = [];
+
+    public List<ReferenceDeclaration> References { get; } = [];
+
+    public List<FindingDeclaration> Findings { get; } = [];
+
+    /// <summary>The reference that the field holds; null: none.</summary>
+    public ReferenceDeclaration? ReferenceOf(FieldDeclaration field) => References.Find(reference => reference.Field == field.Name);
 
     /// <summary>
     /// Who is right on a clash: the field's own word, its converter's, that of the field it is a flag of, its group's, the default.
@@ -72,20 +81,30 @@ internal sealed class TableDeclaration
 
     public string? Parent { get; init; }
 
+    public bool IsShared { get; init; }
+
     public List<ColumnDeclaration> Columns { get; } = [];
+
+    /// <summary>Columns that stay in legacy: in no layout, so never read nor written.</summary>
+    public List<(ColumnDeclaration Column, string Reason)> Staying { get; } = [];
 
     public LobDeclaration? Lob { get; set; }
 
     public ColumnDeclaration? Find(string column) => Columns.Find(candidate => candidate.Name == column);
 
-    public TableLayout Layout => new(Name, Role, Key, [.. Columns.Select(column => column.Layout)], ReferencedBy, Parent);
+    public TableLayout Layout => new(Name, Role, Key, [.. Columns.Select(column => column.Layout)], ReferencedBy, Parent) { IsShared = IsShared };
 
     public DeclaredTable Declared(string file) => new(
-        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Select(column => column.Declared(file))], MappingPlace.Of(file, At));
+        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Select(column => column.Declared(file))], MappingPlace.Of(file, At))
+    {
+        Staying = [.. Staying.Select(column => column.Column.Name)],
+    };
 }
 
 internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, object? Default, bool Personal, bool DropsTrailingBlanks)
 {
+    public bool Secret { get; init; }
+
     public string Name => Layout.Name;
 
     public DeclaredColumn Declared(string file) => new(
@@ -112,6 +131,8 @@ internal sealed class FieldDeclaration
     public FieldType? Type { get; init; }
 
     public bool Personal { get; init; }
+
+    public bool Secret { get; init; }
 
     public string? Legacy { get; init; }
 
@@ -162,6 +183,43 @@ internal sealed class ConverterDeclaration
     public Dictionary<string, string> Parameters { get; } = new(StringComparer.Ordinal);
 
     public List<FieldDeclaration> Fields { get; } = [];
+}
+
+internal sealed record ReferenceDeclaration(
+    XElement At, string Name, string Field, string? By, IReadOnlyList<(XElement At, string? When, string? Context, string Kind)> Targets)
+{
+    /// <summary>The kind of the same context that it leads to; null: to other contexts.</summary>
+    public string? Within => Targets is [{ Context: null } target] ? target.Kind : null;
+
+    public DeclaredReference Declared(string context, string kind) => new(
+        kind, Name, Field, By, [.. Targets.Select(target => new ReferenceTarget(target.When, target.Context ?? context, target.Kind))]);
+}
+
+internal sealed record FindingDeclaration(XElement At, string Name, FindingCheck? Check)
+{
+    public string Reason { get; init; } = "";
+
+    public string? Reference { get; init; }
+
+    public string? Field { get; init; }
+
+    public string? Value { get; init; }
+
+    public string? Other { get; init; }
+
+    public string? Table { get; init; }
+
+    public string? Time { get; init; }
+
+    public DateOnly? Before { get; init; }
+
+    public IReadOnlyList<(XElement At, string? When, string Field, string Value)> Targets { get; init; } = [];
+
+    public DeclaredFinding Declared(string kind) => new(kind, Name, Check!.Value, Reason)
+    {
+        Reference = Reference, Field = Field, Value = Value, Other = Other, Table = Table, Time = Time, Before = Before,
+        Targets = [.. Targets.Select(target => new FindingTarget(target.When, target.Field, target.Value))],
+    };
 }
 
 internal sealed record SumDeclaration(XElement At, string Name, string Amount, IReadOnlyList<(XElement At, SumDimension Dimension)> By)

@@ -22,7 +22,12 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
         [.. (kind.Extras?.Preserved ?? []).Select(place => place.Place + (place.Personal ? " *" : ""))],
         [.. kind.Differences.Select(entry => entry.Difference)],
         [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
-        (kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask).ToString().ToLowerInvariant());
+        (kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask).ToString().ToLowerInvariant())
+    {
+        Staying = [.. kind.Legacy.SelectMany(table => table.Staying.Select(column => $"{table.Name}.{column.Column.Name}: {column.Reason}"))],
+        References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
+        Findings = [.. kind.Findings.Select(finding => finding.Declared(kind.Name))],
+    };
 
     private IEnumerable<ExplainedField> Explain(FieldDeclaration field)
     {
@@ -35,7 +40,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
             field.New ?? "",
             field.Personal,
             codes is null ? [] : [.. codes.Codes.Select(code => (code.Legacy, code.English))],
-            [.. NotesOf(field), .. kind.OwnerOf(field) is var owner and not FieldOwner.Ask ? [$"on a clash: {owner.ToString().ToLowerInvariant()}"] : (string[])[]]);
+            [.. NotesOf(field), .. kind.OwnerOf(field) is var owner and not FieldOwner.Ask ? [$"on a clash: {owner.ToString().ToLowerInvariant()}"] : (string[])[]]) { Secret = field.Secret };
         foreach (var item in field.Items)
         {
             yield return new ExplainedField(
@@ -46,7 +51,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
                 $"{field.New}.{item.New}",
                 item.Personal || field.Personal,
                 [],
-                []);
+                []) { Secret = item.Secret };
         }
     }
 

@@ -5,7 +5,7 @@ namespace Strangler.Mapping.Compiling;
 
 /// <summary>Everything about one kind that a schema cannot see: whether names lead somewhere, types fit, and nothing is mapped twice or
 /// forgotten.</summary>
-internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry converters, Problems problems)
+internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kind, ConverterRegistry converters, Problems problems)
 {
     private readonly Dictionary<string, string> _legacyClaims = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _newClaims = new(StringComparer.Ordinal);
@@ -28,6 +28,12 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         CheckDifferences();
         CheckOwners();
         kind.Sums.ForEach(CheckSum);
+        new ReferenceChecks(mapping, kind, problems).Run();
+        if (kind.DeletedAt is { } deletion && !kind.Fields.Exists(field => field.Name == deletion && field.Type == FieldType.Timestamp))
+        {
+            problems.Add(kind.At.Attribute("deleted-at")!, deletion, "deleted-at names no timestamp field");
+        }
+
         if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
         {
             problems.Add(kind.At.Attribute("erased-by")!, erasure, "erased-by names no boolean field");
@@ -45,6 +51,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         foreach (var table in tables)
         {
             CheckRole(table, tables, side);
+            foreach (var (column, _) in side == "legacy" ? [] : table.Staying)
+            {
+                problems.Add(column.At, column.Name, "only a column of legacy can stay there");
+            }
+
             if (table.Lob is { } lob && table.Find(lob.Column) is not { Layout.Type: ColumnType.Text })
             {
                 problems.Add(lob.At, lob.Column, $"the LOB is no text column of {table.Name}");
@@ -62,6 +73,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         if (table.Role == TableRole.Referenced && (table.ReferencedBy is null || tables[0].Find(table.ReferencedBy) is null))
         {
             problems.Add(table.At, table.Name, "referenced-by must name the column of the root table that holds this table's key");
+        }
+
+        if (table.IsShared && (side != "legacy" || table.Role != TableRole.Referenced || tables.Exists(other => other.Parent == table.Name)))
+        {
+            problems.Add(table.At, table.Name, "only a referenced table of legacy, with no table below it, can be shared");
         }
 
         if (table.Parent is not null && tables.Find(candidate => candidate.Name == table.Parent) is not { Role: TableRole.Referenced })
@@ -191,6 +207,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         if (place.IsPersonal && !field.Personal)
         {
             problems.Add(field.At, field.Name, $"{place.Name} is personal: the field needs personal=\"yes\"");
+        }
+
+        if (place is { Key: null, Column.Secret: true } && !field.Secret)
+        {
+            problems.Add(field.At, field.Name, $"{place.Name} is a secret: the field needs secret=\"yes\"");
         }
     }
 
@@ -412,6 +433,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             if (Resolve(at, text, text) is { } place)
             {
                 Claim(at, text, place);
+                if (place is { Key: null, Column.Secret: true })
+                {
+                    problems.Add(at, text, "a secret cannot be an extra, which is shown as any other personal value: give it a field, or let it stay");
+                }
+
                 if (place.IsPersonal && !personal)
                 {
                     problems.Add(at, text, "the place is personal: it needs personal=\"yes\"");

@@ -31,7 +31,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             schema,
             new LegacyLens(schema, plan, legacyFields, converted, flags, extras) { FieldsByColumn = _fieldsByColumn },
             new NewLens(
-                schema, new AggregateLayout([.. kind.New.Select(table => table.Layout)]),
+                schema, new AggregateLayout([.. kind.New.Select(NewLayout)]),
                 [.. kind.New.Select(table => BuildNewTable(table, schema))]),
             _extrasOfField,
             HarmlessExtras(),
@@ -47,6 +47,9 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
             ErasedBy = kind.ErasedBy,
+            DeletedAt = kind.DeletedAt,
+            References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
+            Findings = [.. kind.Findings.Select(finding => finding.Declared(kind.Name))],
             Merging = new MergeRules(
                 [.. kind.Fields.Select(kind.OwnerOf)], kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask,
                 kind.ErasedBy is { } erased ? schema.OrdinalOf(erased) : null),
@@ -65,8 +68,20 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             MaxLength(field),
             codes is null ? [] : [.. codes.Codes.Select(code => code.English)],
             [.. field.Items.Select(RecordFieldOf)],
-            DefaultOf(field));
+            DefaultOf(field)) { Secret = field.Secret };
     }
+
+    // The store translates what refers to a kind of the same context.
+    private TableLayout NewLayout(TableDeclaration table) => table.Layout with
+    {
+        Columns =
+        [
+            .. table.Columns.Select(column => column.Layout with
+            {
+                References = kind.Fields.Find(field => field.New == $"{table.Name}.{column.Name}") is { } field ? kind.ReferenceOf(field)?.Within : null,
+            }),
+        ],
+    };
 
     private object? DefaultOf(FieldDeclaration field) => field.Type switch
     {
@@ -132,10 +147,13 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         }
 
         var placed =
-            new PlaceField(record.Ordinal, field.Name, place, Formats.Create(field, CodesOf(field)), record.Default, field.KeptAsExtra);
+            new PlaceField(record.Ordinal, field.Name, place, FormatOf(field), record.Default, field.KeptAsExtra);
         return place is ColumnPlace { Table: > 0 } column && field.Type == FieldType.Code
             ? new CompanionField(placed, column.Table, record.Default) : placed;
     }
+
+    private ValueFormat FormatOf(FieldDeclaration field) =>
+        kind.ReferenceOf(field) is null ? Formats.Create(field, CodesOf(field)) : new ReferenceFormat();
 
     private MapField BuildMap(FieldDeclaration list, int ordinal)
     {
@@ -272,6 +290,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         NewValue value = field.Type switch
         {
             FieldType.Boolean => new NewBoolean(place),
+            FieldType.Integer when list is null && kind.ReferenceOf(field) is not null => new NewReference(place, column.Layout),
             FieldType.Integer or FieldType.Money => new NewInteger(place, column.Layout),
             FieldType.Code => new NewCode(place, [.. CodesOf(field)!.Codes.Select(code => code.English)]),
             FieldType.Timestamp => new NewTimestamp(place),

@@ -74,7 +74,8 @@ public sealed class ConverterRegistry
 
     public ConverterRegistry() =>
         Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding))
-            .Add("marked-time", MarkedTimeConverter.Shape, static binding => new MarkedTimeConverter(binding));
+            .Add("marked-time", MarkedTimeConverter.Shape, static binding => new MarkedTimeConverter(binding))
+            .Add("code-or-null", CodeOrNullConverter.Shape, static binding => new CodeOrNullConverter(binding));
 
     /// <summary>In the order of the alphabet.</summary>
     public IReadOnlyList<string> Names => [.. _converters.Keys.Order(StringComparer.Ordinal)];

@@ -96,6 +96,9 @@ public abstract class LegacyPlace
     /// <summary>Back to what an insert would have there.</summary>
     internal abstract void Reset(LegacyCursor row, string field);
 
+    /// <summary>Where the place takes no NULL: back to what an insert leaves there, if that says nothing. False: nothing was done.</summary>
+    internal virtual bool ResetTo(LegacyCursor row, Func<string, bool> saysNothing) => false;
+
     public override string ToString() => Name;
 
     private protected NotSupportedException NoBytes() => new($"{Name} is no column of bytes or text.");
@@ -305,6 +308,17 @@ internal sealed class ColumnPlace(
         {
             row.SetValue(table, column, _default, field);
         }
+    }
+
+    internal override bool ResetTo(LegacyCursor row, Func<string, bool> saysNothing)
+    {
+        if (layout.Nullable || _default is not string text || !saysNothing(text))
+        {
+            return false;
+        }
+
+        Reset(row, Name);
+        return true;
     }
 }
 

@@ -52,6 +52,26 @@ internal sealed class IntegerFormat : ValueFormat
         place.SetInteger(row, field, Values.Expect<long>(field, value));
 }
 
+/// <summary>The public id of another entity; 0 is none.</summary>
+internal sealed class ReferenceFormat : ValueFormat
+{
+    private const string NoId = "is below 0, and ids begin at 1";
+
+    public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        var isRead = place.TryInteger(row, out var number, out reason);
+        value = Values.Of(number);
+        reason = isRead && number < 0 ? NoId : reason;
+        return isRead && number >= 0;
+    }
+
+    public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
+    {
+        var number = Values.Expect<long>(field, value);
+        place.SetInteger(row, field, number >= 0 ? number : throw new CannotHoldException(field, NoId));
+    }
+}
+
 /// <summary>An amount in euros as a decimal text.</summary>
 internal sealed class EuroFormat(bool needsPoint) : ValueFormat
 {
@@ -156,6 +176,11 @@ internal sealed class TimestampFormat(DateTime? nothingUntil) : ValueFormat
     public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
     {
         var time = value is null ? (DateTime?)null : Values.Expect<DateTime>(field, value);
+        if (time is null && place.ResetTo(row, text => TryRead(text, nothingUntil, out var none) && none is null))
+        {
+            return;
+        }
+
         if (time <= nothingUntil)
         {
             throw new CannotHoldException(field, $"legacy reads times up to {Values.DateTimeText(field, nothingUntil.Value)} as none");
