@@ -1,3 +1,4 @@
+using Strangler.Contexts.AddressChanges;
 using Strangler.Contexts.Donations;
 using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
@@ -28,5 +29,6 @@ public static class ContextList
     [
         DonationsContext.Definition,
         SubscriptionsContext.Definition,
+        AddressChangesContext.Definition,
     ];
 }

@@ -14,7 +14,7 @@ public sealed class CoverageTests
                 .Where(type => !type.IsAbstract && type.BaseType is { IsGenericType: true } parent && parent.GetGenericTypeDefinition() == contract)
                 .Select(type => type.BaseType!.GenericTypeArguments[0].Namespace);
             Assert.That(
-                entities, Has.Some.EqualTo($"Strangler.Contexts.{char.ToUpperInvariant(context[0])}{context[1..]}"),
+                entities, Has.Some.EqualTo($"Strangler.Contexts.{string.Concat(context.Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]))}"),
                 $"{context} needs a class that derives from {contract.Name}");
         }
     }

@@ -52,7 +52,7 @@ public sealed partial class LayeringTests
     {
         var contexts = Directory.GetDirectories(SourceTree.PathOf("src", "Strangler.Contexts"))
             .Select(folder => Path.GetFileName(folder)!)
-            .Where(name => name is not ("bin" or "obj"))
+            .Where(name => name is not ("bin" or "obj" or "Common"))
             .ToList();
         foreach (var context in contexts)
         {
@@ -67,7 +67,7 @@ public sealed partial class LayeringTests
     [TestCaseSource(nameof(ContextNames))]
     public void A_context_is_one_folder_one_mapping_and_one_folder_of_migrations(string context)
     {
-        var folder = char.ToUpperInvariant(context[0]) + context[1..];
+        var folder = string.Concat(context.Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
         Assert.That(Directory.GetFiles(SourceTree.PathOf("src", "Strangler.Contexts", folder, "Domain"), "*.cs"), Is.Not.Empty);
         Assert.That(File.Exists(SourceTree.PathOf("legacy-mappings", $"{context}.xml")));
         Assert.That(Directory.GetFiles(SourceTree.PathOf("migrations", context, "mysql"), "*.sql"), Is.Not.Empty);
