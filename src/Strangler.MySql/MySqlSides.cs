@@ -88,7 +88,7 @@ public static class MySqlSides
         var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
         var sql = Sql(context, kinds, SideName.Legacy);
         return new MySqlLegacySide(
-            Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
+            Seams(side, sql) with { ReferencedRows = new MySqlReferencedRows(side, sql) }, new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
             new MySqlCensus(side), new MySqlLegacyTables(side));
     }
 

@@ -19,6 +19,7 @@ public sealed class ContextHost : IAsyncDisposable
     private readonly MySqlSideOptions _legacy;
     private readonly MySqlSideOptions _new;
     private readonly ContextParts _parts;
+    private readonly Neighbourhood _neighbours;
 
     private ContextHost(
         StranglerConfiguration configuration,
@@ -27,9 +28,10 @@ public sealed class ContextHost : IAsyncDisposable
         IReadOnlyDictionary<string, CompiledMapping> mappings,
         ContextSides sides,
         ContextParts parts,
-        ContextRuntime runtime)
+        ContextRuntime runtime,
+        Neighbourhood neighbours)
     {
-        (_configuration, _legacy, _new, _parts) = (configuration, legacy, @new, parts);
+        (_configuration, _legacy, _new, _parts, _neighbours) = (configuration, legacy, @new, parts, neighbours);
         (Mappings, Sides, Runtime) = (mappings, sides, runtime);
         Writer = new DualWriter(runtime);
         Relay = new Relay(runtime);
@@ -100,11 +102,15 @@ public sealed class ContextHost : IAsyncDisposable
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
-        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook)
+        var neighbours = new Neighbourhood(configuration, context, loggers, time);
+        var runtime = new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook)
         {
             LegacyTables = [.. mappings.Values.SelectMany(mapping => mapping.LegacyTables)],
             DeclaredWriters = [.. mappings.Values.SelectMany(mapping => mapping.DeclaredWriters).Distinct()],
-        });
+            References = [.. mappings.Values.SelectMany(mapping => mapping.References)],
+            Neighbours = neighbours,
+        };
+        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, runtime, neighbours);
     }
 
     /// <summary>
@@ -157,6 +163,7 @@ public sealed class ContextHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _neighbours.DisposeAsync().ConfigureAwait(false);
         await MySqlSides.CloseAsync(_legacy).ConfigureAwait(false);
         await MySqlSides.CloseAsync(_new).ConfigureAwait(false);
     }

@@ -68,6 +68,11 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             gates.AddRange(await NewLeadsAsync(fence, cancellationToken));
         }
 
+        if (move.IsForward && move.To >= Stage.NewLeads)
+        {
+            gates.AddRange(await new NeighbourGates(runtime).LookAsync(move.To, cancellationToken));
+        }
+
         if (move.IsForward)
         {
             gates.Add(await ReplicasAsync(move.To, cancellationToken));

@@ -1,6 +1,7 @@
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
+using Strangler.Findings;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Merging;
@@ -64,6 +65,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 
     /// <summary>How busy the side's server is; null where that cannot be asked.</summary>
     public IServerLoad? Load { get; init; }
+
+    /// <summary>Legacy only: whose the rows of referenced tables are; null where a store cannot tell.</summary>
+    public IReferencedRows? ReferencedRows { get; init; }
 
     /// <summary>What the side's tables tell of one entity; null where a store keeps no such record.</summary>
     public IEntityTraces? Traces { get; init; }

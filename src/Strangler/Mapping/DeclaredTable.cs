@@ -9,7 +9,8 @@ namespace Strangler.Mapping;
 /// <param name="Column">From 1.</param>
 public sealed record MappingPlace(string File, int Line, int Column)
 {
-    internal static MappingPlace Of(string file, XElement at) =>
+    /// <summary>The place of an element that was read with its lines; 0 where it was not.</summary>
+    public static MappingPlace Of(string file, XElement at) =>
         at is IXmlLineInfo place ? new(file, place.LineNumber, place.LinePosition) : new(file, 0, 0);
 }
 
