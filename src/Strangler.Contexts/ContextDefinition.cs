@@ -1,5 +1,7 @@
 using Strangler.Contexts.AddressChanges;
+using Strangler.Contexts.BackOfficeUsers;
 using Strangler.Contexts.Donations;
+using Strangler.Contexts.Impressions;
 using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -30,5 +32,7 @@ public static class ContextList
         DonationsContext.Definition,
         SubscriptionsContext.Definition,
         AddressChangesContext.Definition,
+        BackOfficeUsersContext.Definition,
+        ImpressionsContext.Definition,
     ];
 }
