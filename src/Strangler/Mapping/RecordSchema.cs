@@ -50,7 +50,21 @@ public sealed record RecordField(
     int MaxLength,
     IReadOnlyList<string> Codes,
     IReadOnlyList<RecordField> Items,
-    object? Default);
+    object? Default)
+{
+    /// <summary>
+    /// Of a list: whether its order says nothing. Such a list is always in one and the same order, <see cref="RecordList.Sorted"/>.
+    /// </summary>
+    public bool IsUnordered { get; init; }
+
+    /// <summary>The value as records hold it: lists without an order are sorted.</summary>
+    public object? Canonical(object? value) => value switch
+    {
+        RecordList list when IsUnordered => list.Sorted(),
+        Hidden { Derived: RecordList list } when IsUnordered => new Hidden(list.Sorted()),
+        _ => value,
+    };
+}
 
 /// <summary>The fields of one kind of entity of a context. Records of different schemas are never compared.</summary>
 public sealed class RecordSchema
