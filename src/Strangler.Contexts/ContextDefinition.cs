@@ -1,5 +1,6 @@
 using Strangler.Contexts.AddressChanges;
 using Strangler.Contexts.BackOfficeUsers;
+using Strangler.Contexts.Buckets;
 using Strangler.Contexts.Donations;
 using Strangler.Contexts.Impressions;
 using Strangler.Contexts.Subscriptions;
@@ -34,5 +35,6 @@ public static class ContextList
         AddressChangesContext.Definition,
         BackOfficeUsersContext.Definition,
         ImpressionsContext.Definition,
+        BucketsContext.Definition,
     ];
 }

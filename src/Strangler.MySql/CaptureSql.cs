@@ -22,7 +22,8 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// <remarks>
 /// <list type="bullet">
 /// <item>The fence is read with SKIP LOCKED: a flip that is just setting it is not waited for, and then the write is journalled, which is
-/// never wrong. Where the lock is got, the flip waits for this transaction: what it wrote is in the journal when the flip looks. A plain read
+/// never wrong. Where the lock is got, the flip waits for this transaction: what it wrote is in the journal when the flip looks. A plain
+/// read
 /// would return the stage of the transaction's snapshot, perhaps one of long ago.</item>
 /// <item>Locks come in the order legacy rows, entity row, journal, as in our own transactions. Of a duplicate primary key, INSERT … ON
 /// DUPLICATE KEY UPDATE locks the record and no gap, also under REPEATABLE READ; an UPDATE that finds no row would lock the gap, in which
@@ -30,8 +31,10 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// <item>The roots that refer to a row are found by a plain SELECT (a cursor): INSERT … SELECT would lock the index of the root table. It
 /// sees the transaction's snapshot: a reference that was made after it began is missed, and is the reconciliation's to find.</item>
 /// <item>A side table that is missing (error 1146) is passed over; <c>capture check</c> tells.</item>
-/// <item>A column that is gone or has another name (error 1054, raised when the statement that names it is executed, not when the trigger is
-/// loaded) makes the comparison NULL, and then every update counts: more work than needed, but no write of theirs fails or is missed. Without
+/// <item>A column that is gone or has another name (error 1054, raised when the statement that names it is executed, not when the trigger
+/// is
+/// loaded) makes the comparison NULL, and then every update counts: more work than needed, but no write of theirs fails or is missed.
+/// Without
 /// the table's key nothing can be noted; the write goes on. Error 1326 is what follows a cursor that could not be opened.</item>
 /// <item>Who wrote what is inserted, never counted up: programs would wait for one another at a counter. Once a statement, with the columns
 /// that its first row changed: to compare all columns of each row of a large statement cost half as much again.</item>
@@ -67,6 +70,10 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         {
             "INSERT" => Touch(table.Kind, $"NEW.{key}", "        "),
             "DELETE" => Touch(table.Kind, $"OLD.{key}", "        "),
+            _ when table.Fixed.Count > 0 => $"""
+                {TouchOwn(table, "NEW", IsOwn(table, "NEW"))}
+                {TouchOwn(table, "OLD", $"{IsOwn(table, "OLD")} AND NOT (OLD.{key} <=> NEW.{key} AND {IsOwn(table, "NEW")})")}
+                """,
             _ => $"""
                 {Touch(table.Kind, $"NEW.{key}", "        ")}
                         IF NOT (OLD.{key} <=> NEW.{key}) THEN
@@ -130,10 +137,36 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             """;
     }
 
-    private static string Changed(CapturedTable table, string on) => on != "UPDATE" ? ""
-        : $"    SET strangler_changed = {string.Join("\n      OR ", Compared(table).Select(column => column.Differs))};";
+    // Only rows of the context's own count: those that were, and those that are from now on.
+    private static string Changed(CapturedTable table, string on)
+    {
+        var own = table.Fixed.Count == 0 ? "" : on switch
+        {
+            "INSERT" => IsOwn(table, "NEW"),
+            "DELETE" => IsOwn(table, "OLD"),
+            _ => $"({IsOwn(table, "OLD")} OR {IsOwn(table, "NEW")})",
+        };
+        var differs = string.Join("\n      OR ", on == "UPDATE" ? Compared(table).Select(column => column.Differs) : []);
+        return (own, differs) switch
+        {
+            ("", "") => "",
+            (_, "") => $"    SET strangler_changed = {own};",
+            ("", _) => $"    SET strangler_changed = {differs};",
+            _ => $"    SET strangler_changed = {own} AND ({differs});",
+        };
+    }
 
-    // Once a statement: within one, NOW(6) is the same for all rows. Names, not bits: whoever reads them later need not know the mapping that
+    private static string IsOwn(CapturedTable table, string row) =>
+        string.Join(" AND ", table.Fixed.Select(column => $"{row}.{AggregateSql.Quote(column.Name)} <=> {Literal(column.Value)}"));
+
+    private string TouchOwn(CapturedTable table, string row, string condition) => Indented("        ", $"""
+        IF {condition} THEN
+        {Touch(table.Kind, $"{row}.{AggregateSql.Quote(table.KeyColumn)}", "  ")}
+        END IF;
+        """);
+
+    // Once a statement: within one, NOW(6) is the same for all rows. Names, not bits: whoever reads them later need not know the mapping
+    // that
     // this trigger was made of.
     private string Note(CapturedTable table, string on)
     {
@@ -154,6 +187,11 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     {
         var key = AggregateSql.Quote(table.KeyColumn);
         yield return (table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"));
+        foreach (var column in table.Fixed)
+        {
+            yield return (column.Name, Differs($"OLD.{AggregateSql.Quote(column.Name)}", $"NEW.{AggregateSql.Quote(column.Name)}"));
+        }
+
         foreach (var column in table.Columns)
         {
             var name = AggregateSql.Quote(column.Name);
@@ -187,8 +225,9 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     private static string Indented(string indent, string text) =>
         string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));
 
-    // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs between.
-    private static string Literal(string name) => $"'{Checked(name)}'";
+    // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs
+    // between.
+    internal static string Literal(string name) => $"'{Checked(name)}'";
 
     internal static string Checked(string name) => Harmless().IsMatch(name)
         ? name

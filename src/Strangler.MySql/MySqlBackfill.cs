@@ -121,7 +121,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
             OfIds(batch, some);
             foreach (var table in _sql.Manys)
             {
-                batch.Part($"SELECT m.public_id, x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m");
+                batch.Part($"SELECT m.public_id, {_sql.ManyColumns[table]} FROM strangler_id_map m");
                 batch.Part($" JOIN {_sql.Names[table]} x ON x.{_sql.Keys[table]} = m.new_id");
                 OfIds(batch, some);
             }

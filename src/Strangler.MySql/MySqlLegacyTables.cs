@@ -10,11 +10,27 @@ internal sealed class MySqlLegacyTables(MySqlSide side) : ILegacyTables
     public async Task<IReadOnlyList<ActualColumn>> ColumnsAsync(IReadOnlyCollection<string> tables, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-        batch.Part($"""
+        OfTables(
+            batch,
+            """
+            SELECT TABLE_NAME, COLUMN_NAME, INDEX_NAME FROM information_schema.STATISTICS
+            WHERE SEQ_IN_INDEX = 1 AND TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN
+            """,
+            tables, "TABLE_NAME, INDEX_NAME");
+        OfTables(
+            batch,
+            """
             SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE, CHARACTER_SET_NAME,
                 COLUMN_DEFAULT IS NULL, EXTRA
             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN
-            """).Raw(" (");
+            """,
+            tables, "TABLE_NAME, ORDINAL_POSITION");
+        return await side.QueryAsync(batch, ReadAsync, cancellationToken, background: true).ConfigureAwait(false);
+    }
+
+    private static void OfTables(Batch batch, string select, IReadOnlyCollection<string> tables, string order)
+    {
+        batch.Raw(select + " (");
         var separator = "";
         foreach (var table in tables)
         {
@@ -23,9 +39,28 @@ internal sealed class MySqlLegacyTables(MySqlSide side) : ILegacyTables
             separator = ", ";
         }
 
-        batch.Raw(")");
-        batch.Part($" ORDER BY TABLE_NAME, ORDINAL_POSITION").End();
-        return await side.ListAsync(batch, Read, cancellationToken, background: true).ConfigureAwait(false);
+        batch.Raw($") ORDER BY {order}");
+        batch.End();
+    }
+
+    private static async Task<IReadOnlyList<ActualColumn>> ReadAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        List<(string Table, string Column, string Index)> found = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            found.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2)));
+        }
+
+        var indexes = found.ToLookup(index => (index.Table, index.Column), index => index.Index);
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        List<ActualColumn> columns = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var column = Read(reader);
+            columns.Add(column with { Indexes = [.. indexes[(column.Table, column.Name)]] });
+        }
+
+        return columns;
     }
 
     private static ActualColumn Read(DbDataReader reader)

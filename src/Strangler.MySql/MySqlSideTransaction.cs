@@ -10,7 +10,8 @@ namespace Strangler.MySql;
 /// </summary>
 /// <remarks>
 /// Locks, in this order: fence (shared); on legacy the aggregate's rows, then the entity row, as another program's write and its capture
-/// trigger take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as something
+/// trigger take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as
+/// something
 /// to lock: without it two applies of one new key would both read "nothing accepted" and the older one could win. Such a row never outlives
 /// the transaction.
 /// </remarks>
@@ -222,14 +223,18 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         }
     }
 
-    // All of the aggregate's rows before the entity row: another program that changes a companion has that row when its trigger asks for the
+    // All of the aggregate's rows before the entity row: another program that changes a companion has that row when its trigger asks for
+    // the
     // entity row. The keys are named since a join of which nothing is selected may be left out.
     private void LockLegacyRows(Batch batch, EntityKey key)
     {
         batch.Add($"SELECT {_sql.SingleKeys} FROM {_sql.Root} t0{_sql.Joins} WHERE t0.{_sql.RootKey} = {key.Id} FOR UPDATE");
         foreach (var table in _sql.Manys)
         {
-            batch.Add($"SELECT COUNT(*) FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE x.{_sql.Keys[table]} = {key.Id} FOR UPDATE");
+            batch.Add($"""
+                SELECT COUNT(*) FROM {_sql.Names[table]} x FORCE INDEX ({_sql.ManyIndex[table]})
+                WHERE x.{_sql.Keys[table]} = {key.Id}{_sql.OfContext[table]} FOR UPDATE
+                """);
         }
     }
 
@@ -253,17 +258,16 @@ internal abstract class MySqlSideTransaction : ISideTransaction
             if (Side.Name == SideName.New)
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY)
+                    SELECT {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY)
                     ON x.{_sql.Keys[table]} = m.new_id
-                    WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.`ordinal`{locking}
+                    WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY {_sql.ManyOrder[table]}{locking}
                     """);
             }
             else
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE
-                    x.{_sql.Keys[table]} = {key.Id}
-                    ORDER BY x.`ordinal`{locking}
+                    SELECT {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX ({_sql.ManyIndex[table]})
+                    WHERE x.{_sql.Keys[table]} = {key.Id}{_sql.OfContext[table]} ORDER BY {_sql.ManyOrder[table]}{locking}
                     """);
             }
         }
@@ -344,7 +348,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
             List<object?[]> rows = [];
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (reader.GetInt64(0) != rows.Count)
+                if (table.HasOrdinal && reader.GetInt64(0) != rows.Count)
                 {
                     (_sparse ??= []).Add(place);
                 }

@@ -167,9 +167,14 @@ public sealed class DriftPlanter
         (FieldType.Integer or FieldType.Money, null) => [1L, 100L],
         (FieldType.Text, null) => ["x", "12345"],
         (FieldType.List, RecordList { Count: > 0 } list) =>
-            [new RecordList([.. list.Rows.Skip(1)]), new RecordList([.. list.Rows, list.Rows[0]])],
+            [new RecordList([.. list.Rows.Skip(1)]), new RecordList([.. list.Rows, list.Rows[0]]), With(field, list)],
+        (FieldType.List, RecordList list) => [With(field, list)],
         _ => [],
     };
+
+    // A row of values that hardly any row has.
+    private static RecordList With(RecordField list, RecordList present) =>
+        new([.. present.Rows, [.. list.Items.Select(item => Others(item, item.Default).FirstOrDefault() ?? item.Default)]]);
 
     private async Task PlantRowsAsync(Queue<long> places, CancellationToken cancellationToken)
     {

@@ -110,6 +110,7 @@ public sealed class CompiledMapping
     /// understands.</exception>
     public Record Change(Record record, string field, object? value)
     {
+        value = Schema.Fields[Schema.OrdinalOf(field)].Canonical(value);
         if (IsOpaque(record, field) && !Record.ValuesEqual(record[field], value))
         {
             throw new CannotHoldException(field, "legacy holds entries there that nobody understands, and a change would drop them");

@@ -34,10 +34,19 @@ public sealed record DeclaredTable(
 {
     /// <summary>Columns that stay in legacy by declaration: known, and none of the mapping's business.</summary>
     public IReadOnlyList<string> Staying { get; init; } = [];
+
+    /// <summary>
+    /// A column that the database allots to each row that is inserted: the own key of a table of many rows, the key of shared rows.
+    /// </summary>
+    public string? OwnKey { get; init; }
+
+    /// <summary>The index that must begin with <see cref="KeyColumn"/>; null where none is needed.</summary>
+    public string? Index { get; init; }
 }
 
 /// <summary>A program that may go on writing legacy tables, since someone answers for it until a day.</summary>
-/// <param name="User">The database user, <c>foc</c>, or with the host it comes from, <c>foc@10.0.*</c>; <c>*</c> stands for anything.</param>
+/// <param name="User">The database user, <c>foc</c>, or with the host it comes from, <c>foc@10.0.*</c>; <c>*</c> stands for
+/// anything.</param>
 /// <param name="Owner">Who answers for it.</param>
 /// <param name="Reason">Why it still writes.</param>
 /// <param name="Until">The last day (UTC), inclusive.</param>

@@ -54,6 +54,19 @@ public sealed record RecordField(
 {
     /// <summary>A secret: personal, and never shown in clear to anybody; equal or not is all that can be told of two.</summary>
     public bool Secret { get; init; }
+
+    /// <summary>
+    /// Of a list: whether its order says nothing. Such a list is always in one and the same order, <see cref="RecordList.Sorted"/>.
+    /// </summary>
+    public bool IsUnordered { get; init; }
+
+    /// <summary>The value as records hold it: lists without an order are sorted.</summary>
+    public object? Canonical(object? value) => value switch
+    {
+        RecordList list when IsUnordered => list.Sorted(),
+        Hidden { Derived: RecordList list } when IsUnordered => new Hidden(list.Sorted()),
+        _ => value,
+    };
 }
 
 /// <summary>The fields of one kind of entity of a context. Records of different schemas are never compared.</summary>

@@ -10,7 +10,11 @@ namespace Strangler.Schemas;
 /// <param name="CharacterSet">Of text; null for others.</param>
 /// <param name="MustBeGiven">An insert that leaves it out fails: NOT NULL, without a default, and the database makes no value.</param>
 public sealed record ActualColumn(
-    string Table, string Name, string SqlType, long Length, bool Unsigned, bool Nullable, string? CharacterSet, bool MustBeGiven);
+    string Table, string Name, string SqlType, long Length, bool Unsigned, bool Nullable, string? CharacterSet, bool MustBeGiven)
+{
+    /// <summary>The names of the indexes that begin with it.</summary>
+    public IReadOnlyList<string> Indexes { get; init; } = [];
+}
 
 /// <summary>The tables of legacy's database as they are now.</summary>
 public interface ILegacyTables

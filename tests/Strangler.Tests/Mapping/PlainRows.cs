@@ -1,3 +1,4 @@
+using Strangler.DualWrite;
 using Strangler.LegacyData;
 using Strangler.Mapping;
 using Strangler.Mapping.Converters;
@@ -46,7 +47,7 @@ internal sealed class PlainRows(string context, string kind, ConverterRegistry? 
         Mapping, generator.Generate().Where(row => !row.IsUnreadable).Select(row => (row.Kinds, Of(row))));
 
     /// <summary>That an entity which nobody changed gives back its record.</summary>
-    public void AssertGivesBack<TEntity>(LegacyTableGenerator generator, DualWrite.IEntityConverter<TEntity> records)
+    public void AssertGivesBack<TEntity>(LegacyTableGenerator generator, IEntityConverter<TEntity> records)
         where TEntity : class
     {
         foreach (var row in generator.Generate().Where(row => !row.IsUnreadable))

@@ -23,6 +23,8 @@ internal sealed class DeclarationReader(Problems problems)
     {
         var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value, DeletedAt = at.Attribute("deleted-at")?.Value };
         ReadTables(at, "legacy", kind.Legacy, isLegacy: true);
+        kind.Lookups.AddRange(kind.Legacy.Where(table => table.IsLookup));
+        kind.Legacy.RemoveAll(table => table.IsLookup);
         ReadTables(at, "new", kind.New, isLegacy: false);
         kind.Codes.AddRange(Elements(at, "codes").Select(ReadCodes));
         kind.Ids = ReadIds(at, kind);
@@ -119,32 +121,30 @@ internal sealed class DeclarationReader(Problems problems)
     {
         foreach (var at in Elements(kind, side).Elements().Where(element => element.Name.LocalName == "table"))
         {
-            var role = Enum.TryParse<TableRole>(Get(at, "role"), ignoreCase: true, out var parsed) ? parsed : TableRole.One;
-            var table = new TableDeclaration
-            {
-                At = at, Name = Get(at, "name"), Role = role, Key = Get(at, "key"), ReferencedBy = at.Attribute("referenced-by")?.Value,
-                Parent = at.Attribute("below")?.Value, IsShared = Flag(at, "shared"),
-            };
-            var basicPlaneOnly = Get(at, "character-set") == "utf8";
-            foreach (var column in Elements(at, "column").Select(column => ReadColumn(column, basicPlaneOnly, isLegacy)))
-            {
-                if (column.At.Attribute("stays") is { } stays)
-                {
-                    table.Staying.Add((column, stays.Value));
-                }
-                else
-                {
-                    table.Columns.Add(column);
-                }
-            }
-
-            table.Lob = Elements(at, "lob").Select(ReadLob).FirstOrDefault();
-            CheckUnique(
-                table.Columns.Concat(table.Staying.Select(column => column.Column)).Select(column => (column.At, column.Name)), "column");
-            tables.Add(table);
+            tables.Add(ReadTable(at, isLegacy));
         }
 
         CheckUnique(tables.Select(table => (table.At, table.Name)), "table");
+    }
+
+    private TableDeclaration ReadTable(XElement at, bool isLegacy)
+    {
+        var table = new TableDeclaration
+        {
+            At = at, Name = Get(at, "name"), Key = Get(at, "key"), IsLegacy = isLegacy, IsLookup = Get(at, "role") == "lookup",
+            Role = Enum.TryParse<TableRole>(Get(at, "role"), ignoreCase: true, out var parsed) ? parsed : TableRole.One,
+            ReferencedBy = at.Attribute("referenced-by")?.Value, Parent = at.Attribute("below")?.Value,
+            OwnKey = at.Attribute("own-key")?.Value, Index = at.Attribute("index")?.Value, IsShared = Flag(at, "shared"),
+        };
+        var basicPlaneOnly = Get(at, "character-set") == "utf8";
+        List<ColumnDeclaration> columns = [.. Elements(at, "column").Select(column => ReadColumn(column, basicPlaneOnly, isLegacy))];
+        var staying = columns.ToLookup(column => column.At.Attribute("stays") is not null);
+        table.Columns.AddRange(staying[false].Where(column => column.Fixed is null));
+        table.Fixed.AddRange(staying[false].Where(column => column.Fixed is not null));
+        table.Staying.AddRange(staying[true].Select(column => (column, Get(column.At, "stays"))));
+        table.Lob = Elements(at, "lob").Select(ReadLob).FirstOrDefault();
+        CheckUnique(columns.Select(column => (column.At, column.Name)), "column");
+        return table;
     }
 
     private ColumnDeclaration ReadColumn(XElement at, bool basicPlaneOnly, bool isLegacy)
@@ -168,7 +168,10 @@ internal sealed class DeclarationReader(Problems problems)
             max,
             basicPlaneOnly && columnType == ColumnType.Text);
         return new ColumnDeclaration(
-            at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal") || Flag(at, "secret"), type == "char") { Secret = Flag(at, "secret") };
+            at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal") || Flag(at, "secret"), type == "char")
+        {
+            Secret = Flag(at, "secret"), Lookup = at.Attribute("lookup")?.Value, Fixed = at.Attribute("fixed")?.Value,
+        };
     }
 
     private object? DefaultOf(XElement at, ColumnLayout column, bool isLegacy)
@@ -285,7 +288,8 @@ internal sealed class DeclarationReader(Problems problems)
         var list = new FieldDeclaration
         {
             At = at, Name = Get(at, "name"), Type = FieldType.List, Personal = Flag(at, "personal"), Legacy = at.Attribute("legacy")?.Value,
-            New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none", Owner = OwnerOf(at, "owner"),
+            New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none", IsUnordered = Get(at, "order") == "none",
+            Owner = OwnerOf(at, "owner"),
         };
         list.Items.AddRange(Elements(at, "item").Select(item => ReadField(item, null)));
         CheckUnique(list.Items.Select(item => (item.At, item.Name)), "item");

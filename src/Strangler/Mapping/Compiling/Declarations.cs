@@ -25,6 +25,9 @@ internal sealed class KindDeclaration
 
     public List<TableDeclaration> Legacy { get; } = [];
 
+    /// <summary>Legacy tables of shared rows.</summary>
+    public List<TableDeclaration> Lookups { get; } = [];
+
     public List<TableDeclaration> New { get; } = [];
 
     public List<CodesDeclaration> Codes { get; } = [];
@@ -83,7 +86,17 @@ internal sealed class TableDeclaration
 
     public bool IsShared { get; init; }
 
+    /// <summary>As it was written: whether the role is lookup.</summary>
+    public bool IsLookup { get; init; }
+
+    public string? OwnKey { get; init; }
+
+    public string? Index { get; init; }
+
     public List<ColumnDeclaration> Columns { get; } = [];
+
+    /// <summary>Columns of one and the same value; not among the others.</summary>
+    public List<ColumnDeclaration> Fixed { get; } = [];
 
     /// <summary>Columns that stay in legacy: in no layout, so never read nor written.</summary>
     public List<(ColumnDeclaration Column, string Reason)> Staying { get; } = [];
@@ -92,13 +105,55 @@ internal sealed class TableDeclaration
 
     public ColumnDeclaration? Find(string column) => Columns.Find(candidate => candidate.Name == column);
 
-    public TableLayout Layout => new(Name, Role, Key, [.. Columns.Select(column => column.Layout)], ReferencedBy, Parent) { IsShared = IsShared };
+    /// <summary>The column whose rows are looked up in that table.</summary>
+    public ColumnDeclaration? ReferenceTo(TableDeclaration lookup) => Columns.Find(column => column.Lookup == lookup.Name);
+
+    /// <summary>The table's own columns, then those that it looks up: each with its place.</summary>
+    public IReadOnlyList<(TableDeclaration Table, ColumnDeclaration Column)> Places(IEnumerable<TableDeclaration> lookups) =>
+    [
+        .. Columns.Select(column => (this, column)),
+        .. LookedUp(lookups).SelectMany(lookup => lookup.Columns.Select(column => (lookup, column))),
+    ];
+
+    public TableLayout Layout => LayoutWith([]);
+
+    /// <summary>Of a legacy table: the own key, its columns, what it looks up.</summary>
+    public TableLayout LayoutWith(IReadOnlyList<TableDeclaration> lookups)
+    {
+        List<ColumnLayout> columns = [.. Columns.Select(column => column.Layout)];
+        if (OwnKey is not null)
+        {
+            columns.Insert(0, new ColumnLayout(OwnKey, ColumnType.Integer, Nullable: false));
+        }
+
+        List<LookupLayout> layouts = [];
+        foreach (var lookup in LookedUp(lookups))
+        {
+            ColumnLayout[] natural = [.. lookup.Columns.Select(column => column.Layout)];
+            layouts.Add(new LookupLayout(lookup.Name, lookup.Key, ReferenceTo(lookup)!.Name, columns.Count, natural));
+            columns.AddRange(natural.Select(column => column with { Name = $"{lookup.Name}.{column.Name}" }));
+        }
+
+        return new TableLayout(Name, Role, Key, columns, ReferencedBy, Parent)
+        {
+            Children = Role == TableRole.Many && IsLegacy ? new ChildRows(OwnKey, Index ?? "PRIMARY") : null,
+            Lookups = layouts,
+            Fixed = [.. Fixed.Select(column => new FixedColumn(column.Name, column.Fixed!))],
+            IsShared = IsShared,
+        };
+    }
+
+    public required bool IsLegacy { get; init; }
 
     public DeclaredTable Declared(string file) => new(
-        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Select(column => column.Declared(file))], MappingPlace.Of(file, At))
+        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Concat(Fixed).Select(column => column.Declared(file))], MappingPlace.Of(file, At))
     {
+        OwnKey = OwnKey ?? (IsLookup ? Key : null),
         Staying = [.. Staying.Select(column => column.Column.Name)],
+        Index = Role == TableRole.Many && IsLegacy && !IsLookup ? Index ?? "PRIMARY" : null,
     };
+
+    private IEnumerable<TableDeclaration> LookedUp(IEnumerable<TableDeclaration> lookups) => lookups.Where(lookup => ReferenceTo(lookup) is not null);
 }
 
 internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, object? Default, bool Personal, bool DropsTrailingBlanks)
@@ -106,6 +161,12 @@ internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, objec
     public bool Secret { get; init; }
 
     public string Name => Layout.Name;
+
+    /// <summary>The table of shared rows that it refers to.</summary>
+    public string? Lookup { get; init; }
+
+    /// <summary>Its one value.</summary>
+    public string? Fixed { get; init; }
 
     public DeclaredColumn Declared(string file) => new(
         Name,
@@ -159,6 +220,12 @@ internal sealed class FieldDeclaration
     public ConverterDeclaration? Converter { get; init; }
 
     public List<FieldDeclaration> Items { get; } = [];
+
+    /// <summary>Of a list: whether its order says nothing.</summary>
+    public bool IsUnordered { get; init; }
+
+    /// <summary>Of a list: the rows of a legacy table, and not a map in a LOB.</summary>
+    public bool IsTable => IsList && !IsExtras && !Hidden && Legacy is { } place && !place.Contains('.', StringComparison.Ordinal);
 
     public bool IsExtras { get; init; }
 

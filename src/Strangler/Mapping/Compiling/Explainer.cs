@@ -47,11 +47,11 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
                 $"{field.Name}[].{item.Name}",
                 item.Type!.Value.ToString().ToLowerInvariant(),
                 item.Legacy ?? "",
-                "",
+                field.IsTable ? Formats.Of(item) ?? "" : "",
                 $"{field.New}.{item.New}",
                 item.Personal || field.Personal,
-                [],
-                []) { Secret = item.Secret };
+                [.. kind.Codes.Find(list => list.Name == item.Codes)?.Codes.Select(code => (code.Legacy, code.English)) ?? []],
+                LookupNotes(item)) { Secret = item.Secret };
         }
     }
 
@@ -61,10 +61,21 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
         : field.FlagOf is not null ? $"(whether {field.FlagOf} is set)"
         : field.Rows is not null ? $"(row in {string.Join(" and ", field.Rows)})"
         : field.Converter is not null ? $"({field.Converter.Use})"
+        : field.IsTable ? $"(rows of {field.Legacy})"
         : field.Legacy!;
+
+    private string[] LookupNotes(FieldDeclaration item) =>
+        item.Legacy is { } place && kind.Lookups.Find(lookup => place.StartsWith(lookup.Name + ".", StringComparison.Ordinal)) is { } lookup
+            ? [$"shared rows of {lookup.Name}: found by {string.Join(", ", lookup.Columns.Select(column => column.Name))}, inserted when missing"]
+            : [];
 
     private static IEnumerable<string> NotesOf(FieldDeclaration field)
     {
+        if (field.IsUnordered)
+        {
+            yield return "in no order";
+        }
+
         if (field.Mirror is not null)
         {
             var fillsIn = field.MirrorFillsIn ? ", and read where the first has nothing" : "";

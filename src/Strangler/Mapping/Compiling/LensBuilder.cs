@@ -43,7 +43,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
             DeclaredWriters = mapping.Writers,
-            LegacyTables = [.. kind.Legacy.Select(table => table.Declared(file))],
+            LegacyTables = [.. kind.Legacy.Concat(kind.Lookups).Select(table => table.Declared(file))],
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
             ErasedBy = kind.ErasedBy,
@@ -68,7 +68,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             MaxLength(field),
             codes is null ? [] : [.. codes.Codes.Select(code => code.English)],
             [.. field.Items.Select(RecordFieldOf)],
-            DefaultOf(field)) { Secret = field.Secret };
+            DefaultOf(field)) { IsUnordered = field.IsUnordered, Secret = field.Secret };
     }
 
     // The store translates what refers to a kind of the same context.
@@ -106,8 +106,8 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         int[] lengths =
         [
             field.New is null ? 0 : LegacyPlaceRef.Find(field.New, kind.New, out _).Column?.Layout.MaxLength ?? 0,
-            field.Legacy is null ? 0 : LegacyPlaceRef.Parse(field.Legacy, kind.Legacy, out _)?.Column.Layout.MaxLength ?? 0,
-            field.Mirror is null ? 0 : LegacyPlaceRef.Parse(field.Mirror, kind.Legacy, out _)?.Column.Layout.MaxLength ?? 0,
+            field.Legacy is null ? 0 : LegacyPlaceRef.Parse(field.Legacy, kind, out _)?.Column.Layout.MaxLength ?? 0,
+            field.Mirror is null ? 0 : LegacyPlaceRef.Parse(field.Mirror, kind, out _)?.Column.Layout.MaxLength ?? 0,
         ];
         return lengths.Where(length => length > 0).DefaultIfEmpty().Min();
     }
@@ -122,6 +122,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
                 field.Hidden ? new HiddenField(ordinal, field.Name, schema.Fields[ordinal].Default)
                 : field.Rows is not null
                     ? new RowField(ordinal, field.Name, [.. field.Rows.Select(row => kind.Legacy.FindIndex(table => table.Name == row))])
+                : field.IsTable ? BuildChildren(field, ordinal)
                 : field.IsList ? BuildMap(field, ordinal)
                 : BuildPlaced(field, schema.Fields[ordinal]));
         }
@@ -167,6 +168,19 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
                 keyIsFirst: ReferenceEquals(list.Items[0], key));
     }
 
+    private ChildrenField BuildChildren(FieldDeclaration list, int ordinal)
+    {
+        var table = kind.Legacy.FindIndex(candidate => candidate.Name == list.Legacy);
+        return new ChildrenField(
+            ordinal, list.Name, table, kind.Legacy[table].OwnKey is not null, list.IsUnordered,
+            [
+                .. list.Items.Select(item => BuildItem(item, $"{list.Name}[].{item.Name}")),
+            ]);
+    }
+
+    private ChildItem BuildItem(FieldDeclaration item, string name) =>
+        new(name, (ColumnPlace)Place(item.Legacy!, name), Formats.Create(item, CodesOf(item)));
+
     private ConvertedFields[] BuildConverters(RecordSchema schema) =>
     [
         .. kind.Converters.Select(declared =>
@@ -204,11 +218,11 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             return known;
         }
 
-        var place = LegacyPlaceRef.Parse(text, kind.Legacy, out _)!;
+        var place = LegacyPlaceRef.Parse(text, kind, out _)!;
         var table = kind.Legacy.IndexOf(place.Table);
-        var column = place.Table.Columns.IndexOf(place.Column);
         if (place.Key is null)
         {
+            var column = ColumnIndex(place);
             _fieldsByColumn.TryAdd((table, column), field);
             known = new ColumnPlace(
                 place.Name, place.ExtraName, table, column, place.Column.Layout, place.Column.Default, place.Column.DropsTrailingBlanks);
@@ -224,14 +238,24 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         return known;
     }
 
+    private int ColumnIndex(LegacyPlaceRef place) =>
+        place.Table.Places(kind.Lookups).Index().First(entry => entry.Item.Column == place.Column).Index + (place.Table.OwnKey is null ? 0 : 1);
+
     private List<TableDeclaration> LobTables => [.. kind.Legacy.Where(table => table.Lob is not null)];
 
     private LegacyPlan BuildPlan() => new(
-        new AggregateLayout([.. kind.Legacy.Select(table => table.Layout)]),
-        [.. kind.Legacy.Select(table => table.Columns.Select(column => column.Default).ToArray())],
+        new AggregateLayout([.. kind.Legacy.Select(table => table.LayoutWith(kind.Lookups))]),
+        [.. kind.Legacy.Select(DefaultsOf)],
         [.. kind.Legacy.Select(table => kind.Fields.Find(field => field.Rows?.Contains(table.Name) ?? false)?.Name)],
         [.. LobTables.Select(BuildLob)],
         _slots.Count);
+
+    // The database allots an own key, and a reference is found by what is looked up.
+    private object?[] DefaultsOf(TableDeclaration table)
+    {
+        var columns = table.Places(kind.Lookups).Select(place => place.Column.Lookup is null ? place.Column.Default : null);
+        return [.. table.OwnKey is null ? columns : columns.Prepend(null)];
+    }
 
     private LobPlan BuildLob(TableDeclaration table)
     {

@@ -97,6 +97,41 @@ internal sealed class EuroFormat(bool needsPoint) : ValueFormat
         place.SetText(row, field, Numbers.Euro(field, Values.Expect<long>(field, value)));
 }
 
+/// <summary>An amount of which legacy keeps the euros and drops the cents: what has cents is refused, never cut.</summary>
+internal sealed class WholeEurosFormat : ValueFormat
+{
+    private const long Cents = 100;
+
+    public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        value = null;
+        if (!place.TryInteger(row, out var euros, out reason))
+        {
+            return false;
+        }
+
+        if (euros is < 0 or > long.MaxValue / Cents)
+        {
+            reason = "is no amount of 0 or more euros";
+            return false;
+        }
+
+        value = Values.Of(euros * Cents);
+        return true;
+    }
+
+    public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
+    {
+        var cents = Values.Expect<long>(field, value);
+        if (cents < 0 || cents % Cents != 0)
+        {
+            throw new CannotHoldException(field, $"{place} holds whole euros only");
+        }
+
+        place.SetInteger(row, field, cents / Cents);
+    }
+}
+
 /// <summary>A code by its list. Few codes: comparing them one by one beats hashing.</summary>
 internal sealed class CodeFormat(string[] legacy, string[] english) : ValueFormat
 {
