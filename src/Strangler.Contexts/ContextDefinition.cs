@@ -1,4 +1,5 @@
 using Strangler.Contexts.Donations;
+using Strangler.Contexts.Memberships;
 using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -27,6 +28,7 @@ public static class ContextList
     public static IReadOnlyList<ContextDefinition> All { get; } =
     [
         DonationsContext.Definition,
+        MembershipsContext.Definition,
         SubscriptionsContext.Definition,
     ];
 }

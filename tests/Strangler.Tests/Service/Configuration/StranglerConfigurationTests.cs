@@ -113,7 +113,7 @@ public sealed class StranglerConfigurationTests
         Assert.That(host.Name, Is.EqualTo("donations"));
     }
 
-    [TestCase("""{ }""", null, new[] { "donations", "subscriptions" })]
+    [TestCase("""{ }""", null, new[] { "donations", "memberships", "subscriptions" })]
     [TestCase("""{ "contexts": { "subscriptions": { } } }""", null, new[] { "subscriptions" })]
     [TestCase("""{ }""", "STRANGLER_DONATIONS_NEW", new[] { "donations" })]
     [TestCase("""{ "contexts": { "subscriptions": { } } }""", "STRANGLER_DONATIONS_LEGACY", new[] { "donations", "subscriptions" })]
