@@ -3,6 +3,7 @@ using Strangler.Contexts.BackOfficeUsers;
 using Strangler.Contexts.Buckets;
 using Strangler.Contexts.Donations;
 using Strangler.Contexts.Impressions;
+using Strangler.Contexts.Memberships;
 using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -31,6 +32,7 @@ public static class ContextList
     public static IReadOnlyList<ContextDefinition> All { get; } =
     [
         DonationsContext.Definition,
+        MembershipsContext.Definition,
         SubscriptionsContext.Definition,
         AddressChangesContext.Definition,
         BackOfficeUsersContext.Definition,

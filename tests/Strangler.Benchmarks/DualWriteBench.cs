@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.Mapping;

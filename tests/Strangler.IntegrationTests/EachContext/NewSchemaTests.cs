@@ -14,13 +14,15 @@ public sealed class NewSchemaTests(string context)
 {
     // Every word that may be part of a name or a code. A new one is looked up in a dictionary, then added.
     private static readonly HashSet<string> English = [.. """
-        access account address amount anonymized anonymous at auth author backed bank banner bic binary booked booking campaign cancelled
-        card cash cents change city code comment company confirmation confirmed content country created credit currency current date debit
-        deleted direct donation donor email entries entry expires expiry export exported external extra extras fee first follow form full
-        given gross hash historical iban id identifier impressions incomplete interval is keyword last legacy log logged membership message
-        moderated moderation modified months name new newsletter number ordinal parent payer payment paypal person postcode previous
-        promised provider public reason reasons receipt registered salutation sent session settle sofort source state status street subscription text timestamp title token tracking transaction
-        transfer type unconfirmed unknown up ups update valuation wants
+        aborted access account active address amount anonymized anonymous applicant at auth author backed bank banner bic binary birth
+        booked booking campaign cancelled card cash cents change city code comment company confirmation confirmed content country created
+        credit currency current date debit decided deleted direct donation donor email entries entry evidence expires expiry export
+        exported external extra extras fee first flags follow form full given gross hash historical iban id identifier impressions
+        incentive incentives incomplete interval is keyword last legacy log logged membership message missing moderated moderation
+        modified months name new newsletter no number of ordinal page parent payer payment paypal person phone postcode previous promised
+        provider public reason reasons receipt registered salutation sent session settle sofort source state status street subscription
+        sustaining text timestamp title token tracking transaction transfer type unconfirmed undecided unknown up update ups valuation
+        wants yes
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
 
     private static readonly string[] Amounts = ["amount", "legacy_amount", "gross", "fee", "settle_amount", "membership_fee"];
@@ -129,6 +131,10 @@ public sealed class NewSchemaTests(string context)
         var expected = context switch
         {
             "donations" => new[] { "payment_state", "is_cancelled", "is_deleted", "is_moderated", "is_exported", "is_anonymized" },
+            "memberships" =>
+            [
+                "is_confirmed", "is_cancelled", "is_moderated", "is_aborted", "status_evidence", "is_exported", "is_backed_up", "is_anonymized",
+            ],
             "subscriptions" => ["confirmation", "is_moderated", "is_exported", "is_backed_up", "is_anonymized"],
             "address-changes" => ["address_type", "external_type", "wants_receipt", "is_exported"],
             _ => throw new AssertionException($"Say which states {context} has."),

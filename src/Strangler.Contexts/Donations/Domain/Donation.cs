@@ -1,3 +1,5 @@
+using Strangler.Contexts.Common.Payments;
+
 namespace Strangler.Contexts.Donations;
 
 /// <summary>

@@ -510,10 +510,10 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         foreach (var role in shape.Places)
         {
             var count = converter.Places.Count(place => place.Role == role.Role);
-            if (count == 0 || (count > 1 && !role.Many))
+            if ((count == 0 && !role.Optional) || (count > 1 && !role.Many))
             {
-                problems.Add(
-                    converter.At, converter.Use, $"the place '{role.Role}' must be given {(role.Many ? "at least once" : "once")}");
+                var often = (role.Many, role.Optional) switch { (true, _) => "at least once", (_, true) => "once, or not at all", _ => "once" };
+                problems.Add(converter.At, converter.Use, $"the place '{role.Role}' must be given {often}");
             }
         }
 

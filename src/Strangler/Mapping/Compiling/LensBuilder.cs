@@ -322,6 +322,6 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             FieldType.Bytes => new NewBytes(place, column.Layout),
             _ => new NewText(place, column.Layout),
         };
-        return new NewColumn(ordinal(at), list ?? field.Name, DefaultOf(field), value);
+        return new NewColumn(ordinal(at), list is null ? field.Name : $"{list}[].{field.Name}", DefaultOf(field), value);
     }
 }
