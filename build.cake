@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Xml.Linq;
 
 const string MySqlConnectorVersion = "2.6.1";
+const string MongoDriverVersion = "3.14.0";
 const string Solution = "Strangler.sln";
 const string NeedsRealMongo = "RequiresMongod";
 const string NeedsChromium = "RequiresChromium";
@@ -15,6 +16,7 @@ var passedOn = (EnvironmentVariable("STRANGLER_ARGUMENTS") ?? "").Split('\n', St
 var onCi = EnvironmentVariable("CI") == "true";
 var artifacts = MakeAbsolute(Directory("artifacts")).FullPath;
 string driver = null;
+string mongoDriver = null;
 
 // Its own runner instead of Cake's aliases: they print every command and hide a failure's output in an exception.
 int Run(string program, IEnumerable<string> arguments, bool quiet)
@@ -62,12 +64,14 @@ void MustRun(string step, string program, params string[] arguments)
         throw new CakeException(code, $"{step} failed.");
 }
 
-string[] DotNet(params string[] arguments) => [.. arguments, $"-p:MySqlDriver={driver}", "--nologo"];
+string[] DotNet(params string[] arguments) => [.. arguments, .. Drivers(), "--nologo"];
 
-// A feed can list a package and lack it: only a restore tells.
-bool FeedHasMySqlConnector()
+string[] Drivers() => [$"-p:MySqlDriver={driver}", $"-p:MongoDriver={mongoDriver}"];
+
+// A feed can list a package and lack it, or one that it needs: only a restore tells.
+bool FeedHas(string package, string version)
 {
-    var folder = System.IO.Path.Combine(artifacts, "driver-probe");
+    var folder = System.IO.Path.Combine(artifacts, "driver-probe", package);
     System.IO.Directory.CreateDirectory(folder);
     System.IO.File.WriteAllText(System.IO.Path.Combine(folder, "Directory.Build.props"), "<Project />");
     System.IO.File.WriteAllText(System.IO.Path.Combine(folder, "Directory.Packages.props"), "<Project />");
@@ -75,7 +79,7 @@ bool FeedHasMySqlConnector()
     System.IO.File.WriteAllText(project, $"""
         <Project Sdk="Microsoft.NET.Sdk">
           <PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>
-          <ItemGroup><PackageReference Include="MySqlConnector" Version="{MySqlConnectorVersion}" /></ItemGroup>
+          <ItemGroup><PackageReference Include="{package}" Version="{version}" /></ItemGroup>
         </Project>
         """);
     var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -90,28 +94,34 @@ bool FeedHasMySqlConnector()
     return process.ExitCode == 0;
 }
 
-Task("driver").Does(() =>
+// What the environment says, else what the feed offers; the answer is kept. Elsewhere is another way to the same.
+string Choose(string variable, string preferred, string version, string elsewhere)
 {
-    var named = EnvironmentVariable("STRANGLER_MYSQL_DRIVER");
-    var answer = System.IO.Path.Combine(artifacts, "mysql-driver");
+    var named = EnvironmentVariable(variable);
     if (!string.IsNullOrEmpty(named))
     {
-        if (named is not ("MySqlConnector" or "MySql.Data"))
-            throw new CakeException($"STRANGLER_MYSQL_DRIVER is '{named}'; it can be MySqlConnector or MySql.Data.");
-        driver = named;
-        Console.WriteLine($"Driver: {driver}, as STRANGLER_MYSQL_DRIVER says.");
-        return;
+        if (named != preferred && named != elsewhere)
+            throw new CakeException($"{variable} is '{named}'; it can be {preferred} or {elsewhere}.");
+        Console.WriteLine($"Driver: {named}, as {variable} says.");
+        return named;
     }
+    var answer = System.IO.Path.Combine(artifacts, $"{variable.ToLowerInvariant().Replace("strangler_", "").Replace('_', '-')}");
     if (!System.IO.File.Exists(answer))
     {
         System.IO.Directory.CreateDirectory(artifacts);
-        System.IO.File.WriteAllText(answer, FeedHasMySqlConnector() ? "MySqlConnector" : "MySql.Data");
+        System.IO.File.WriteAllText(answer, FeedHas(preferred, version) ? preferred : elsewhere);
     }
-    driver = System.IO.File.ReadAllText(answer).Trim();
-    Console.WriteLine(driver == "MySqlConnector"
-        ? $"Driver: MySqlConnector, which the package feed offers."
-        : $"Driver: MySql.Data, for the package feed lacks MySqlConnector {MySqlConnectorVersion}. "
-            + "Delete artifacts/mysql-driver to ask again.");
+    var chosen = System.IO.File.ReadAllText(answer).Trim();
+    Console.WriteLine(chosen == preferred
+        ? $"Driver: {preferred}, which the package feed offers."
+        : $"Driver: {elsewhere}, for the package feed lacks {preferred} {version}. Delete artifacts/{System.IO.Path.GetFileName(answer)} to ask again.");
+    return chosen;
+}
+
+Task("driver").Does(() =>
+{
+    driver = Choose("STRANGLER_MYSQL_DRIVER", "MySqlConnector", MySqlConnectorVersion, "MySql.Data");
+    mongoDriver = Choose("STRANGLER_MONGO_DRIVER", "MongoDB.Driver", MongoDriverVersion, "libmongoc");
 });
 
 Task("build").IsDependentOn("driver").Does(() =>
@@ -137,7 +147,7 @@ Task("test").IsDependentOn("build").Does(() =>
         var code = Run("dotnet",
         [
             "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
-            $"-p:MySqlDriver={driver}", "--filter", $"TestCategory!={NeedsRealMongo}" + (hasChromium ? "" : $"&TestCategory!={NeedsChromium}")
+            .. Drivers(), "--filter", $"TestCategory!={NeedsRealMongo}" + (hasChromium ? "" : $"&TestCategory!={NeedsChromium}")
                 + (canMount ? "" : $"&TestCategory!={NeedsMount}"),
             "--results-directory", results, "--logger", $"trx;LogFileName={project}.trx", "--logger", "console;verbosity=quiet",
         ], quiet: false);
@@ -196,8 +206,8 @@ Task("test").IsDependentOn("build").Does(() =>
 void ListNotRun(string project, string category, string what)
 {
     var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-    foreach (var argument in new[] { "test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
-        $"-p:MySqlDriver={driver}", "--list-tests", "--filter", $"TestCategory={category}" })
+    foreach (var argument in (string[])["test", $"tests/{project}/{project}.csproj", "-c", "Release", "--no-build", "--nologo", "-v", "quiet",
+        .. Drivers(), "--list-tests", "--filter", $"TestCategory={category}"])
         start.ArgumentList.Add(argument);
     using var process = System.Diagnostics.Process.Start(start);
     var errors = process.StandardError.ReadToEndAsync();
@@ -242,7 +252,7 @@ Task("soak").IsDependentOn("driver").Does(() =>
     Environment.Exit(Run("dotnet",
     [
         "test", "tests/Strangler.IntegrationTests/Strangler.IntegrationTests.csproj", "-c", "Release", "--no-build", "--nologo",
-        $"-p:MySqlDriver={driver}", "--filter", "TestCategory=Soak", "--logger", "console;verbosity=normal",
+        .. Drivers(), "--filter", "TestCategory=Soak", "--logger", "console;verbosity=normal",
     ], quiet: false));
 });
 
@@ -256,6 +266,8 @@ Task("help").Does(() => Console.WriteLine("""
 
     STRANGLER_MYSQL         connection string of a MySQL or MariaDB to use instead of a private one
     STRANGLER_MYSQL_DRIVER  MySqlConnector or MySql.Data, instead of asking the package feed
+    STRANGLER_MONGO         connection string of a MongoDB (a replica set) to use instead of a private one
+    STRANGLER_MONGO_DRIVER  MongoDB.Driver or libmongoc, likewise
     """));
 
 // Before Cake prints its table of durations, which nobody asked for.

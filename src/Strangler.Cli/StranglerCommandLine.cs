@@ -64,6 +64,7 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(CutoverCommand.Create(standard));
         root.Subcommands.Add(IdMapCommand.Create(standard));
         root.Subcommands.Add(StatusCommand.Create(standard));
+        root.Subcommands.Add(ServeCommand.Create(standard));
         root.Subcommands.Add(DemoCommand.Create(standard));
         Verb.ShowDetails(root);
         return root;

@@ -12,6 +12,9 @@ internal sealed class AggregateSql
     private static readonly object[] SmallIntegers = Enumerable.Range(-1, 1025).Select(i => (object)(long)i).ToArray();
     private static readonly object?[][] NoRows = [];
 
+    private static readonly HashSet<Type> Integers =
+        [typeof(long), typeof(int), typeof(uint), typeof(short), typeof(ushort), typeof(sbyte), typeof(byte), typeof(ulong)];
+
     private readonly int[] _singles;
     private readonly int[] _manys;
     private readonly string _context;
@@ -136,6 +139,44 @@ internal sealed class AggregateSql
         return $"`{identifier}`";
     }
 
+    /// <summary>
+    /// Legacy's columns may have been altered a moment ago: whether what the reader sends for <see cref="Columns"/> can be read as they are
+    /// mapped, also where there is no row. Throws <see cref="MistypedException"/>. Costs no question to the server; and as long as the
+    /// transaction lasts that has read it, the server lets nobody alter the table.
+    /// </summary>
+    public void CheckTypes(DbDataReader reader, int ordinal)
+    {
+        if (Side == SideName.New)
+        {
+            return;
+        }
+
+        foreach (var table in _singles)
+        {
+            CheckTypes(reader, ordinal + 1, Layout.Tables[table]);
+            ordinal += Layout.Tables[table].Columns.Count + 1;
+        }
+    }
+
+    /// <summary>The same for the columns of one table.</summary>
+    public static void CheckTypes(DbDataReader reader, int ordinal, TableLayout table)
+    {
+        for (var i = 0; i < table.Columns.Count; i++)
+        {
+            var sent = reader.GetFieldType(ordinal + i);
+            var fits = table.Columns[i].Type switch
+            {
+                ColumnType.Integer => Integers.Contains(sent),
+                ColumnType.Binary => sent == typeof(byte[]),
+                _ => sent == typeof(string),
+            };
+            if (!fits)
+            {
+                throw Mistyped(table, table.Columns[i], sent);
+            }
+        }
+    }
+
     /// <summary>The tables with at most one row from the reader's present row; null when the root is not there. Many tables are
     /// empty.</summary>
     public AggregateRow? ReadSingles(DbDataReader reader, int ordinal, long? publicId)
@@ -154,7 +195,7 @@ internal sealed class AggregateSql
         foreach (var table in _singles)
         {
             var layout = Layout.Tables[table];
-            tables[table] = reader.IsDBNull(ordinal) ? NoRows : (object?[][])[ReadColumns(reader, ordinal + 1, layout, publicId)];
+            tables[table] = reader.IsDBNull(ordinal) ? NoRows : (object?[][])[ReadColumns(reader, ordinal + 1, layout, publicId, Side)];
             ordinal += layout.Columns.Count + 1;
         }
 
@@ -162,7 +203,7 @@ internal sealed class AggregateSql
     }
 
     /// <summary>The columns of one row of a table.</summary>
-    public static object?[] ReadColumns(DbDataReader reader, int ordinal, TableLayout table, long? publicId)
+    public static object?[] ReadColumns(DbDataReader reader, int ordinal, TableLayout table, long? publicId, SideName side)
     {
         var columns = table.Columns;
         var values = new object?[columns.Count];
@@ -171,14 +212,18 @@ internal sealed class AggregateSql
             var cell = reader.GetValue(ordinal + i);
             if (cell is DBNull)
             {
+                // To read it as what the mapping takes for nothing would be a guess.
+                values[i] = columns[i].Nullable || side == SideName.New
+                    ? null
+                    : throw new MistypedException($"{table.Name}.{columns[i].Name} is NULL, and the mapping says that it may not be");
                 continue;
             }
 
             values[i] = columns[i].Type switch
             {
                 ColumnType.Integer => Integer(cell, table, columns[i], publicId),
-                ColumnType.Binary => (cell as byte[]) ?? throw Mistyped(table, columns[i], cell),
-                _ => (cell as string) ?? throw Mistyped(table, columns[i], cell),
+                ColumnType.Binary => (cell as byte[]) ?? throw Mistyped(table, columns[i], cell.GetType()),
+                _ => (cell as string) ?? throw Mistyped(table, columns[i], cell.GetType()),
             };
         }
 
@@ -203,13 +248,13 @@ internal sealed class AggregateSql
             ulong number when number <= long.MaxValue => (long)number,
             ulong => throw new UnreadableException($"{table.Name}.{column.Name}",
                 "larger than 9,223,372,036,854,775,807") { Id = publicId },
-            _ => throw Mistyped(table, column, cell),
+            _ => throw Mistyped(table, column, cell.GetType()),
         };
         return value is >= -1 and < 1024 ? SmallIntegers[value + 1] : value;
     }
 
-    private static InvalidOperationException Mistyped(TableLayout table, ColumnLayout column, object cell) =>
-        new($"{table.Name}.{column.Name} is mapped as {column.Type}, but the database sends {cell.GetType().Name}; correct the mapping.");
+    private static MistypedException Mistyped(TableLayout table, ColumnLayout column, Type sent) =>
+        new($"{table.Name}.{column.Name} is mapped as {column.Type}, but the database sends {sent.Name}");
 
     private void Check()
     {
@@ -308,4 +353,10 @@ internal sealed class AggregateSql
     }
 
     private static string Alias(int table) => string.Create(CultureInfo.InvariantCulture, $"t{table}");
+}
+
+/// <summary>A column is not what the mapping says. On the legacy side somebody may have altered it.</summary>
+internal sealed class MistypedException(string what) : InvalidOperationException($"{what}; correct the mapping or the table.")
+{
+    public string What { get; } = what;
 }

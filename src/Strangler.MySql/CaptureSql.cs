@@ -22,22 +22,24 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// <remarks>
 /// <list type="bullet">
 /// <item>The fence is read with SKIP LOCKED: a flip that is just setting it is not waited for, and then the write is journalled, which is
-/// never wrong. Where the lock is got, the flip waits for this transaction: what it wrote is in the journal when the flip looks. A plain
-/// read
+/// never wrong. Where the lock is got, the flip waits for this transaction: what it wrote is in the journal when the flip looks. A plain read
 /// would return the stage of the transaction's snapshot, perhaps one of long ago.</item>
 /// <item>Locks come in the order legacy rows, entity row, journal, as in our own transactions. Of a duplicate primary key, INSERT … ON
 /// DUPLICATE KEY UPDATE locks the record and no gap, also under REPEATABLE READ; an UPDATE that finds no row would lock the gap, in which
 /// then others wait, or deadlock.</item>
-/// <item>The roots that refer to a row are found by a plain SELECT (a cursor): INSERT … SELECT would lock the index of the root table. It
-/// sees the transaction's snapshot: a reference that was made after it began is missed, and is the reconciliation's to find.</item>
+/// <item>The roots that refer to a row are found by a plain SELECT (a cursor): a locking one would lock the index of the root table, and with it
+/// others' inserts. It sees the transaction's snapshot, which may be older than the reference. A changed row that nobody refers to is noted, and
+/// a relay looks again once it is committed (<see cref="MySqlCapture.ResolveAsync"/>).</item>
 /// <item>A side table that is missing (error 1146) is passed over; <c>capture check</c> tells.</item>
-/// <item>A column that is gone or has another name (error 1054, raised when the statement that names it is executed, not when the trigger
-/// is
-/// loaded) makes the comparison NULL, and then every update counts: more work than needed, but no write of theirs fails or is missed.
-/// Without
-/// the table's key nothing can be noted; the write goes on. Error 1326 is what follows a cursor that could not be opened.</item>
-/// <item>Who wrote what is inserted, never counted up: programs would wait for one another at a counter. Once a statement, with the columns
-/// that its first row changed: to compare all columns of each row of a large statement cost half as much again.</item>
+/// <item>A column that is gone or has another name (error 1054, raised when the statement that names it is executed, not when the trigger is
+/// loaded) makes the comparison NULL, and then every update counts: more work than needed, but no write of theirs fails or is missed. Without
+/// the table's key nobody can tell which entity it was; the write goes on, and that there was one is noted ("!"). Error 1326 is what follows
+/// a cursor that could not be opened.</item>
+/// <item>What has changed is a number, a bit a column: half the price of a chain of ORs and a list of names besides, where a statement changes one
+/// row, and a fifth more a row where it changes a thousand.</item>
+/// <item>Who wrote what is inserted, never counted up: programs would wait for one another at a counter. Once a statement; once more for
+/// columns that none of its rows before had changed.</item>
+/// <item>What is ours is ours alone: the session variable names the context that writes, and a table of two contexts is news to the other.</item>
 /// </list>
 /// Text is compared by its bytes: under a column's collation 'max' equals 'Max ', or 'Strase' equals 'Straße'.
 /// </remarks>
@@ -57,9 +59,10 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     private string Name(CapturedTable table, string on)
     {
         var name = $"{Prefix}{table.Kind}_{table.Table}_{on[..3].ToLowerInvariant()}";
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8];
-        return name.Length <= MaxName ? name : $"{name[..(MaxName - 9)]}_{hash}";
+        return name.Length <= MaxName ? name : $"{name[..(MaxName - 9)]}_{Hash(name)}";
     }
+
+    private static string Hash(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8];
 
     private string Body(CapturedTable table, string on) => table.Owner == CaptureOwner.ByKey ? OfKey(table, on) : OfReference(table, on);
 
@@ -68,151 +71,189 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         var key = AggregateSql.Quote(table.KeyColumn);
         var touches = on switch
         {
-            "INSERT" => Touch(table.Kind, $"NEW.{key}", "        "),
-            "DELETE" => Touch(table.Kind, $"OLD.{key}", "        "),
+            "INSERT" => Touch(table.Kind, $"NEW.{key}"),
+            "DELETE" => Touch(table.Kind, $"OLD.{key}"),
             _ when table.Fixed.Count > 0 => $"""
                 {TouchOwn(table, "NEW", IsOwn(table, "NEW"))}
                 {TouchOwn(table, "OLD", $"{IsOwn(table, "OLD")} AND NOT (OLD.{key} <=> NEW.{key} AND {IsOwn(table, "NEW")})")}
                 """,
             _ => $"""
-                {Touch(table.Kind, $"NEW.{key}", "        ")}
-                        IF NOT (OLD.{key} <=> NEW.{key}) THEN
-                {Touch(table.Kind, $"OLD.{key}", "          ")}
-                        END IF;
+                {Touch(table.Kind, $"NEW.{key}")}
+                IF NOT (OLD.{key} <=> NEW.{key}) THEN
+                {Indented("  ", Touch(table.Kind, $"OLD.{key}"))}
+                END IF;
                 """,
         };
-        return $"""
+        return Whole(table, on, "", $"""
             BEGIN
-              DECLARE strangler_counts INT DEFAULT 1;
-              DECLARE strangler_changed INT DEFAULT 1;
-              DECLARE strangler_columns TEXT CHARACTER SET utf8mb4 DEFAULT '';
-              DECLARE CONTINUE HANDLER FOR 1146, 1054 BEGIN END;
-              IF @strangler_own IS NULL THEN
-            {Changed(table, on)}
-                IF COALESCE(strangler_changed, 1) THEN
-            {Fence("    ")}
-                  IF strangler_counts THEN
-            {touches}
-            {Note(table, on)}
-                  END IF;
-                END IF;
-              END IF;
-            END
-            """;
+              DECLARE CONTINUE HANDLER FOR 1054 SET strangler_blind = 1;
+            {Indented("  ", touches)}
+            END;
+            """);
     }
 
     private string OfReference(CapturedTable table, string on)
     {
         var key = AggregateSql.Quote(table.KeyColumn);
         var keys = on switch { "INSERT" => $"NEW.{key}", "DELETE" => $"OLD.{key}", _ => $"OLD.{key}, NEW.{key}" };
-        return $"""
+        return Whole(table, on, "  DECLARE strangler_found INT DEFAULT 0;\n", $"""
             BEGIN
-              DECLARE strangler_counts INT DEFAULT 1;
-              DECLARE strangler_changed INT DEFAULT 1;
-              DECLARE strangler_columns TEXT CHARACTER SET utf8mb4 DEFAULT '';
               DECLARE strangler_done INT DEFAULT 0;
               DECLARE strangler_root BIGINT;
               DECLARE strangler_roots CURSOR FOR SELECT r.{AggregateSql.Quote(table.RootKey)} FROM {AggregateSql.Quote(table.Root)} r
                 WHERE r.{AggregateSql.Quote(table.ReferencedBy!)} IN ({keys});
-              DECLARE CONTINUE HANDLER FOR 1146, 1054 BEGIN END;
+              DECLARE CONTINUE HANDLER FOR 1054 SET strangler_blind = 1;
               DECLARE CONTINUE HANDLER FOR NOT FOUND, 1326 SET strangler_done = 1;
-              IF @strangler_own IS NULL THEN
-            {Changed(table, on)}
-                IF COALESCE(strangler_changed, 1) THEN
-            {Fence("    ")}
-                  IF strangler_counts THEN
-                    SET strangler_done = 0;
-                    OPEN strangler_roots;
-                    FETCH strangler_roots INTO strangler_root;
-                    WHILE NOT strangler_done DO
-            {Touch(table.Kind, "strangler_root", "          ")}
-                      FETCH strangler_roots INTO strangler_root;
-                    END WHILE;
-                    CLOSE strangler_roots;
-            {Note(table, on)}
-                  END IF;
-                END IF;
-              END IF;
-            END
-            """;
+              OPEN strangler_roots;
+              FETCH strangler_roots INTO strangler_root;
+              WHILE NOT strangler_done DO
+                SET strangler_found = 1;
+            {Indented("    ", Touch(table.Kind, "strangler_root"))}
+                FETCH strangler_roots INTO strangler_root;
+              END WHILE;
+              CLOSE strangler_roots;
+            END;
+            {Unfound(table, on, key)}
+            """);
     }
 
-    // Only rows of the context's own count: those that were, and those that are from now on.
-    private static string Changed(CapturedTable table, string on)
+    // Of an inserted row nobody can have known before, so nobody refers to it yet.
+    private string Unfound(CapturedTable table, string on, string key) => on switch
     {
-        var own = table.Fixed.Count == 0 ? "" : on switch
-        {
-            "INSERT" => IsOwn(table, "NEW"),
-            "DELETE" => IsOwn(table, "OLD"),
-            _ => $"({IsOwn(table, "OLD")} OR {IsOwn(table, "NEW")})",
-        };
-        var differs = string.Join("\n      OR ", on == "UPDATE" ? Compared(table).Select(column => column.Differs) : []);
-        return (own, differs) switch
-        {
-            ("", "") => "",
-            (_, "") => $"    SET strangler_changed = {own};",
-            ("", _) => $"    SET strangler_changed = {differs};",
-            _ => $"    SET strangler_changed = {own} AND ({differs});",
-        };
-    }
+        "INSERT" => "",
+        "DELETE" => $"""
+            IF NOT strangler_found AND NOT strangler_blind THEN
+            {Indented("  ", NoteReference(table, $"OLD.{key}"))}
+            END IF;
+            """,
+        _ => $"""
+            IF NOT strangler_found AND NOT strangler_blind THEN
+            {Indented("  ", NoteReference(table, $"OLD.{key}"))}
+              IF NOT (OLD.{key} <=> NEW.{key}) THEN
+            {Indented("    ", NoteReference(table, $"NEW.{key}"))}
+              END IF;
+            END IF;
+            """,
+    };
+
+    private string NoteReference(CapturedTable table, string reference) => $"""
+        INSERT INTO strangler_foreign_reference (context, kind, table_name, reference, writer, written_at)
+          VALUES ({_context}, {Literal(table.Kind)}, {Literal(table.Table)}, {reference}, LEFT(USER(), 190), UTC_TIMESTAMP(6));
+        """;
+
+    // Only rows of the context's own count: those that were, and those that are from now on.
+    private static string OfContext(CapturedTable table, string on) => on switch
+    {
+        "INSERT" => IsOwn(table, "NEW"),
+        "DELETE" => IsOwn(table, "OLD"),
+        _ => $"({IsOwn(table, "OLD")}) OR ({IsOwn(table, "NEW")})",
+    };
 
     private static string IsOwn(CapturedTable table, string row) =>
         string.Join(" AND ", table.Fixed.Select(column => $"{row}.{AggregateSql.Quote(column.Name)} <=> {Literal(column.Value)}"));
 
-    private string TouchOwn(CapturedTable table, string row, string condition) => Indented("        ", $"""
+    private string TouchOwn(CapturedTable table, string row, string condition) => $"""
         IF {condition} THEN
-        {Touch(table.Kind, $"{row}.{AggregateSql.Quote(table.KeyColumn)}", "  ")}
+        {Indented("  ", Touch(table.Kind, $"{row}.{AggregateSql.Quote(table.KeyColumn)}"))}
         END IF;
-        """);
+        """;
 
-    // Once a statement: within one, NOW(6) is the same for all rows. Names, not bits: whoever reads them later need not know the mapping
-    // that
-    // this trigger was made of.
-    private string Note(CapturedTable table, string on)
+    private string Whole(CapturedTable table, string on, string declared, string touches)
     {
-        var noted = $"@{AggregateSql.Quote(Name(table, on))}";
-        var compared = Compared(table).Select(column => $"IF({column.Differs}, {Literal(column.Name)}, NULL)");
-        var changed = on != "UPDATE" ? "" : $"  SET strangler_columns = CONCAT_WS(',',\n    {string.Join(",\n    ", compared)});\n";
-        return Indented("        ", $"""
-            IF NOT ({noted} <=> NOW(6)) THEN
-              SET {noted} = NOW(6);
-            {changed}  INSERT INTO strangler_foreign_write (context, table_name, event, `columns`, writer, connection_id, written_at)
-                VALUES ({_context}, {Literal(table.Table)}, '{on}', LEFT(COALESCE(strangler_columns, '?'), 2000), LEFT(USER(), 190),
-                  CONNECTION_ID(), UTC_TIMESTAMP(6));
-            END IF;
-            """);
+        var changed = on == "UPDATE" ? Compared(table) : [];
+        var names = changed.Select((_, chunk) => $"strangler_changed_{chunk}").ToList();
+        var declares = string.Concat(names.Select(name => $"  DECLARE {name} BIGINT DEFAULT NULL;\n"));
+        var sets = string.Concat(changed.Zip(names, (columns, name) =>
+            $"    SET {name} = {string.Join("\n      + ", columns.Select((column, bit) => $"({column.Differs}) * {1L << bit}"))};\n"));
+        if (table.Fixed.Count > 0)
+        {
+            declares += "  DECLARE strangler_of_context INT DEFAULT 1;\n";
+            sets = $"    SET strangler_of_context = {OfContext(table, on)};\n{sets}";
+        }
+
+        var condition = (table.Fixed.Count > 0 ? "strangler_of_context AND " : "") + Counts(names);
+        return $"""
+            BEGIN
+              DECLARE strangler_counts INT DEFAULT 1;
+              DECLARE strangler_blind INT DEFAULT 0;
+            {declares}{declared}  DECLARE CONTINUE HANDLER FOR 1146, 1054 BEGIN END;
+              IF NOT (@strangler_own <=> {_context}) THEN
+            {sets}    IF {condition} THEN
+            {Indented("      ", Fence())}
+                  IF strangler_counts THEN
+            {Indented("        ", touches.TrimEnd())}
+            {Indented("        ", Note(table, on, changed))}
+                  END IF;
+                END IF;
+              END IF;
+            END
+            """.ReplaceLineEndings("\n");
     }
 
-    private static IEnumerable<(string Name, string Differs)> Compared(CapturedTable table)
-    {
-        var key = AggregateSql.Quote(table.KeyColumn);
-        yield return (table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"));
-        foreach (var column in table.Fixed)
-        {
-            yield return (column.Name, Differs($"OLD.{AggregateSql.Quote(column.Name)}", $"NEW.{AggregateSql.Quote(column.Name)}"));
-        }
+    private static string Counts(List<string> changed) =>
+        changed.Count == 0 ? "1" : $"({string.Join(" OR ", changed.Select(name => $"COALESCE({name}, 1)"))})";
 
-        foreach (var column in table.Columns)
+    // Once a statement: within one, NOW(6) is the same for all rows. Names, not bits: whoever reads them later need not know the mapping that
+    // this trigger was made of. A list that begins with a comma adds columns to a statement that is noted already.
+    private string Note(CapturedTable table, string on, List<List<(string Name, string Differs)>> changed)
+    {
+        var noted = $"@strangler_{Hash(Name(table, on))}";
+        var all = Names(changed, chunk => $"strangler_changed_{chunk}");
+        var columns = changed.Count == 0 ? "''" : $"IF(strangler_changed_0 IS NULL, '?', {all})";
+        var remembered = string.Concat(changed.Select((_, chunk) => $", {noted}_{chunk} = strangler_changed_{chunk}"));
+        var first = $"""
+            IF NOT ({noted} <=> NOW(6)) THEN
+              SET {noted} = NOW(6){remembered};
+            {Indented("  ", Insert(table, on, $"IF(strangler_blind, '!', {columns})"))}
+            """;
+        return changed.Count == 0 ? $"{first}\nEND IF;" : $"""
+            {first}
+            ELSEIF {string.Join(" OR ", changed.Select((_, chunk) => Unnoted(chunk)))} THEN
+            {Indented("  ", Insert(table, on, $"CONCAT(',', {Names(changed, Unnoted)})"))}
+              SET {string.Join(", ", changed.Select((_, chunk) => $"{noted}_{chunk} = {noted}_{chunk} | strangler_changed_{chunk}"))};
+            END IF;
+            """;
+
+        string Unnoted(int chunk) => $"(strangler_changed_{chunk} & ~{noted}_{chunk})";
+    }
+
+    private string Insert(CapturedTable table, string on, string columns) => $"""
+        INSERT INTO strangler_foreign_write (context, table_name, event, `columns`, writer, connection_id, written_at)
+          VALUES ({_context}, {Literal(table.Table)}, '{on}', LEFT({columns}, 2000), LEFT(USER(), 190), CONNECTION_ID(), UTC_TIMESTAMP(6));
+        """;
+
+    private static string Names(List<List<(string Name, string Differs)>> changed, Func<int, string> bits) => $"CONCAT_WS(',', {string.Join(
+        ", ",
+        changed.Select((columns, chunk) => $"NULLIF(MAKE_SET({bits(chunk)}, {string.Join(", ", columns.Select(column => Literal(column.Name)))}), '')"))})";
+
+    // As many as a number has bits to spare.
+    private static List<List<(string Name, string Differs)>> Compared(CapturedTable table)
+    {
+        const int Bits = 60;
+        var key = AggregateSql.Quote(table.KeyColumn);
+        var @fixed = table.Fixed.Select(column => (column.Name, Differs($"OLD.{AggregateSql.Quote(column.Name)}", $"NEW.{AggregateSql.Quote(column.Name)}")));
+        var columns = table.Columns.Select(column =>
         {
             var name = AggregateSql.Quote(column.Name);
-            yield return (column.Name, column.Type is ColumnType.Text or ColumnType.Binary
+            return (column.Name, column.Type is ColumnType.Text or ColumnType.Binary
                 ? Differs($"CAST(OLD.{name} AS BINARY)", $"CAST(NEW.{name} AS BINARY)")
                 : Differs($"OLD.{name}", $"NEW.{name}"));
-        }
+        });
+        return [.. @fixed.Concat(columns).Prepend((table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"))).Chunk(Bits).Select(chunk => chunk.ToList())];
     }
 
     private static string Differs(string before, string after) => $"NOT ({before} <=> {after})";
 
-    private string Fence(string indent) => Indented(indent, $"""
+    private string Fence() => $"""
         BEGIN
           DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
           SELECT {FenceSql.IsDual.Text} INTO strangler_counts
             FROM strangler_fence f WHERE f.context = {_context} {(isMariaDb ? "LOCK IN SHARE MODE" : "FOR SHARE")} SKIP LOCKED;
         END;
-        """);
+        """;
 
     // Ids below 1 cannot be keys of ours, and would not fit.
-    private string Touch(string kind, string key, string indent) => Indented(indent, $"""
+    private string Touch(string kind, string key) => $"""
         IF {key} > 0 THEN
           INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({_context}, {Literal(kind)}, {key}, 1, LEFT(USER(), 190))
             ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = LEFT(USER(), 190);
@@ -220,13 +261,12 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), LEFT(USER(), 190)
             FROM strangler_entity e WHERE e.context = {_context} AND e.kind = {Literal(kind)} AND e.`key` = {key};
         END IF;
-        """);
+        """;
 
     private static string Indented(string indent, string text) =>
         string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));
 
-    // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs
-    // between.
+    // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs between.
     internal static string Literal(string name) => $"'{Checked(name)}'";
 
     internal static string Checked(string name) => Harmless().IsMatch(name)

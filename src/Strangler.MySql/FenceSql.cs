@@ -20,7 +20,8 @@ internal static class FenceSql
     public static FenceRow Read(DbDataReader reader, int ordinal, SideName side)
     {
         var (role, stage) = (reader.GetString(ordinal), reader.GetString(ordinal + 1));
-        if (!Enum.TryParse<FenceRole>(role, ignoreCase: true, out var knownRole) || !Enum.TryParse<Stage>(stage, out var knownStage))
+        if (!Enum.TryParse<FenceRole>(role, ignoreCase: true, out var knownRole) || !Enum.IsDefined(knownRole)
+            || !Enum.TryParse<Stage>(stage, out var knownStage) || !Enum.IsDefined(knownStage))
         {
             throw new SideUnavailableException(
                 side, $"its fence says {role}/{stage}, which this build does not know; deploy the newer build.", false,

@@ -260,6 +260,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
 
     private async Task<object?> ReadRowsAsync(DbDataReader reader, Dictionary<long, AggregateRow> rows, CancellationToken cancellationToken)
     {
+        _sql.CheckTypes(reader, 1);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             var id = reader.GetInt64(0);
@@ -273,7 +274,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
                 var id = reader.GetInt64(0);
-                found.Add((id, reader.GetInt64(1), AggregateSql.ReadColumns(reader, 2, table, id)));
+                found.Add((id, reader.GetInt64(1), AggregateSql.ReadColumns(reader, 2, table, id, _sql.Side)));
             }
 
             foreach (var group in found.GroupBy(entry => entry.Id))

@@ -17,6 +17,10 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
     // Nothing in a trigger may become an error by the strictness of whoever fires it; a trigger keeps the mode it was made in.
     private const string SqlMode = "";
 
+    // A user without the privilege is shown no triggers at all, or not their text.
+    private const string Unseen = "installed once, and not to be seen: dropped, or this user lacks the privilege TRIGGER";
+    private const string Unreadable = "its text is not to be seen: this user lacks the privilege TRIGGER";
+
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     public Task<CaptureState> LookAsync(CancellationToken cancellationToken) =>
@@ -101,6 +105,95 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             },
             cancellationToken,
             background: true);
+    }
+
+    /// <remarks>
+    /// READ COMMITTED: whoever noted it has committed, and so had, before him, whoever made the reference. What he cannot see yet and we can
+    /// is just what this is for. SKIP LOCKED passes over what is not committed.
+    /// </remarks>
+    public Task<int> ResolveAsync(int limit, CancellationToken cancellationToken) =>
+        tables.All(table => table.ReferencedBy is null) ? Task.FromResult(0) : UseAsync(
+            async (connection, token) =>
+            {
+                var notes = await ReferencesAsync(connection, side.BeginWrite(new Batch(), background: true), limit, token).ConfigureAwait(false);
+                var batch = new Batch();
+                foreach (var note in notes)
+                {
+                    await TouchAsync(connection, batch, note, token).ConfigureAwait(false);
+                }
+
+                if (notes.Count > 0)
+                {
+                    batch.Part($"DELETE r FROM strangler_foreign_reference r FORCE INDEX (PRIMARY) WHERE r.id IN");
+                    Lists.In(batch, notes.Select(note => note.Id));
+                    batch.End();
+                }
+
+                await side.ExecuteAsync(connection, MySqlSide.EndWrite(batch), true, token).ConfigureAwait(false);
+                return notes.Count;
+            },
+            cancellationToken);
+
+    private Task<List<Reference>> ReferencesAsync(DbConnection connection, Batch batch, int limit, CancellationToken cancellationToken) =>
+        side.QueryAsync(
+            connection,
+            batch.Add($"""
+                SELECT id, kind, table_name, reference, writer FROM strangler_foreign_reference
+                WHERE context = {side.Context} ORDER BY id LIMIT {limit} FOR UPDATE SKIP LOCKED
+                """),
+            async (reader, token) =>
+            {
+                List<Reference> notes = [];
+                while (await reader.ReadAsync(token).ConfigureAwait(false))
+                {
+                    notes.Add(new Reference(reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3), reader.GetString(4)));
+                }
+
+                return notes;
+            },
+            true,
+            cancellationToken);
+
+    // As the trigger would have done. A table that the mapping has no more is of no concern any more.
+    private async Task TouchAsync(DbConnection connection, Batch batch, Reference note, CancellationToken cancellationToken)
+    {
+        if (tables.FirstOrDefault(one => one.Kind == note.Kind && one.Table == note.Table) is not { ReferencedBy: { } column } table)
+        {
+            return;
+        }
+
+        var root = new Sql(AggregateSql.Quote(table.RootKey));
+        var roots = await side.QueryAsync(
+            connection,
+            new Batch().Add($"""
+                SELECT {root} FROM {new Sql(AggregateSql.Quote(table.Root))} WHERE {new Sql(AggregateSql.Quote(column))} = {note.Key} AND {root} > 0
+                """),
+            IdsAsync,
+            true,
+            cancellationToken).ConfigureAwait(false);
+        foreach (var id in roots)
+        {
+            batch.Add($"""
+                INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({side.Context}, {note.Kind}, {id}, 1, {note.Writer})
+                ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = VALUES(writer)
+                """);
+            batch.Add($"""
+                INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
+                SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), {note.Writer}
+                FROM strangler_entity e WHERE e.context = {side.Context} AND e.kind = {note.Kind} AND e.`key` = {id}
+                """);
+        }
+    }
+
+    private static async Task<List<long>> IdsAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        List<long> ids = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            ids.Add(reader.GetInt64(0));
+        }
+
+        return ids;
     }
 
     private Task<T> UseAsync<T>(Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
@@ -208,13 +301,17 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         var isMariaDb = connection.ServerVersion.Contains("MariaDB", StringComparison.OrdinalIgnoreCase);
         var sql = new CaptureSql(side.Context, isMariaDb);
         var batch = new Batch();
-        batch.Add($"SELECT COUNT(*) FROM strangler_fence f, strangler_entity e, strangler_journal j WHERE f.context = '' AND e.context = '' AND j.context = ''");
+        batch.Add($"""
+            SELECT COUNT(*) FROM strangler_fence f, strangler_entity e, strangler_journal j, strangler_foreign_write w, strangler_foreign_reference r
+            WHERE f.context = '' AND e.context = '' AND j.context = '' AND w.id = 0 AND r.id = 0
+            """);
         batch.Add($"SELECT name, checksum FROM strangler_capture WHERE context = {side.Context}");
         batch.Add($"""
             SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_TIMING, ACTION_STATEMENT, SQL_MODE
             FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
             """);
         batch.Add($"SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()");
+        batch.Add($"SELECT TABLE_NAME, COALESCE(ENGINE, TABLE_TYPE) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()");
         return await side.QueryAsync(
             connection,
             batch,
@@ -226,7 +323,11 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
                 var there = await TriggersAsync(reader, token).ConfigureAwait(false);
                 await reader.NextResultAsync(token).ConfigureAwait(false);
                 var columns = (await PairsAsync(reader, token).ConfigureAwait(false)).ToHashSet();
-                return Compare(sql, noted, there, columns, isMariaDb);
+                await reader.NextResultAsync(token).ConfigureAwait(false);
+                var engines = (await PairsAsync(reader, token).ConfigureAwait(false)).ToDictionary(pair => pair.Left, pair => pair.Right);
+                var view = Compare(sql, noted, there, columns, isMariaDb);
+                List<string> more = [.. tables.Select(table => table.Table).Distinct().SelectMany(table => Unsuited(table, engines)), .. Foreign(view, there)];
+                return more.Count == 0 ? view : view with { State = view.State with { Problems = [.. view.State.Problems, .. more] } };
             },
             true,
             cancellationToken).ConfigureAwait(false);
@@ -239,7 +340,8 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         List<Todo> all = [];
         foreach (var trigger in sql.Of(tables))
         {
-            var (state, detail) = byName.TryGetValue(trigger.Name, out var found) ? Judge(trigger, found, noted) : (CapturePartState.Missing, "");
+            var (state, detail) = byName.TryGetValue(trigger.Name, out var found) ? Judge(trigger, found, noted)
+                : (CapturePartState.Missing, noted.ContainsKey(trigger.Name) ? Unseen : "");
             all.Add(new Todo(new CapturePart(trigger.Table, trigger.Event, trigger.Name, state, detail), trigger));
         }
 
@@ -257,8 +359,25 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             all.FindAll(todo => todo.Part.State != CapturePartState.Installed), ours, isMariaDb);
     }
 
+    // What is not transactional keeps a change whose note is rolled back.
+    private static IEnumerable<string> Unsuited(string table, Dictionary<string, string> engines) =>
+        engines.GetValueOrDefault(table) is { } engine && !engine.Equals("InnoDB", StringComparison.OrdinalIgnoreCase)
+            ? [$"{table} is {engine}, and only tables of InnoDB can be captured"]
+            : [];
+
+    private static IEnumerable<string> Foreign(View view, List<Found> there) => view.Todo
+        .Where(todo => todo.Part.State == CapturePartState.Changed)
+        .Select(todo => (todo.Part, Found: there.First(found => found.Name.Equals(todo.Part.Name, StringComparison.OrdinalIgnoreCase))))
+        .Where(pair => pair.Found.Table != pair.Part.Table)
+        .Select(pair => $"a trigger of the name {pair.Part.Name} stands on {pair.Found.Table} and is none of ours: its owner has to rename it");
+
     private static (CapturePartState State, string Detail) Judge(CaptureTrigger trigger, Found found, Dictionary<string, string> noted)
     {
+        if (found.Body is null)
+        {
+            return (CapturePartState.Changed, Unreadable);
+        }
+
         var actual = trigger with { Body = found.Body };
         return (trigger.Table, trigger.Event, "AFTER", trigger.Body, SqlMode) == (found.Table, found.Event, found.Timing, found.Body, found.SqlMode)
             ? (CapturePartState.Installed, "")
@@ -284,7 +403,8 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             found.Add(new Found(
-                reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4).Trim(), reader.GetString(5)));
+                reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.IsDBNull(4) ? null : reader.GetString(4).Trim(),
+                reader.GetString(5)));
         }
 
         return found;
@@ -312,7 +432,10 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         return names;
     }
 
-    private sealed record Found(string Name, string Table, string Event, string Timing, string Body, string SqlMode);
+    /// <summary>A row that somebody has changed, by its key.</summary>
+    private sealed record Reference(long Id, string Kind, string Table, long Key, string Writer);
+
+    private sealed record Found(string Name, string Table, string Event, string Timing, string? Body, string SqlMode);
 
     /// <summary>A trigger to be created or replaced; dropped when there is none.</summary>
     private sealed record Todo(CapturePart Part, CaptureTrigger? Trigger);

@@ -16,7 +16,7 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
     // Whether the server tells programs' names; asked once a process.
     private volatile bool _asksForPrograms = true;
 
-    public Task<int> CollectAsync(int limit, CancellationToken cancellationToken) =>
+    public Task<int> CollectAsync(int limit, CancellationToken cancellationToken, Func<IReadOnlyList<string>, Task>? onUnnoted = null) =>
         side.UseAsync(
             background: true,
             async (connection, token) =>
@@ -26,7 +26,7 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
                     return 0;
                 }
 
-                var collected = await CollectAsync(connection, limit, token).ConfigureAwait(false);
+                var collected = await CollectAsync(connection, limit, onUnnoted, token).ConfigureAwait(false);
                 await side.ExecuteAsync(connection, new Batch().Add($"DO RELEASE_LOCK({LockName})"), true, token).ConfigureAwait(false);
                 return collected;
             },
@@ -56,6 +56,15 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
             },
             cancellationToken);
 
+    public Task<int> PruneAsync(TimeSpan age, int limit, CancellationToken cancellationToken) =>
+        side.ExecuteAsync(
+            new Batch().Add($"""
+                DELETE FROM strangler_census WHERE context = {side.Context} AND day < UTC_DATE() - INTERVAL {(long)age.TotalDays} DAY
+                ORDER BY context, day LIMIT {limit}
+                """),
+            cancellationToken,
+            background: true);
+
     public Task<CensusWatch> WatchAsync(CancellationToken cancellationToken) =>
         side.QueryAsync(
             new Batch().Add($"""
@@ -72,11 +81,17 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
     // One at a time: two would meet crosswise in the sums. Ends with the session, if it is not given back.
     private Sql LockName => new($"CONCAT('strangler_census.', SHA1(CONCAT(DATABASE(), '/', '{CaptureSql.Checked(side.Context)}')))");
 
-    private async Task<int> CollectAsync(DbConnection connection, int limit, CancellationToken cancellationToken)
+    private async Task<int> CollectAsync(
+        DbConnection connection, int limit, Func<IReadOnlyList<string>, Task>? onUnnoted, CancellationToken cancellationToken)
     {
         var locked = new Sql("FOR UPDATE SKIP LOCKED");
         var notes = await NotesAsync(connection, side.BeginWrite(new Batch(), background: true), limit, locked, cancellationToken)
             .ConfigureAwait(false);
+        if (onUnnoted is not null && notes.Where(note => note.Columns == CensusEntry.Unnoted).Select(note => note.Table).Distinct().ToList() is { Count: > 0 } tables)
+        {
+            await onUnnoted(tables).ConfigureAwait(false);
+        }
+
         if (notes.Count > 0)
         {
             await AddAsync(connection, notes, await ProgramsAsync(connection, notes, cancellationToken).ConfigureAwait(false), cancellationToken)
@@ -169,7 +184,7 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
 
     private static IEnumerable<(string Day, CensusEntry Entry)> Entries(IEnumerable<Note> notes, Dictionary<long, string> programs) =>
         notes.SelectMany(
-                note => note.Columns.Split(',', StringSplitOptions.RemoveEmptyEntries).Prepend(""),
+                note => note.IsMore ? note.Names : note.Names.Prepend(""),
                 (note, column) => (Note: note, Column: column, Program: programs.GetValueOrDefault(note.Connection, "")))
             .GroupBy(one => (
                 Day: one.Note.WrittenUtc.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), one.Note.Writer, one.Program, one.Note.Table,
@@ -193,5 +208,11 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
     }
 
     private sealed record Note(
-        long Id, string Table, string Event, string Columns, string Writer, long Connection, DateTime WrittenUtc);
+        long Id, string Table, string Event, string Columns, string Writer, long Connection, DateTime WrittenUtc)
+    {
+        /// <summary>More columns of a statement that has a note of its own.</summary>
+        public bool IsMore => Columns.StartsWith(',');
+
+        public IEnumerable<string> Names => Columns.Split(',', StringSplitOptions.RemoveEmptyEntries);
+    }
 }

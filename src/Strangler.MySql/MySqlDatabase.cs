@@ -19,9 +19,13 @@ internal sealed class MySqlDatabase
         Options = options;
         _foreground = Source(options, options.ForegroundConnections, options.CommandTimeout);
         _background = Source(options, options.BackgroundConnections, options.BackgroundCommandTimeout);
+        Replicas = [.. options.Replicas.Select(replica => new MySqlDatabase(ReplicaOptions(options, replica)))];
     }
 
     public MySqlSideOptions Options { get; }
+
+    /// <summary>Its configured replicas, asked for their lag only.</summary>
+    public IReadOnlyList<MySqlDatabase> Replicas { get; }
 
     /// <summary>User, server, port and database; never the password.</summary>
     public string Display => _foreground.Display;
@@ -80,10 +84,23 @@ internal sealed class MySqlDatabase
                 await parked.DisposeAsync().ConfigureAwait(false);
             }
 
-            await database._foreground.DisposeAsync().ConfigureAwait(false);
-            await database._background.DisposeAsync().ConfigureAwait(false);
+            foreach (var each in database.Replicas.Append(database))
+            {
+                await each._foreground.DisposeAsync().ConfigureAwait(false);
+                await each._background.DisposeAsync().ConfigureAwait(false);
+            }
         }
     }
+
+    private static MySqlSideOptions ReplicaOptions(MySqlSideOptions options, string replica) => new()
+    {
+        ConnectionString = replica,
+        ForegroundConnections = 1,
+        BackgroundConnections = 2,
+        ConnectTimeout = TimeSpan.FromSeconds(1),
+        BackgroundCommandTimeout = TimeSpan.FromSeconds(2),
+        Time = options.Time,
+    };
 
     private static MySqlDataSource Source(MySqlSideOptions options, int connections, TimeSpan commandTimeout) =>
         MySqlDriver.CreateDataSource(options.ConnectionString, new MySqlDataSourceOptions

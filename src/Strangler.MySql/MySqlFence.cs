@@ -15,7 +15,10 @@ internal sealed class MySqlFence(MySqlSide side) : IFence
                 : throw side.NotMigrated(),
             cancellationToken);
 
-    /// <summary>A single UPDATE, so a transaction by itself. InnoDB counts lock waits in whole seconds: shorter limits wait 1 s.</summary>
+    /// <summary>
+    /// A single UPDATE, so a transaction by itself: the victim of a deadlock has changed nothing, and found the row as busy as whoever waited
+    /// in vain. InnoDB counts lock waits in whole seconds: shorter limits wait 1 s.
+    /// </summary>
     public async Task<bool> CompareAndSetAsync(FenceRow expected, FenceRow next, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
         var seconds = Math.Max(1, (int)Math.Ceiling(lockTimeout.TotalSeconds));
@@ -44,7 +47,7 @@ internal sealed class MySqlFence(MySqlSide side) : IFence
                 cancellationToken).ConfigureAwait(false);
         }
         catch (SideUnavailableException e) when (e.InnerException is { } cause
-            && MySqlDriver.Classify(cause) == MySqlErrorKind.LockWaitTimeout)
+            && MySqlDriver.Classify(cause) is MySqlErrorKind.LockWaitTimeout or MySqlErrorKind.Deadlock)
         {
             throw new FenceBusyException(Side, TimeSpan.FromSeconds(seconds), cause);
         }

@@ -101,7 +101,7 @@ internal sealed class MySqlIdBlocks(MySqlSide side, IReadOnlyDictionary<string, 
         DbConnection connection, AggregateSql sql, List<UniqueColumn> unique, int rows, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-        batch.Add($"SET SESSION sql_mode = '', foreign_key_checks = 0, @strangler_own = 1");
+        batch.Add($"SET SESSION sql_mode = '', foreign_key_checks = 0, @strangler_own = {side.Context}");
         batch.Add($"START TRANSACTION");
         batch.Part($"INSERT INTO {sql.Root} (");
         batch.Raw(string.Join(", ", unique.Select(column => AggregateSql.Quote(column.Name))));

@@ -66,16 +66,32 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         return side.ExecuteAsync(MySqlSide.EndWrite(batch), cancellationToken, background: true);
     }
 
-    public async Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
-        (await side.ListAsync(
-            new Batch().Add($"""
-                SELECT created_at, actor FROM strangler_journal {ByKey}
-                WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND origin = {(foreign ? "foreign" : "own")}
-                ORDER BY id DESC LIMIT 1
-                """),
-            reader => new NewestRow(FenceSql.Utc(reader, 0), reader.GetString(1)),
+    public Task<OwedWrites?> OwnWritesAsync(EntityKey key, EntityVersion above, CancellationToken cancellationToken) =>
+        OwedWritesAsync(
+            key,
+            batch => batch.Part($"origin = 'own' AND (epoch > {above.Epoch} OR (epoch = {above.Epoch} AND counter > {above.Counter}))"),
+            cancellationToken);
+
+    public Task<OwedWrites?> ForeignWritesAsync(EntityKey key, long above, CancellationToken cancellationToken) =>
+        OwedWritesAsync(key, batch => batch.Part($"origin = 'foreign' AND foreign_seq > {above}"), cancellationToken);
+
+    private async Task<OwedWrites?> OwedWritesAsync(EntityKey key, Func<Batch, Batch> which, CancellationToken cancellationToken)
+    {
+        var batch = new Batch();
+        batch.Part($"""
+            SELECT TIMESTAMPDIFF(MICROSECOND, MAX(created_at), UTC_TIMESTAMP(6)), TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(6)),
+                SUBSTRING(MAX(CONCAT(LPAD(id, 20, '0'), actor)), 21)
+            FROM strangler_journal {ByKey} WHERE context = {side.Context} AND kind = {key.Kind} AND `key` = {key.Id} AND
+            """).Raw(" ");
+        var rows = await side.ListAsync(
+            which(batch).End(),
+            reader => reader.IsDBNull(0)
+                ? null
+                : new OwedWrites(TimeSpan.FromMicroseconds(reader.GetInt64(0)), TimeSpan.FromMicroseconds(reader.GetInt64(1)), reader.GetString(2)),
             cancellationToken,
-            background: true).ConfigureAwait(false)).SingleOrDefault();
+            background: true).ConfigureAwait(false);
+        return rows.Single();
+    }
 
     /// <summary>The whole key waits or is parked, rows that came after the claim as well: a key's back-off is the key's.</summary>
     public Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken) =>
@@ -254,29 +270,42 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
     // SUM is a DECIMAL.
     private static long Number(DbDataReader reader, int ordinal) => Convert.ToInt64(reader.GetValue(ordinal), CultureInfo.InvariantCulture);
 
+    // Three in four by the order in which they fell due, so that nothing waits for ever. The fourth are the latest, and come first: else
+    // whoever writes one row behind a statement that changed ten thousand would wait for all of them.
     private Task<List<EntityKey>> CandidatesAsync(DbConnection connection, int max, CancellationToken cancellationToken)
     {
+        var latest = max / 4;
         var batch = side.BeginWrite(new Batch(), background: true);
-        batch.Add($"""
-            SELECT kind, `key` FROM strangler_journal FORCE INDEX (strangler_journal_due)
-            WHERE context = {side.Context} AND state = 'open' AND next_attempt_at <= UTC_TIMESTAMP(6)
-            ORDER BY next_attempt_at LIMIT {max} FOR UPDATE SKIP LOCKED
-            """);
+        Due(batch, "ORDER BY next_attempt_at", max - latest);
+        Due(batch, "ORDER BY next_attempt_at DESC", latest);
         return side.QueryAsync(
             connection,
             batch,
             async (reader, token) =>
             {
-                List<EntityKey> keys = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    keys.Add(new EntityKey(reader.GetString(0), reader.GetInt64(1)));
-                }
-
-                return keys.Distinct().ToList();
+                var longestDue = await ReadKeysAsync(reader, token).ConfigureAwait(false);
+                await reader.NextResultAsync(token).ConfigureAwait(false);
+                return (await ReadKeysAsync(reader, token).ConfigureAwait(false)).Concat(longestDue).Distinct().ToList();
             },
             true,
             cancellationToken);
+    }
+
+    private void Due(Batch batch, string order, int max) => batch.Add($"""
+        SELECT kind, `key` FROM strangler_journal FORCE INDEX (strangler_journal_due)
+        WHERE context = {side.Context} AND state = 'open' AND next_attempt_at <= UTC_TIMESTAMP(6)
+        {new Sql(order)} LIMIT {max} FOR UPDATE SKIP LOCKED
+        """);
+
+    private static async Task<List<EntityKey>> ReadKeysAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        List<EntityKey> keys = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            keys.Add(new EntityKey(reader.GetString(0), reader.GetInt64(1)));
+        }
+
+        return keys;
     }
 
     private async Task<List<JournalClaim>> ClaimAsync(

@@ -21,7 +21,7 @@ internal sealed class MySqlLegacyTables(MySqlSide side) : ILegacyTables
             batch,
             """
             SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE, CHARACTER_SET_NAME,
-                COLUMN_DEFAULT IS NULL, EXTRA
+                COLUMN_DEFAULT IS NULL, EXTRA, DATETIME_PRECISION
             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN
             """,
             tables, "TABLE_NAME, ORDINAL_POSITION");
@@ -73,12 +73,22 @@ internal sealed class MySqlLegacyTables(MySqlSide side) : ILegacyTables
             reader.GetString(0),
             reader.GetString(1),
             type,
-            // Of TEXT and BLOB the type says it.
-            type is "char" or "varchar" or "binary" or "varbinary" && !reader.IsDBNull(4)
-                ? Convert.ToInt64(reader.GetValue(4), CultureInfo.InvariantCulture) : 0,
+            LengthOf(reader, type),
             full.Contains("unsigned", StringComparison.OrdinalIgnoreCase),
             isNullable,
             reader.IsDBNull(6) ? null : reader.GetString(6),
             !isNullable && Convert.ToInt64(reader.GetValue(7), CultureInfo.InvariantCulture) != 0 && !isMade);
+    }
+
+    // Of TEXT and BLOB the type says it.
+    private static long LengthOf(DbDataReader reader, string type)
+    {
+        int? place = type switch
+        {
+            "char" or "varchar" or "binary" or "varbinary" => 4,
+            "datetime" or "timestamp" or "time" => 9,
+            _ => null,
+        };
+        return place is { } at && !reader.IsDBNull(at) ? Convert.ToInt64(reader.GetValue(at), CultureInfo.InvariantCulture) : 0;
     }
 }

@@ -32,7 +32,7 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     public Batch WriteSession(Batch batch, bool background, int? lockSeconds = null) =>
         batch.Add($"""
             SET SESSION sql_mode = {SqlMode}, innodb_lock_wait_timeout = {lockSeconds ?? Database.LockSeconds(background)},
-                wait_timeout = {(int)Math.Ceiling(Options.TransactionDeadline.TotalSeconds)}, @strangler_own = 1
+                wait_timeout = {(int)Math.Ceiling(Options.TransactionDeadline.TotalSeconds)}, @strangler_own = {Context}
             """);
 
     /// <summary>
@@ -207,6 +207,11 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     /// ours).</summary>
     public Exception? Translate(Exception exception, CancellationToken cancellationToken, bool opening = false)
     {
+        if (exception is MistypedException mistyped && Name == SideName.Legacy)
+        {
+            return new SchemaMismatchException(Context, mistyped.What, mistyped);
+        }
+
         if (cancellationToken.IsCancellationRequested || exception is not (DbException or TimeoutException or IOException))
         {
             return null;

@@ -43,6 +43,9 @@ public sealed class MySqlSideOptions
     /// 10.</summary>
     public int IdBatch { get; set; } = 10;
 
+    /// <summary>Replicas of this database, that a reconciliation must not leave behind; of each only the connection string is used.</summary>
+    public IReadOnlyList<string> Replicas { get; set; } = [];
+
     /// <summary>The clock for deadlines.</summary>
     public TimeProvider Time { get; set; } = TimeProvider.System;
 

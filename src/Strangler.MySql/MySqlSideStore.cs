@@ -272,17 +272,11 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             return Task.FromResult<IReadOnlyList<long>>([]);
         }
 
-        var sql = Kind(kind);
-        return ToReadOnlyAsync(side.ListAsync(
-            new Batch().Add($"""
-                SELECT t0.{sql.RootKey} FROM {sql.Root} t0
-                LEFT JOIN strangler_id_map m ON m.context = {side.Context} AND m.kind = {kind} AND m.new_id = t0.{sql.RootKey}
-                WHERE t0.{sql.RootKey} > {after} AND m.new_id IS NULL ORDER BY t0.{sql.RootKey} LIMIT {limit}
-                """),
-            reader => reader.GetInt64(0),
-            cancellationToken,
-            background: true));
+        return MapSql.UnmappedAsync(side, Kind(kind), kind, after, limit, cancellationToken);
     }
+
+    public Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        MapSql.SharedAsync(side, kind, limit, cancellationToken);
 
     /// <summary>The rows of one Many table of one key, in order: key of the entity, ordinal, columns.</summary>
     private void SelectMany(Batch batch, AggregateSql sql, int table, EntityKey key)
@@ -327,6 +321,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
 
         var fence = FenceSql.Read(reader, 0, Side);
         var entity = EntitySql.Read(reader, FenceSql.Width);
+        sql.CheckTypes(reader, FenceSql.Width + EntitySql.Width);
         var row = sql.ReadSingles(reader, FenceSql.Width + EntitySql.Width, key.Id);
         var isQuarantined = Side == SideName.New && reader.GetInt64(FenceSql.Width + EntitySql.Width + sql.Width) != 0;
         if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -340,7 +335,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
             List<object?[]> rows = [];
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                rows.Add(AggregateSql.ReadColumns(reader, 2, table.Item, key.Id));
+                rows.Add(AggregateSql.ReadColumns(reader, 2, table.Item, key.Id, Side));
             }
 
             if (row is not null && rows.Count > 0)
@@ -361,6 +356,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
 
         var fence = FenceSql.Read(reader, 0, Side);
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        sql.CheckTypes(reader, 2);
         List<RangeItem> rows = [];
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -392,7 +388,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     }
 
     /// <summary>Many rows come in the order of the items; rows of one item are sorted by ordinal here.</summary>
-    private static async Task AttachAsync(
+    private async Task AttachAsync(
         DbDataReader reader, List<RangeItem> items, int place, TableLayout table, CancellationToken cancellationToken)
     {
         List<(long Ordinal, object?[] Row)> rows = [];
@@ -406,7 +402,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
                 present = id;
             }
 
-            rows.Add((reader.GetInt64(1), AggregateSql.ReadColumns(reader, 2, table, id)));
+            rows.Add((reader.GetInt64(1), AggregateSql.ReadColumns(reader, 2, table, id, Side)));
         }
 
         Attach();

@@ -329,6 +329,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
     private async Task<AggregateRow?> ReadAggregateAsync(DbDataReader reader, EntityKey key, CancellationToken cancellationToken)
     {
         AggregateRow? row = null;
+        _sql.CheckTypes(reader, 1);
         if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             _newId = reader.IsDBNull(0) ? null : reader.GetInt64(0);
@@ -353,7 +354,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
                     (_sparse ??= []).Add(place);
                 }
 
-                rows.Add(AggregateSql.ReadColumns(reader, 1, table, key.Id));
+                rows.Add(AggregateSql.ReadColumns(reader, 1, table, key.Id, Side.Name));
             }
 
             if (row is not null && rows.Count > 0)

@@ -27,7 +27,10 @@ public sealed record MySqlNewSide(
     IReconciliationLease ReconciliationLease,
     IShadowLog ShadowLog,
     IObligationLog Obligations,
-    IMergeLog Merges);
+    IMergeLog Merges)
+{
+    public ISchedules? Schedules { get; init; }
+}
 
 /// <summary>Makes the seams of a context whose sides are MySQL or MariaDB databases. Connects to nothing yet.</summary>
 public static class MySqlSides
@@ -106,7 +109,7 @@ public static class MySqlSides
             new MySqlReconciliationLease(side),
             new MySqlShadowLog(side),
             new MySqlObligationLog(side),
-            new MySqlMergeLog(side));
+            new MySqlMergeLog(side)) { Schedules = new MySqlSchedules(side) };
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
@@ -123,6 +126,7 @@ public static class MySqlSides
         Quarantine = @new.Quarantine,
         Reconciliations = @new.Reconciliations,
         ReconciliationLease = @new.ReconciliationLease,
+        Schedules = @new.Schedules,
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
         Merges = @new.Merges,
@@ -135,7 +139,7 @@ public static class MySqlSides
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>
         new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),
-            new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side) };
+            new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side), Replication = new MySqlReplication(side) };
 
     private static Dictionary<string, AggregateSql> Sql(string context, IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
         kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(context, kind.Key, kinds, side));

@@ -8,6 +8,7 @@ using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.MySql;
 using Strangler.Reconciliation;
+using Strangler.Service.Background;
 using Strangler.Service.Configuration;
 
 namespace Strangler.Service;
@@ -141,12 +142,23 @@ public sealed class ContextHost : IAsyncDisposable
     public Reconciler Reconciler(ReconciliationOptions? options = null) =>
         new(Runtime, options ?? ReconciliationOptions);
 
-    /// <summary>The defaults with the mapping's declared differences.</summary>
-    public ReconciliationOptions ReconciliationOptions => new()
+    /// <summary>As the configuration says, with the mapping's declared differences and sums.</summary>
+    public ReconciliationOptions ReconciliationOptions
     {
-        Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)],
-        Sums = [.. Mappings.Values.SelectMany(mapping => mapping.Sums)],
-    };
+        get
+        {
+            var options = new ReconciliationOptions
+            {
+                Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)],
+                Sums = [.. Mappings.Values.SelectMany(mapping => mapping.Sums)],
+            };
+            _configuration.Contexts[Name].TuneReconciliation(options);
+            return options;
+        }
+    }
+
+    /// <summary>When the service reconciles this context by itself.</summary>
+    public IReadOnlyList<ReconciliationSchedule> Schedules => _configuration.Contexts[Name].Schedules;
 
     /// <summary>The report of a stored reconciliation. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
     public async Task<ReconciliationReport> ReportAsync(long runId, CancellationToken cancellationToken)
@@ -187,7 +199,17 @@ public sealed class ContextHost : IAsyncDisposable
                 return null;
             }
 
-            var options = new MySqlSideOptions { ConnectionString = text, Time = time };
+            var replicas = Collect(errors, () => configuration.ReplicaConnectionStrings(context, side)) ?? [];
+            foreach (var replica in replicas)
+            {
+                if (MySqlSides.ProblemOf(new MySqlSideOptions { ConnectionString = replica }) is { } unusable)
+                {
+                    errors.Add($"{StranglerConfiguration.PlaceOfReplica(context, side)}: {unusable}");
+                    return null;
+                }
+            }
+
+            var options = new MySqlSideOptions { ConnectionString = text, Replicas = replicas, Time = time };
             tune?.Invoke(options);
             if (MySqlSides.ProblemOf(options) is { } wrong)
             {

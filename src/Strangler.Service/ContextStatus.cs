@@ -1,5 +1,6 @@
 using Strangler.Backfill;
 using Strangler.DualWrite;
+using Strangler.Service.Background;
 
 namespace Strangler.Service;
 
@@ -20,6 +21,9 @@ public sealed record ContextStatus(
     long IdsLeft,
     string LegacySchema)
 {
+    /// <summary>Scheduled reconciliations, those that are planned and those that no service plans any more.</summary>
+    public IReadOnlyList<ScheduleStatus> Schedules { get; init; } = [];
+
     public static async Task<ContextStatus> ReadAsync(ContextHost host, CancellationToken cancellationToken)
     {
         var view = await host.Cutover.StatusAsync(cancellationToken).ConfigureAwait(false);
@@ -51,7 +55,10 @@ public sealed record ContextStatus(
             open,
             last is null ? "never" : $"{last.Outcome}, {last.EndedUtc:yyyy-MM-dd HH:mm} UTC",
             left,
-            await SchemaAsync(host, cancellationToken).ConfigureAwait(false));
+            await SchemaAsync(host, cancellationToken).ConfigureAwait(false))
+        {
+            Schedules = await ScheduleStatus.ReadAsync(host, view.Stage, cancellationToken).ConfigureAwait(false),
+        };
     }
 
     // Looked at now. Of a legacy side that is down nothing is known, and all else on the line still is.

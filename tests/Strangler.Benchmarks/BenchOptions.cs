@@ -6,7 +6,7 @@ namespace Strangler.Benchmarks;
 internal sealed record BenchOptions(int Rows, bool Quick, string? Only, bool Json)
 {
     private static readonly string[] Names = ["repository", "dual-write", "backfill", "reconcile", "reconcile-load", "reconcile-memory", "mapping",
-        "availability", "flip", "capture"];
+        "availability", "flip", "capture", MongoClientBench.Name];
 
     /// <summary>Rounds of single operations, and operations of each side a round.</summary>
     public (int Rounds, int Operations) Single => Quick ? (5, 60) : (11, 150);
@@ -31,7 +31,7 @@ internal sealed record BenchOptions(int Rows, bool Quick, string? Only, bool Jso
                     only = args[++i];
                     break;
                 case "--rows" when i + 1 < args.Length
-                    && int.TryParse(args[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out rows) && rows is >= 1000 and <= 1_000_000:
+                    && int.TryParse(args[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out rows) && rows is >= 1000 and <= 10_000_000:
                     i++;
                     break;
                 default:

@@ -214,7 +214,7 @@ internal static class DualWriteBench
         private static Batch Begin() => new Batch()
             .Add($"""
                 SET SESSION sql_mode = {"STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"}, innodb_lock_wait_timeout = {3},
-                    wait_timeout = {15}, @strangler_own = 1
+                    wait_timeout = {15}, @strangler_own = 'donations'
                 """)
             .Add($"SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             .Add($"START TRANSACTION");

@@ -51,6 +51,9 @@ internal static class FlipBench
             Line("flip: writers denied, p99", "≤ 500", steps.Denied, 0.99, 500, "ms"),
             Line("flip: longest pause of a writer, p50", "≤ 50", pauses, 0.5, 50, detail),
             Line("flip: longest pause of a writer, p99", "≤ 500", pauses, 0.99, 500, "ms"),
+            new(
+                "flip: longest pause of a writer / an ordinary write, p50", "", null, OpenLoad.At(pauses, 0.5) / ordinary, null, null,
+                "how many writes long it is: on a busy machine that tells more than milliseconds"),
             new("flip: failed requests", "0", value => value == 0, failed, null, null, errors),
         ];
     }

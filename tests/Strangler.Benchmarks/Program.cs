@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Strangler.Benchmarks;
+using Strangler.Mongo;
 using Strangler.MySql;
 
 // Everything is a ratio of two ways to do the same work, measured in turns in one run. It informs: the exit code is 0 also where a target
@@ -18,7 +19,7 @@ if (args is [ReconcileLoadBench.Verb])
 var options = BenchOptions.Parse(args);
 if (options is null)
 {
-    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-load|reconcile-memory|mapping|availability|flip|capture, --rows N (1,000 to 1,000,000), --json");
+    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-load|reconcile-memory|mapping|availability|flip|capture|mongo-client, --rows N (1,000 to 10,000,000), --json");
     return 2;
 }
 
@@ -46,27 +47,39 @@ var lines = new List<BenchLine>();
 try
 {
     var began = TimeProvider.System.GetTimestamp();
-    await using var world = await BenchWorld.StartAsync(options, stop.Token);
-    foreach (var (name, run) in all.Where(bench => options.Only is null ? bench.Name != Memory : bench.Name == options.Only))
+    string server, driver;
+    if (options.Only == MongoClientBench.Name)
     {
-        await Console.Error.WriteLineAsync($"{name} …");
-        lines.AddRange(await run(world, options, stop.Token));
+        // Another server, which the others do not need.
+        (server, driver) = ("MongoDB", MongoDataSource.DriverName);
+        lines.AddRange(await MongoClientBench.RunAsync(options, stop.Token));
+    }
+    else
+    {
+        await using var world = await BenchWorld.StartAsync(options, stop.Token);
+        foreach (var (name, run) in all.Where(bench => options.Only is null ? bench.Name != Memory : bench.Name == options.Only))
+        {
+            await Console.Error.WriteLineAsync($"{name} …");
+            lines.AddRange(await run(world, options, stop.Token));
+        }
+
+        (server, driver) = (await world.ServerVersionAsync(stop.Token), MySqlDriver.Name);
     }
 
-    var server = await world.ServerVersionAsync(stop.Token);
     var took = TimeProvider.System.GetElapsedTime(began);
     if (options.Json)
     {
         Console.WriteLine(JsonSerializer.Serialize(new
         {
-            rows = options.Rows, processors = Environment.ProcessorCount, server, driver = MySqlDriver.Name, seconds = Math.Round(took.TotalSeconds),
+            rows = options.Rows, processors = Environment.ProcessorCount, server, driver, seconds = Math.Round(took.TotalSeconds),
             lines = lines.Select(line => new { line.What, line.Target, line.Ratio, line.Low, line.High, Result = line.Word, line.Detail }),
         }, BenchLine.Json));
     }
     else
     {
+        var what = options.Only == MongoClientBench.Name ? "documents" : "donations";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{options.Rows:N0} donations, {Environment.ProcessorCount} processors, {server}, {MySqlDriver.Name}, {took.TotalSeconds:0} s"));
+            $"{options.Rows:N0} {what}, {Environment.ProcessorCount} processors, {server}, {driver}, {took.TotalSeconds:0} s"));
         BenchLine.Write(lines);
     }
 

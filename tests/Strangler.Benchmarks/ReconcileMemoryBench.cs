@@ -61,7 +61,7 @@ internal static class ReconcileMemoryBench
         using var self = Process.GetCurrentProcess();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{self.PeakWorkingSet64 / 1048576.0:0} MiB at {report.Entities:N0} entities ({counted:N0} differ), {report.Duration.TotalSeconds:0.0} s, {OutcomeRules.Name(report.Outcome)}"));
+            $"{self.PeakWorkingSet64 / 1048576.0:0} MiB at {report.Entities:N0} entities ({counted:N0} differ), {report.Speed}, {OutcomeRules.Name(report.Outcome)}"));
         return 0;
     }
 

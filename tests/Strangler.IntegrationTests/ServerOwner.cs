@@ -9,6 +9,7 @@ namespace Strangler.IntegrationTests;
 internal static class ServerOwner
 {
     public const string Verb = "own-a-server";
+    public const string MongoVerb = "own-a-mongo";
 
     public static async Task<int> Main(string[] args)
     {
@@ -16,10 +17,20 @@ internal static class ServerOwner
             return await CrashChild.RunAsync(configFile);
         if (args is [ReconcileChild.Verb, var config, var how])
             return await ReconcileChild.RunAsync(config, how);
+        if (args is [MongoVerb, var mongoRoot])
+            return await OwnMongoAsync(mongoRoot);
         if (args is not [Verb, var root])
             return 64;
         var options = new LocalServerOptions { RootFolder = root, InstallPackages = false };
         await using var server = await LocalMariaDb.StartAsync(options, CancellationToken.None);
+        Console.WriteLine($"{server.ProcessId} {server.Folder}");
+        await Console.In.ReadLineAsync();
+        return 0;
+    }
+
+    private static async Task<int> OwnMongoAsync(string root)
+    {
+        await using var server = await LocalMongo.StartAsync(new() { RootFolder = root, InstallPackages = false }, CancellationToken.None);
         Console.WriteLine($"{server.ProcessId} {server.Folder}");
         await Console.In.ReadLineAsync();
         return 0;

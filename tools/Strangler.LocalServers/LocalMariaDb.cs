@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -20,12 +19,14 @@ public sealed class LocalMariaDb : IAsyncDisposable
     private const string OnceArguments = "once";
 
     private readonly LocalServerOptions _options;
-    private readonly Supervisor _supervisor;
+    private readonly ServerProcess _process;
     private readonly string _password;
-    private bool _disposed;
 
-    private LocalMariaDb(LocalServerOptions options, string folder, int port, string password, Supervisor supervisor) =>
-        (_options, Folder, Port, _password, _supervisor) = (options, folder, port, password, supervisor);
+    private LocalMariaDb(LocalServerOptions options, string folder, int port, string password, Supervisor supervisor)
+    {
+        (_options, Folder, Port, _password) = (options, folder, port, password);
+        _process = new(folder, supervisor, options.Deadline, options.Time);
+    }
 
     /// <summary>The TCP port on 127.0.0.1; it stays the same over restarts.</summary>
     public int Port { get; }
@@ -34,7 +35,7 @@ public sealed class LocalMariaDb : IAsyncDisposable
     public string Folder { get; }
 
     /// <summary>The running server's process id, 0 while it is stopped.</summary>
-    public int ProcessId { get; private set; }
+    public int ProcessId => _process.Id;
 
     /// <summary>Installs an empty database system and starts it; takes about a second.</summary>
     /// <exception cref="LocalServerException">Packages are missing and can't be installed, or the server did not greet within the
@@ -76,33 +77,10 @@ public sealed class LocalMariaDb : IAsyncDisposable
     }
 
     /// <summary>kill -9, as a crash of the machine's kind: what was not written is lost.</summary>
-    public async Task KillAsync(CancellationToken cancellationToken)
-    {
-        if (ProcessId == 0)
-            return;
-        Posix.Signal(ProcessId, Posix.SigKill);
-        await ReapAsync(cancellationToken).ConfigureAwait(false);
-    }
+    public Task KillAsync(CancellationToken cancellationToken) => _process.KillAsync(cancellationToken);
 
     /// <summary>A graceful shutdown; after the deadline it is killed.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        if (ProcessId == 0)
-            return;
-        var pid = ProcessId;
-        Posix.Signal(pid, Posix.SigTerm);
-        Posix.Signal(pid, Posix.SigCont);
-        var ended = ReapAsync(cancellationToken);
-        try
-        {
-            await ended.WaitAsync(_options.Deadline, _options.Time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            Posix.Signal(pid, Posix.SigKill);
-            await ended.ConfigureAwait(false);
-        }
-    }
+    public Task StopAsync(CancellationToken cancellationToken) => _process.StopAsync(cancellationToken);
 
     /// <summary>Starts the server again on the same data and port; stops it gracefully before if it runs.</summary>
     /// <exception cref="LocalServerException">It did not come up.</exception>
@@ -131,7 +109,7 @@ public sealed class LocalMariaDb : IAsyncDisposable
     public async Task SaveAsync(CancellationToken cancellationToken)
     {
         await StopAsync(cancellationToken).ConfigureAwait(false);
-        await CopyAsync("data", "saved", cancellationToken).ConfigureAwait(false);
+        await _process.CopyAsync("data", "saved", cancellationToken).ConfigureAwait(false);
         await RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -140,44 +118,25 @@ public sealed class LocalMariaDb : IAsyncDisposable
     public async Task RestoreAsync(CancellationToken cancellationToken)
     {
         await KillAsync(cancellationToken).ConfigureAwait(false);
-        await CopyAsync("saved", "data", cancellationToken).ConfigureAwait(false);
+        await _process.CopyAsync("saved", "data", cancellationToken).ConfigureAwait(false);
         await RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>SIGSTOP: connections stay open, are even accepted by the system, and nobody answers.</summary>
-    public async Task FreezeAsync(CancellationToken cancellationToken)
-    {
-        Posix.Signal(ProcessId, Posix.SigStop);
-        // The signal is only pending when kill() returns; a caller may count on the silence.
-        var status = string.Create(CultureInfo.InvariantCulture, $"/proc/{ProcessId}/stat");
-        while (!(await File.ReadAllTextAsync(status, cancellationToken).ConfigureAwait(false)).Contains(") T ", StringComparison.Ordinal))
-            await Task.Delay(TimeSpan.FromMilliseconds(1), _options.Time, cancellationToken).ConfigureAwait(false);
-    }
+    public Task FreezeAsync(CancellationToken cancellationToken) => _process.FreezeAsync(cancellationToken);
 
     /// <summary>Ends a <see cref="FreezeAsync"/>; harmless without one.</summary>
-    public Task ThawAsync(CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        if (ProcessId != 0)
-            Posix.Signal(ProcessId, Posix.SigCont);
-        return Task.CompletedTask;
-    }
+    public Task ThawAsync(CancellationToken cancellationToken) => _process.ThawAsync(cancellationToken);
 
     /// <summary>Ends the server without ceremony and removes its folder.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        await _supervisor.DisposeAsync().ConfigureAwait(false);
-    }
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 
     private static async Task<LocalMariaDb> StartOnceAsync(LocalServerOptions options, CancellationToken cancellationToken)
     {
         // Debian makes the user mysql only with the full server package.
         var user = ServerUser.Find("mysql", "nobody");
         var folder = ServerFolder.Create("mariadb", options.RootFolder ?? ServerFolder.DefaultRoot, user);
-        var port = FreePort();
+        var port = ServerProcess.FreePort();
         var password = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var supervisor = Supervisor.Start(folder, ServerCommand(options, folder, port, user));
         var server = new LocalMariaDb(options, folder, port, password, supervisor);
@@ -264,86 +223,15 @@ public sealed class LocalMariaDb : IAsyncDisposable
         return (script, once);
     }
 
-    /// <summary>Below the range from which the system takes ports for outgoing connections, so that nobody takes it during a
-    /// restart.</summary>
-    private static int FreePort()
-    {
-        for (var attempt = 0; attempt < 100; attempt++)
-        {
-            var port = RandomNumberGenerator.GetInt32(20000, 32000);
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            try
-            {
-                listener.Start();
-                return port;
-            }
-            catch (SocketException)
-            {
-            }
-        }
-        throw new LocalServerException("No free port was found between 20000 and 32000 on 127.0.0.1.");
-    }
-
-    private async Task RunAsync(CancellationToken cancellationToken)
-    {
-        var pid = await _supervisor.StartServerAsync(cancellationToken).ConfigureAwait(false);
-        ProcessId = pid;
-        var started = _options.Time.GetTimestamp();
-        while (!await GreetsAsync(cancellationToken).ConfigureAwait(false))
-        {
-            if (Posix.StartTime(pid) is null)
-            {
-                await ReapAsync(cancellationToken).ConfigureAwait(false);
-                throw new LocalServerException($"The server ended while it started.\n{LogTail()}");
-            }
-            if (_options.Time.GetElapsedTime(started) > _options.Deadline)
-                throw new LocalServerException($"The server did not greet within {_options.Deadline.TotalSeconds:0} s.\n{LogTail()}");
-            await Task.Delay(TimeSpan.FromMilliseconds(10), _options.Time, cancellationToken).ConfigureAwait(false);
-        }
-    }
+    private Task RunAsync(CancellationToken cancellationToken) => _process.StartAsync(GreetsAsync, cancellationToken);
 
     /// <summary>Up means that the first packet is a greeting of protocol 10: the port alone opens earlier.</summary>
     private async Task<bool> GreetsAsync(CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2), _options.Time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
-        try
-        {
-            using var client = new TcpClient();
-            await client.ConnectAsync(IPAddress.Loopback, Port, both.Token).ConfigureAwait(false);
-            var packet = new byte[5];
-            await client.GetStream().ReadExactlyAsync(packet, both.Token).ConfigureAwait(false);
-            return packet[4] == 10;
-        }
-        catch (Exception e) when (e is SocketException or IOException
-            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return false;
-        }
-    }
-
-    // With cp: it keeps the owner, which is not us.
-    private async Task CopyAsync(string from, string to, CancellationToken cancellationToken)
-    {
-        var (source, target) = (Path.Combine(Folder, from), Path.Combine(Folder, to));
-        if (!Directory.Exists(source))
-            throw new LocalServerException($"There is no {source} to copy.");
-        if (Directory.Exists(target))
-            Directory.Delete(target, recursive: true);
-        var run = await Command.RunAsync("cp", ["-a", source, target], _options.Deadline, _options.Time, cancellationToken).ConfigureAwait(false);
-        if (run.ExitCode != 0)
-            throw new LocalServerException($"cp -a {source} {target} ended with {run.ExitCode}:\n{run.Output}");
-    }
-
-    private async Task ReapAsync(CancellationToken cancellationToken)
-    {
-        await _supervisor.ReapAsync(cancellationToken).ConfigureAwait(false);
-        ProcessId = 0;
-    }
-
-    private string LogTail()
-    {
-        var log = Path.Combine(Folder, "error.log");
-        return File.Exists(log) ? string.Join('\n', File.ReadLines(log).TakeLast(25)) : "There is no error log.";
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, Port, cancellationToken).ConfigureAwait(false);
+        var packet = new byte[5];
+        await client.GetStream().ReadExactlyAsync(packet, cancellationToken).ConfigureAwait(false);
+        return packet[4] == 10;
     }
 }

@@ -7,11 +7,20 @@ public enum ServerPrograms
     None = 0,
     MariaDb = 1,
     Php = 2,
+
+    /// <summary>What the test server for MongoDB is made of.</summary>
+    MongoTestServer = 4,
+
+    /// <summary>The client library, where it is the driver.</summary>
+    LibMongoc = 8,
 }
 
 /// <summary>Debian's packages behind <see cref="ServerPrograms"/>. None of them starts a service.</summary>
 public static class ServerPackages
 {
+    /// <summary>Debian's own, which alone sees Debian's packages; a PATH may lead to another.</summary>
+    internal const string Python = "/usr/bin/python3";
+
     private static readonly TimeSpan AptDeadline = TimeSpan.FromMinutes(10);
     private static readonly SemaphoreSlim OneAtATime = new(1);
 
@@ -21,12 +30,17 @@ public static class ServerPackages
         (ServerPrograms.MariaDb, "mariadb-install-db", "mariadb-server-core"),
         (ServerPrograms.MariaDb, "mariadb", "mariadb-client-core"),
         (ServerPrograms.Php, "php", "php-cli"),
+        (ServerPrograms.MongoTestServer, Python, "python3"),
+        (ServerPrograms.MongoTestServer, "/usr/lib/python3/dist-packages/mongomock/aggregate.py", "python3-mongomock"),
+        (ServerPrograms.MongoTestServer, "/usr/lib/python3/dist-packages/bson/__init__.py", "python3-bson"),
+        (ServerPrograms.MongoTestServer, "/usr/lib/python3/dist-packages/bson/_cbson*", "python3-bson-ext"),
+        (ServerPrograms.LibMongoc, "/usr/lib/*-linux-gnu/libmongoc-1.0.so.0", "libmongoc-1.0-0"),
     ];
 
     /// <summary>The packages that lack a program; empty when all is there.</summary>
     public static IReadOnlyList<string> Missing(ServerPrograms programs) =>
     [
-        .. Known.Where(known => programs.HasFlag(known.Group) && Find(known.Program) is null).Select(known => known.Package).Distinct(),
+        .. Known.Where(known => programs.HasFlag(known.Group) && !IsThere(known.Program)).Select(known => known.Package).Distinct(),
     ];
 
     /// <summary>Makes sure that the programs are there: with <c>apt-get</c> when we are root or may use sudo without a password.</summary>
@@ -57,6 +71,21 @@ public static class ServerPackages
         return path.Split(':', StringSplitOptions.RemoveEmptyEntries).Concat(["/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/bin"])
             .Select(folder => Path.Combine(folder, program))
             .FirstOrDefault(File.Exists);
+    }
+
+    /// <summary>A program in the PATH, or a file; a star stands for a part of one name on the way to it.</summary>
+    private static bool IsThere(string program)
+    {
+        if (!program.Contains('/', StringComparison.Ordinal))
+            return Find(program) is not null;
+        var star = program.IndexOf('*', StringComparison.Ordinal);
+        if (star < 0)
+            return File.Exists(program);
+        var folder = program[..program.LastIndexOf('/', star)];
+        var rest = program[(folder.Length + 1)..];
+        return Directory.Exists(folder) && (rest.IndexOf('/', StringComparison.Ordinal) is var slash and >= 0
+            ? Directory.EnumerateDirectories(folder, rest[..slash]).Any(found => File.Exists(found + rest[slash..]))
+            : Directory.EnumerateFiles(folder, rest).Any());
     }
 
     private static async Task InstallAsync(IReadOnlyList<string> packages, bool install, CancellationToken cancellationToken)

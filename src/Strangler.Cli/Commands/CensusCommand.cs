@@ -110,7 +110,14 @@ internal static class CensusCommand
             string.Create(CultureInfo.InvariantCulture, $"{on.Value:N0} {on.Key.ToLowerInvariant()}")));
 
     private static string Columns(WrittenTable table) =>
-        string.Join(", ", table.Columns.Select(column => string.Create(CultureInfo.InvariantCulture, $"{column.Key} {column.Value:N0}")));
+        string.Join(", ", table.Columns.Select(column => string.Create(CultureInfo.InvariantCulture, $"{NameOf(column.Key)} {column.Value:N0}")));
+
+    private static string NameOf(string column) => column switch
+    {
+        CensusEntry.Unknown => "(columns unknown)",
+        CensusEntry.Unnoted => "(entity unknown, not brought over)",
+        _ => column,
+    };
 
     private static string Owner(ForeignWriter writer) => writer switch
     {

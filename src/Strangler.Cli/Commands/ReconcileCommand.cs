@@ -3,6 +3,7 @@ using System.Globalization;
 using Strangler.Cli.Terminal;
 using Strangler.Reconciliation;
 using Strangler.Service;
+using Strangler.Service.Configuration;
 
 namespace Strangler.Cli.Commands;
 
@@ -22,13 +23,17 @@ internal static class ReconcileCommand
         var all = new Option<bool>("--all") { Description = "Every context that the configuration has" };
         var scope = new ReconcileScope();
         var (report, overwrite) = (ReportFiles.Option(), ReportFiles.OverwriteOption());
-        var samples = new Option<int>("--samples")
+        var samples = new Option<int?>("--samples")
         {
-            Description = "Entities listed per verdict, 0 to 10,000", DefaultValueFactory = _ => 20,
+            Description = "Entities listed per verdict, 0 to 10,000 [default: as configured, else 20]",
         };
-        var running = new Option<int>("--max-running")
+        var running = new Option<int?>("--max-running")
         {
-            Description = "Pause while a server runs more statements than that; 0: never", DefaultValueFactory = _ => 25,
+            Description = "Pause while a server runs more statements than that; 0: never [default: as configured, else 25]",
+        };
+        var lag = new Option<string?>("--max-replica-lag")
+        {
+            Description = "Pause while a replica that the configuration names is further behind; 0s: never [default: as configured, else 10s]",
         };
         var hasty = new Option<bool>("--full-speed") { Description = "Go on at full speed also while others write to the servers" };
         var command = new Verb(
@@ -64,6 +69,7 @@ internal static class ReconcileCommand
         command.Options.Add(overwrite);
         command.Options.Add(samples);
         command.Options.Add(running);
+        command.Options.Add(lag);
         command.Options.Add(hasty);
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -71,6 +77,7 @@ internal static class ReconcileCommand
             var files = ReportFiles.Parse(run.Parsed.GetValue(report), run.Parsed.GetValue(overwrite));
             var limit = Between(run.Parsed.GetValue(samples), 10_000, "--samples");
             var busy = Between(run.Parsed.GetValue(running), 100_000, "--max-running");
+            var behind = Between(run.Parsed.GetValue(lag), TimeSpan.FromHours(1), "--max-replica-lag");
             var names = Names(run, [.. run.Parsed.GetValue(contexts) ?? [], .. run.Parsed.GetValue(named) ?? []], run.Parsed.GetValue(all));
             if (names.Count > 1 && !files.IsEmpty)
             {
@@ -87,7 +94,10 @@ internal static class ReconcileCommand
 
             void Tune(ReconciliationOptions options)
             {
-                (options.SamplesPerVerdict, options.MaxThreadsRunning, options.Actor) = (limit, busy, CommandRun.Actor);
+                options.Actor = CommandRun.Actor;
+                options.SamplesPerVerdict = limit ?? options.SamplesPerVerdict;
+                options.MaxThreadsRunning = busy ?? options.MaxThreadsRunning;
+                options.MaxReplicaLag = behind ?? options.MaxReplicaLag;
                 options.GentleAbove = run.Parsed.GetValue(hasty) ? 0 : options.GentleAbove;
             }
         });
@@ -167,10 +177,14 @@ internal static class ReconcileCommand
             : throw new ArgumentException("Name a context, e.g. strangler reconcile donations, or give --all.");
     }
 
-    private static int Between(int value, int most, string option) => value >= 0 && value <= most
+    private static int? Between(int? value, int most, string option) => value is null or >= 0 && !(value > most)
         ? value
         : throw new ArgumentException(
             string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; it must lie between 0 and {most:N0}."));
+
+    private static TimeSpan? Between(string? text, TimeSpan most, string option) => text is null ? null
+        : Duration.TryParse(text, out var value) && value <= most ? value
+        : throw new ArgumentException($"{option} is '{text}'; expected a duration such as 500ms, 10s or 2m, up to {most.TotalHours:0} h.");
 
     private sealed class Adapter(string kind, ProgressLine line) : IProgress<ReconciliationProgress>
     {

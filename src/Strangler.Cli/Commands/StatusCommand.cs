@@ -10,7 +10,7 @@ internal static class StatusCommand
 {
     public static Command Create(StandardOptions standard)
     {
-        var command = new Verb("status", "All configured contexts: stage, lead, journal, backfill, last reconciliation");
+        var command = new Verb("status", "All configured contexts: stage, lead, journal, backfill, last and scheduled reconciliations");
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var rows = new List<ContextStatus>();
@@ -34,6 +34,11 @@ internal static class StatusCommand
                     string.Create(CultureInfo.InvariantCulture, $"{row.LagSeconds:0.0} s"), JournalDepth.Show(row.Parked), row.Backfill,
                     $"{row.Quarantined:N0} ({row.QuarantineOpen:N0} open)", row.LastReconciliation, $"{row.IdsLeft:N0}", row.LegacySchema,
                 ]));
+            foreach (var (context, schedule) in rows.SelectMany(row => row.Schedules.Select(schedule => (row.Context, schedule))))
+            {
+                run.Output.Line($"{context}, scheduled reconciliation {schedule}");
+            }
+
             return ExitCodes.Ok;
         });
         return command;

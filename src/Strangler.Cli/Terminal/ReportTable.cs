@@ -28,6 +28,11 @@ internal static class ReportTable
             CultureInfo.InvariantCulture,
             $"{report.Stage}, {report.Lead.ToString().ToLowerInvariant()} leads; {report.BeganUtc:yyyy-MM-dd HH:mm:ss} UTC, {report.Duration.TotalSeconds:0.0} s")
             + (report.Full ? "" : "; not a full run, opens no gate"));
+        if (report.Speed is { } speed)
+        {
+            console.WriteLine(speed.ToString());
+        }
+
         Verdicts(console, report);
         foreach (var side in new[] { SideName.Legacy, SideName.New })
         {

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Net.Sockets;
+using Strangler.Blocking;
 
 namespace Strangler.MySql.Blocking;
 

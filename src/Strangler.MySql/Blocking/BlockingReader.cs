@@ -23,6 +23,7 @@ internal sealed class BlockingReader(
     private readonly Queue<ResultBuffer> _results = new();
     private ResultBuffer? _last;
     private bool _isDrained;
+    private bool _isCutShort;
     private bool _isClosed;
     private int _row = -1;
     private int _growth = 1;
@@ -354,6 +355,7 @@ internal sealed class BlockingReader(
             // It belongs behind the rows that came before it. After an error the server sends nothing more.
             _last!.Error = session.Noted(e);
             _isDrained = true;
+            _isCutShort = !_last.IsComplete;
         }
     }
 
@@ -410,6 +412,9 @@ internal sealed class BlockingReader(
 
     private void CloseRaw()
     {
+        // The driver would go on asking for the rows that were to come, and wait for ever, whatever its time limits say.
+        if (_isCutShort)
+            session.Break();
         try
         {
             raw.Close();

@@ -2,6 +2,7 @@ using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using System.Net.Sockets;
+using Strangler.Blocking;
 
 namespace Strangler.MySql.Blocking;
 

@@ -1,4 +1,4 @@
-namespace Strangler.MySql.Blocking;
+namespace Strangler.Blocking;
 
 /// <summary>
 /// A bounded set of threads that may block. Not the thread pool's: a dead server would block those, too, and with them everything else.

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using Strangler.DualWrite;
+using Strangler.Reconciliation;
+using Strangler.Service.Background;
 
 namespace Strangler.Service.Configuration;
 
@@ -89,6 +91,9 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
     private ContextConfiguration ReadContext(string path, JsonElement element)
     {
         string? legacy = null, @new = null;
+        List<string> legacyReplicas = [], newReplicas = [];
+        List<ReconciliationSchedule> schedules = [];
+        JsonElement? reconciliation = null;
         var options = new ContextOptions();
         foreach (var property in element.EnumerateObject())
         {
@@ -100,34 +105,134 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                 case "new":
                     @new = Text($"{path}.new", property.Value);
                     break;
+                case "legacyReplicas":
+                    legacyReplicas = Names($"{path}.legacyReplicas", property.Value);
+                    break;
+                case "newReplicas":
+                    newReplicas = Names($"{path}.newReplicas", property.Value);
+                    break;
                 case "options" when Object($"{path}.options", property.Value):
                     ReadOptions($"{path}.options", property.Value, options);
                     break;
-                case "options":
+                case "reconciliation" when Object($"{path}.reconciliation", property.Value):
+                    ReadOptions($"{path}.reconciliation", property.Value, new ReconciliationOptions());
+                    reconciliation = property.Value.Clone();
+                    break;
+                case "schedules":
+                    schedules = Schedules($"{path}.schedules", property.Value);
+                    break;
+                case "options" or "reconciliation":
                     break;
                 default:
-                    Unknown($"{path}.{property.Name}", "legacy, new, options");
+                    Unknown($"{path}.{property.Name}", "legacy, new, legacyReplicas, newReplicas, schedules, reconciliation, options");
                     break;
             }
         }
 
+        Validate($"{path}.options", options.Validate);
+        void Tune(ReconciliationOptions tuned)
+        {
+            if (reconciliation is { } settings)
+            {
+                ReadOptions($"{path}.reconciliation", settings, tuned);
+            }
+        }
+
+        var probe = new ReconciliationOptions();
+        if (_errors.Count == 0)
+        {
+            Tune(probe);
+            Validate($"{path}.reconciliation", probe.Validate);
+        }
+
+        return new ContextConfiguration(legacy, @new, options)
+        {
+            LegacyReplicas = legacyReplicas, NewReplicas = newReplicas, Schedules = schedules, TuneReconciliation = Tune,
+        };
+    }
+
+    private void Validate(string path, Action validate)
+    {
         try
         {
-            options.Validate();
+            validate();
         }
         catch (ArgumentException exception)
         {
-            _errors.AddRange(exception.Message.Split(Environment.NewLine).Select(error => $"{path}.options: {error}"));
+            _errors.AddRange(exception.Message.Split(Environment.NewLine).Select(error => $"{path}: {error}"));
         }
-
-        return new ContextConfiguration(legacy, @new, options);
     }
 
-    // Reflection over the options' own properties: a setting exists exactly if the option does.
-    private void ReadOptions(string path, JsonElement element, ContextOptions options)
+    private List<ReconciliationSchedule> Schedules(string path, JsonElement value)
     {
-        var properties = typeof(ContextOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.CanWrite)
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            _errors.Add($"{path} is no list.");
+            return [];
+        }
+
+        var schedules = value.EnumerateArray().Select((each, at) => Schedule($"{path}[{at}]", each)).OfType<ReconciliationSchedule>().ToList();
+        foreach (var twice in schedules.GroupBy(schedule => schedule.Name).Where(same => same.Count() > 1))
+        {
+            _errors.Add($"{path}: \"{twice.Key}\" is there twice.");
+        }
+
+        return schedules;
+    }
+
+    private ReconciliationSchedule? Schedule(string path, JsonElement value)
+    {
+        if (!Object(path, value))
+        {
+            return null;
+        }
+
+        string? cron = null, zone = null;
+        var incremental = false;
+        foreach (var property in value.EnumerateObject())
+        {
+            switch (property.Name)
+            {
+                case "cron":
+                    cron = Text($"{path}.cron", property.Value);
+                    break;
+                case "timeZone":
+                    zone = Text($"{path}.timeZone", property.Value);
+                    break;
+                case "incremental" when property.Value.ValueKind is JsonValueKind.True or JsonValueKind.False:
+                    incremental = property.Value.GetBoolean();
+                    break;
+                case "incremental":
+                    _errors.Add($"{path}.incremental is {property.Value.GetRawText()}; expected true or false.");
+                    break;
+                default:
+                    Unknown($"{path}.{property.Name}", "cron, timeZone, incremental");
+                    break;
+            }
+        }
+
+        if (cron is null)
+        {
+            _errors.Add($"{path}.cron is missing; expected a cron expression such as \"0 30 2 * * ?\".");
+            return null;
+        }
+
+        try
+        {
+            return ReconciliationSchedule.Create(cron, zone, incremental);
+        }
+        catch (ArgumentException exception)
+        {
+            _errors.Add($"{path}.{exception.Message}");
+            return null;
+        }
+    }
+
+    // Reflection over the options' own properties: a setting exists exactly if the option does, and can be written in JSON.
+    private void ReadOptions<T>(string path, JsonElement element, T options)
+    {
+        var properties = typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property => property.CanWrite && IsSetting(property.PropertyType))
             .ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.Ordinal);
         foreach (var setting in element.EnumerateObject())
         {
@@ -145,6 +250,8 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
             }
         }
     }
+
+    private static bool IsSetting(Type type) => type == typeof(TimeSpan) || (type.IsPrimitive && type != typeof(char));
 
     private static object? ValueOf(Type type, JsonElement value)
     {

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Strangler.DualWrite;
+using Strangler.Reconciliation;
+using Strangler.Service.Background;
 
 namespace Strangler.Service.Configuration;
 
@@ -88,6 +90,35 @@ public sealed class StranglerConfiguration
             [$"{error} Set it to a connection string: Server=…;Port=3306;User ID=…;Password=…;Database=…"]);
     }
 
+    /// <summary>The connection strings of a side's replicas; throws <see cref="ConfigurationException"/> naming each setting that leads nowhere.</summary>
+    public IReadOnlyList<string> ReplicaConnectionStrings(string context, SideName side)
+    {
+        if (!Contexts.TryGetValue(context, out var settings))
+        {
+            return [];
+        }
+
+        List<string> errors = [];
+        List<string> values = [];
+        foreach (var (source, at) in (side == SideName.Legacy ? settings.LegacyReplicas : settings.NewReplicas).Select((source, at) => (source, at)))
+        {
+            var (value, error) = SecretSource.Read($"{PlaceOfReplica(context, side)}[{at}]", source, Environment);
+            if (value is null)
+            {
+                errors.Add(error!);
+            }
+            else
+            {
+                values.Add(value);
+            }
+        }
+
+        return errors.Count == 0 ? values : throw new ConfigurationException(errors);
+    }
+
+    /// <summary>The setting that lists a side's replicas, for messages.</summary>
+    public static string PlaceOfReplica(string context, SideName side) => $"contexts.{context}.{side.ToString().ToLowerInvariant()}Replicas";
+
     /// <summary>The key of keyed hashes; throws <see cref="ConfigurationException"/> when it is missing or too short.</summary>
     public byte[] HashKey()
     {
@@ -144,4 +175,17 @@ public sealed class StranglerConfiguration
 /// <param name="Legacy">Source of the legacy side's connection string; null: the environment variable named after the context.</param>
 /// <param name="New">Likewise of the new side's.</param>
 /// <param name="Options">Limits and times.</param>
-public sealed record ContextConfiguration(string? Legacy, string? New, ContextOptions Options);
+public sealed record ContextConfiguration(string? Legacy, string? New, ContextOptions Options)
+{
+    /// <summary>Sources of connection strings of legacy's replicas: a reconciliation pauses while they are behind.</summary>
+    public IReadOnlyList<string> LegacyReplicas { get; init; } = [];
+
+    /// <summary>Likewise of the new side's.</summary>
+    public IReadOnlyList<string> NewReplicas { get; init; } = [];
+
+    /// <summary>When the service reconciles the context by itself.</summary>
+    public IReadOnlyList<ReconciliationSchedule> Schedules { get; init; } = [];
+
+    /// <summary>How it is reconciled, by itself or by hand: changes the defaults.</summary>
+    public Action<ReconciliationOptions> TuneReconciliation { get; init; } = _ => { };
+}

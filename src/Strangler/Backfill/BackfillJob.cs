@@ -4,6 +4,7 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Reconciliation;
 using Strangler.Merging;
 
 namespace Strangler.Backfill;
@@ -99,6 +100,7 @@ internal sealed class BackfillRun
     {
         var fence = await _runtime.Sides.Legacy.Fence.ReadAsync(cancellationToken);
         BackfillJob.Check(_runtime.Context, fence, FenceRole.Lead, null);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         await _runtime.Schema.RequireAsync(cancellationToken);
         await CaptureService.RequireAsync(_runtime, "The backfill", cancellationToken);
         await RaiseFollowerAsync(fence, cancellationToken);

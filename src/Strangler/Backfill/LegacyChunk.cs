@@ -1,4 +1,5 @@
 using Strangler.DualWrite;
+using Strangler.IdMap;
 using Strangler.Mapping;
 
 namespace Strangler.Backfill;
@@ -40,6 +41,12 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         List<QuarantineEntry> unreadable = [];
         foreach (var item in snapshot.Items)
         {
+            if (item.Row is not null && IdRules.ProblemOf(legacyLens.Layout, item.Id) is { } problem)
+            {
+                unreadable.Add(Entry(item.Id, problem.Place, problem.Reason));
+                continue;
+            }
+
             var version = LeadVersion.Of(item.Entity, snapshot.Fence.DualEpoch);
             var entity = new LegacyEntity(item.Id, item.Row, version, item.Entity?.ForeignSeq ?? 0, null);
             if (!ahead || item.Row is null)

@@ -40,7 +40,8 @@ public sealed record CaptureState(IReadOnlyList<CapturePart> Parts, IReadOnlyLis
     /// <summary>In a few words; null when all is installed as it must be.</summary>
     public string? Fault => Problems.Count > 0 ? string.Join("; ", Problems)
         : IsComplete ? null
-        : Parts.All(part => part.State == CapturePartState.Missing) ? "not installed"
+        : Parts.All(part => part.State == CapturePartState.Missing)
+            ? $"not installed{(Parts.Any(part => part.Detail.Length > 0) ? $" ({Parts.First(part => part.Detail.Length > 0).Detail})" : "")}"
         : string.Join(", ", Parts.Where(part => part.State != CapturePartState.Installed)
             .GroupBy(part => part.State).Select(group => $"{group.Count()} {group.Key.ToString().ToLowerInvariant()}"));
 }
@@ -73,6 +74,12 @@ public interface ICapture
 
     /// <summary>Other programs' writes that wait in the journal.</summary>
     Task<ForeignWrites> WaitingAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Puts into the journal what was noted without its entity, since the writer's snapshot was older than the entity's reference to the row
+    /// that he changed. Returns how many notes there were, at most <paramref name="limit"/>.
+    /// </summary>
+    Task<int> ResolveAsync(int limit, CancellationToken cancellationToken);
 }
 
 /// <summary>Capture cannot be installed, removed, or done without; the message says what to do.</summary>

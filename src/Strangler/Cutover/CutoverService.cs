@@ -98,7 +98,7 @@ public sealed class CutoverService
         else
         {
             var move = StageTable.FlipFrom(row.Stage);
-            await FlipAsync(status.Lead, row, move, "resume", request, [], progress, resume: true, cancellationToken);
+            await FlipAsync(status, move, "resume", request, [], progress, resume: true, cancellationToken);
         }
 
         return await SettledAsync(cancellationToken);
@@ -192,8 +192,7 @@ public sealed class CutoverService
 
         if (move.Kind == MoveKind.Flip)
         {
-            await FlipAsync(
-                status.Lead, status.Of(status.Lead)!, move, action, request, failed, progress, resume: false, cancellationToken);
+            await FlipAsync(status, move, action, request, failed, progress, resume: false, cancellationToken);
         }
         else
         {
@@ -304,9 +303,10 @@ public sealed class CutoverService
     }
 
     private async Task FlipAsync(
-        SideName from, FenceRow row, StageMove move, string action, CutoverRequest request, IReadOnlyList<Gate> failed,
+        StageView status, StageMove move, string action, CutoverRequest request, IReadOnlyList<Gate> failed,
         IProgress<string>? progress, bool resume, CancellationToken cancellationToken)
     {
+        var (from, row, follower) = (status.Lead, status.Of(status.Lead)!, status.Of(Stages.Other(status.Lead)));
         var parked = request.Force ? await Sides.Of(from).Journal.ParkedAsync(100, cancellationToken) : [];
         var flip = new Flip(_runtime, _recovery);
         try
@@ -314,12 +314,12 @@ public sealed class CutoverService
             if (from == SideName.New && !resume && !_runtime.Options.ForeignWritersNone)
             {
                 // While it still leads: what other programs wrote is merged now, and clashes come to light before anybody has to wait.
-                await new Relay(_runtime).DrainAsync(cancellationToken);
+                await new Relay(_runtime).CatchUpAsync(_runtime.Options.FlipDeadline, cancellationToken);
             }
 
             var lead = resume
-                ? await flip.ContinueAsync(from, row, move.To, request.Force, progress, cancellationToken)
-                : await flip.RunAsync(from, row, move.To, request.Force, progress, cancellationToken);
+                ? await flip.ContinueAsync(from, row, follower, move.To, request.Force, progress, cancellationToken)
+                : await flip.RunAsync(from, row, follower, move.To, request.Force, progress, cancellationToken);
             var detail = Detail(failed, [.. parked.Select(key => key.Key)]);
             await AuditAsync(from, Entry(action, request, move.From.ToString(), move.To, lead.Epoch, failed.Count > 0, detail));
             EngineMeter.Moved(_runtime.Context, "done");

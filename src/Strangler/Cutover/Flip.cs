@@ -15,6 +15,12 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     private const int AbortTries = 3;
     private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(500));
 
+    // Other programs go on writing to legacy, and what they write is journalled, too: whether the deadline has passed is asked in between.
+    private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
+    private const int MostInHand = 64;
+    private const int IdleGlances = 4;
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(2);
+
     // Longer, and writers would wait for a flip that has not even begun for sure.
     private static readonly TimeSpan DenyAtMost = TimeSpan.FromSeconds(5);
 
@@ -28,16 +34,20 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     /// <see cref="CutoverException.IsOutcomeUnknown"/>, after which it may also be decided, and is then finished by whoever comes.
     /// </summary>
     public async Task<FenceRow> RunAsync(
-        SideName from, FenceRow lead, Stage to, bool leaveParked, IProgress<string>? progress, CancellationToken cancellationToken)
+        SideName from, FenceRow lead, FenceRow? follower, Stage to, bool leaveParked, IProgress<string>? progress,
+        CancellationToken cancellationToken)
     {
         var switching = await DenyAsync(from, lead, cancellationToken);
         progress?.Report($"writers wait ({from.ToString().ToLowerInvariant()} is switching, epoch {switching.Epoch})");
-        return await ContinueAsync(from, switching, to, leaveParked, progress, cancellationToken);
+        return await ContinueAsync(from, switching, follower, to, leaveParked, progress, cancellationToken);
     }
 
-    /// <summary>Steps 2 to 6, also for a flip whose process died.</summary>
+    /// <summary>
+    /// Steps 2 to 6, also for a flip whose process died. The follower's row is what was seen last, and spares a look where it still stands.
+    /// </summary>
     public async Task<FenceRow> ContinueAsync(
-        SideName from, FenceRow switching, Stage to, bool leaveParked, IProgress<string>? progress, CancellationToken cancellationToken)
+        SideName from, FenceRow switching, FenceRow? follower, Stage to, bool leaveParked, IProgress<string>? progress,
+        CancellationToken cancellationToken)
     {
         var began = runtime.Time.GetTimestamp();
         var prepared = new FenceRow(FenceRole.Prepared, to, switching.Epoch, switching.DualEpoch);
@@ -46,7 +56,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         {
             await DrainAsync(from, switching, leaveParked, cancellationToken);
             progress?.Report("the journal is drained");
-            await PrepareAsync(Stages.Other(from), prepared, cancellationToken);
+            await PrepareAsync(Stages.Other(from), follower, prepared, cancellationToken);
             progress?.Report($"{Stages.Other(from).ToString().ToLowerInvariant()} is prepared");
             await DecideAsync(from, switching, decided, began, cancellationToken);
         }
@@ -99,7 +109,11 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
         for (var rounds = 1; ; rounds++)
         {
             await runtime.ReachAsync(HookPoint.FlipBeforeDrain, from);
-            await _relay.DrainAsync(cancellationToken);
+            if (rounds > 1 || !await SettlesByItselfAsync(from, cancellationToken))
+            {
+                await _relay.CatchUpAsync(Round, cancellationToken);
+            }
+
             await runtime.ReachAsync(HookPoint.FlipBeforeWatermark, from);
             var depth = await Sides.Of(from).Journal.DepthAsync(cancellationToken);
             if (depth.Open == 0 && (leaveParked || depth.Parked == 0))
@@ -124,6 +138,25 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
             }
 
             await Task.Delay(Waits.After(rounds, runtime.Random.NextDouble()), runtime.Time, cancellationToken);
+        }
+    }
+
+    // What was committed just before writers were denied, they are carrying over themselves, inline: whoever claims that, too, waits for the
+    // same locks and does the work twice. Left alone as long as it becomes less.
+    private async Task<bool> SettlesByItselfAsync(SideName from, CancellationToken cancellationToken)
+    {
+        var (before, idle) = (MostInHand + 1L, 0);
+        while (true)
+        {
+            var open = (await Sides.Of(from).Journal.DepthAsync(cancellationToken)).Open;
+            idle = open < before ? 0 : idle + 1;
+            if (open == 0 || open > MostInHand || idle == IdleGlances)
+            {
+                return open == 0;
+            }
+
+            before = open;
+            await Task.Delay(Glance, runtime.Time, cancellationToken);
         }
     }
 
@@ -163,10 +196,17 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
     }
 
     // Step 4. Whatever row an earlier flip left there, its epoch is lower; someone who carries on the same flip may have been here before.
-    private async Task PrepareAsync(SideName to, FenceRow prepared, CancellationToken cancellationToken)
+    private async Task PrepareAsync(SideName to, FenceRow? seen, FenceRow prepared, CancellationToken cancellationToken)
     {
         var fence = Sides.Of(to).Fence;
         await runtime.ReachAsync(HookPoint.FlipBeforePrepare, to);
+        if (seen is { Role: FenceRole.Follower } && seen.Epoch < prepared.Epoch
+            && await fence.CompareAndSetPatientlyAsync(runtime, seen, prepared, cancellationToken))
+        {
+            await runtime.ReachAsync(HookPoint.FlipPrepared, to);
+            return;
+        }
+
         while (true)
         {
             var present = await fence.ReadAsync(cancellationToken);
@@ -268,7 +308,7 @@ internal sealed class Flip(ContextRuntime runtime, FlipRecovery recovery)
                 var present = await Sides.Of(from).Fence.ReadAsync(CancellationToken.None);
                 return present == decided ? FlipEnd.Decided : present.Role == FenceRole.Lead ? FlipEnd.Aborted : FlipEnd.Unknown;
             }
-            catch (SideUnavailableException exception) when (exception.IsTransient && tries < AbortTries)
+            catch (Exception exception) when (exception is SideUnavailableException { IsTransient: true } or FenceBusyException && tries < AbortTries)
             {
                 await Task.Delay(Waits.After(tries, runtime.Random.NextDouble()), runtime.Time, CancellationToken.None);
             }

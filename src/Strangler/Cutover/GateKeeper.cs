@@ -53,6 +53,11 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             gates.AddRange(await ReconciliationAsync(cancellationToken));
         }
 
+        if (!move.IsForward)
+        {
+            gates.AddRange(await KnownDifferencesAsync(cancellationToken));
+        }
+
         if (move.IsForward && move.To >= Stage.NewLeads && !runtime.Options.ForeignWritersNone && Sides.Capture is { } capture)
         {
             gates.Add(await OtherProgramsAsync(move.To, capture, cancellationToken));
@@ -269,14 +274,15 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         var checkpoint = await Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken);
         var complete = checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch;
         var (all, open) = await Sides.Quarantine.CountAsync(kind, cancellationToken);
-        var unmapped = await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken);
+        var unmapped = (await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken)).Count
+            + (await Sides.New.Store.SharedAsync(kind, 1, cancellationToken)).Count;
         return
         [
             Check($"backfill of {kind}", complete, Describe(checkpoint, fence), "complete", $"strangler backfill {_context}"),
             Check(
                 $"quarantine of {kind}", open == 0, $"{open} of {all} not signed off", "0",
                 $"strangler quarantine list {_context}; then mend the rows, or: strangler quarantine sign-off {_context} --all --reason …"),
-            Check($"unmapped {kind}", unmapped.Count == 0, unmapped.Count == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
+            Check($"unmapped {kind}", unmapped == 0, unmapped == 0 ? "0" : "some", "0", $"strangler reconcile {_context}"),
         ];
     }
 
@@ -294,6 +300,20 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         var disturbed = await Sides.Reconciliations.LastDisturbanceUtcAsync(cancellationToken);
         var now = await Sides.Reconciliations.UtcNowAsync(cancellationToken);
         return runtime.Kinds.Keys.Order(StringComparer.Ordinal).Select(kind => Judge(kind, LastFull(runs, kind), disturbed, now));
+    }
+
+    // The way back may be urgent, so that no reconciliation is asked for. But where the last one has found the sides to differ (a table
+    // that somebody emptied past the triggers), legacy must not lead before somebody has looked.
+    private async Task<IEnumerable<Gate>> KnownDifferencesAsync(CancellationToken cancellationToken)
+    {
+        var runs = await Sides.Reconciliations.ListAsync(200, cancellationToken);
+        return runtime.Kinds.Keys.Order(StringComparer.Ordinal).Select(kind =>
+        {
+            var drifted = LastFull(runs, kind) is { Outcome: "drift" };
+            return Check(
+                $"known differences of {kind}", !drifted, drifted ? "the last full reconciliation has found some" : "none", "none",
+                $"strangler report list {_context} names the run; mend them (strangler repair {_context}), then: strangler reconcile {_context}");
+        });
     }
 
     // Runs are stored a context, reports name their kind; a context of one kind needs no look into the report.

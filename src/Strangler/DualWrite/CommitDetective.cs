@@ -44,9 +44,9 @@ internal sealed class CommitDetective(ContextRuntime runtime)
         }
 
         var state = transaction.State;
-        if (attempt.Created)
+        if (attempt.Created && state.Entity?.Version != attempt.Entity!.Version)
         {
-            // The id was allotted to this write alone.
+            // The id was allotted to this write alone; but another program can have taken it: then the same version bears no signature of ours.
             return state.Row is not null || (state.Entity?.Version >= attempt.Entity!.Version && attempt.Fence.Stage != Stage.LegacyOnly);
         }
 

@@ -64,9 +64,12 @@ public sealed class ContextOptions
 
     /// <summary>
     /// How long a look at legacy's tables (are they as the mapping says?) holds; while they are not, they are looked at every 2 s. 100 ms to
-    /// 1 h; default 10 s.
+    /// 1 h; default 1 s.
     /// </summary>
-    public TimeSpan SchemaCheckInterval { get; set; } = TimeSpan.FromSeconds(10);
+    public TimeSpan SchemaCheckInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often relays look whether the capture of other programs' writes is as it was installed. 100 ms to 1 h; default 10 s.</summary>
+    public TimeSpan CaptureCheckInterval { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// For how long no other program that nobody answers for may have written legacy before NewOnly; 0: not asked. 0 to 365 days; default
@@ -75,10 +78,21 @@ public sealed class ContextOptions
     public TimeSpan ForeignWriterQuiet { get; set; } = TimeSpan.FromDays(7);
 
     /// <summary>
+    /// How long the census remembers who else wrote legacy; longer than <see cref="ForeignWriterQuiet"/>. 1 to 3,650 days; default 400 days.
+    /// </summary>
+    public TimeSpan CensusRetention { get; set; } = TimeSpan.FromDays(400);
+
+    /// <summary>
     /// Where one server holds both databases: a write brings the follower along within the lead's own transaction, behind a savepoint. Cheaper, but a follower whose
     /// locks are held or whose disk is slow then slows the lead. Default false.
     /// </summary>
     public bool OneTransaction { get; set; }
+
+    /// <summary>
+    /// Whether a side's server may itself replicate from another one, as the primaries of a ring do. Else a side that replicates, or is
+    /// read-only, is taken for a replica, and nothing is reconciled, repaired or backfilled from it. Default false.
+    /// </summary>
+    public bool SidesMayReplicate { get; set; }
 
     /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
     public void Validate()
@@ -102,7 +116,9 @@ public sealed class ContextOptions
         Check(errors, nameof(ObligationPause), ObligationPause, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
         Check(errors, nameof(ObligationInterval), ObligationInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
         Check(errors, nameof(SchemaCheckInterval), SchemaCheckInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        Check(errors, nameof(CaptureCheckInterval), CaptureCheckInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         Check(errors, nameof(ForeignWriterQuiet), ForeignWriterQuiet, TimeSpan.Zero, TimeSpan.FromDays(365));
+        Check(errors, nameof(CensusRetention), CensusRetention, TimeSpan.FromDays(Math.Max(1, Math.Ceiling(ForeignWriterQuiet.TotalDays))), TimeSpan.FromDays(3650));
         if (errors.Count > 0)
         {
             throw new ArgumentException(string.Join(Environment.NewLine, errors));

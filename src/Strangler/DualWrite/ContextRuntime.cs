@@ -35,6 +35,7 @@ public sealed class ContextRuntime
         Replica = replica ?? $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}";
         Hook = hook;
         Stage = new StageCache(sides, Options, loggers);
+        Watch = new SwitchWatch(Stage, time);
         Shadow = new ShadowReader(this);
         InlineApply = new InlineApply(this);
         Schema = new SchemaWatch(this);
@@ -84,6 +85,9 @@ public sealed class ContextRuntime
     public bool BreakerIsOpen => InlineApply.IsOpen;
 
     internal InlineApply InlineApply { get; }
+
+    /// <summary>Waits for the end of a flip, for everybody here.</summary>
+    internal SwitchWatch Watch { get; }
 
     /// <summary>Decides samples and jitter, and tells one write from another; nothing secret.</summary>
     internal Random Random { get; init; } = Random.Shared;

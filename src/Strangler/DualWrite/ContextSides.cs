@@ -33,6 +33,9 @@ public sealed record ContextSides
 
     public required IReconciliationLease ReconciliationLease { get; init; }
 
+    /// <summary>Scheduled reconciliations; null where the new side's store keeps none: then every service would run each of them.</summary>
+    public ISchedules? Schedules { get; init; }
+
     public required IShadowLog ShadowLog { get; init; }
 
     public required IObligationLog Obligations { get; init; }
@@ -68,6 +71,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 
     /// <summary>Legacy only: whose the rows of referenced tables are; null where a store cannot tell.</summary>
     public IReferencedRows? ReferencedRows { get; init; }
+
+    /// <summary>Whether the side's server is a replica, and how far its own replicas are behind; null where a store does not replicate.</summary>
+    public IReplication? Replication { get; init; }
 
     /// <summary>What the side's tables tell of one entity; null where a store keeps no such record.</summary>
     public IEntityTraces? Traces { get; init; }

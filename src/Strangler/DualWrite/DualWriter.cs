@@ -151,6 +151,13 @@ public sealed class DualWriter
                     return written;
                 }
 
+                if (attempt.IsTaken)
+                {
+                    _log.IdTaken(_runtime.Context, key.Kind, key.Id);
+                    reserved = 0;
+                    continue;
+                }
+
                 if (attempt.Request is { } known)
                 {
                     RefuseOtherEntity(command.Key, known);
@@ -204,6 +211,11 @@ public sealed class DualWriter
             }
 
             _runtime.Stage.Learn(side, fence);
+            if (IsTaken(key, command, state))
+            {
+                return new WriteAttempt(fence) { IsTaken = true };
+            }
+
             await RefuseQuarantinedAsync(side, key, state, cancellationToken);
             RefuseStale(side, key, state, command.Loaded);
             attempt = await PrepareAsync(side, key, command, transaction, cancellationToken);
@@ -244,6 +256,11 @@ public sealed class DualWriter
             : throw new SideUnavailableException(
                 side, "the connection was lost during COMMIT, and nothing was committed", isTransient: true, attempt.Unknown!);
     }
+
+    // Another program has inserted a row with an id that is reserved for us, and it was merged. Nothing of ours can be there: a lost COMMIT
+    // was looked for before the id was tried again.
+    private static bool IsTaken(EntityKey key, WriteCommand command, SideState state) =>
+        command.Key.Id == 0 && key.Id != 0 && (state.Row is not null || state.Entity is not null || state.IsQuarantined);
 
     // What the follower does not get in this very transaction, the journal owes it.
     private async Task<WriteAttempt> OweOrJoinAsync(
@@ -307,13 +324,15 @@ public sealed class DualWriter
         SideName side, EntityKey key, WriteCommand command, ISideTransaction transaction, CancellationToken cancellationToken)
     {
         var (state, fence) = (transaction.State, transaction.State.Fence);
-        var (id, record) = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
+        var written = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
+        var (id, record) = written;
+        RefuseWhatLeadHides(side, key, state, command.Loaded, written);
         RefuseWhatFollowerCannotHold(side, key, state, record);
         var present = state.Version(fence.DualEpoch);
         var nothing = record is null && state.Row is null;
         var counted = fence.Stage != Stage.LegacyOnly && !nothing;
         var version = counted ? present.Next() : present;
-        var written = key with { Id = id };
+        var saved = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
             counted ? EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random) : [])
@@ -322,14 +341,15 @@ public sealed class DualWriter
         };
         var attempt = new WriteAttempt(fence)
         {
-            Key = written,
+            Key = saved,
             Created = command.Key.Id == 0,
             Before = state.Row,
             Record = record,
             Entity = entity,
             Nothing = nothing,
             Result = new WriteResult(
-                id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record), Replayed: false),
+                id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record) with { Given = written.Wanted },
+                Replayed: false),
         };
         if (nothing)
         {
@@ -338,11 +358,11 @@ public sealed class DualWriter
 
         if (counted)
         {
-            await transaction.SetEntityAsync(written, entity, cancellationToken);
+            await transaction.SetEntityAsync(saved, entity, cancellationToken);
             if (side == SideName.New && (record is null || _runtime.Kind(key.Kind).Merging.IsErased(record)))
             {
                 // Values that are to be erased may stand in a conflict record, too.
-                await transaction.ForgetConflictAsync(written, cancellationToken);
+                await transaction.ForgetConflictAsync(saved, cancellationToken);
             }
         }
 
@@ -352,6 +372,18 @@ public sealed class DualWriter
         }
 
         return attempt;
+    }
+
+    private void RefuseWhatLeadHides(SideName side, EntityKey key, SideState state, LoadToken? loaded, LeadResult written)
+    {
+        if (written is not { Held: { } held, Wanted: { } wanted } || !held.Values.Any(value => value is Hidden))
+        {
+            return;
+        }
+
+        var kind = _runtime.Kind(key.Kind);
+        var before = Decode(kind.Of(side).Lens, key, state.Row) ?? wanted.Schema.Blank();
+        LeadCapacity.Check(_runtime.Hasher, before, loaded?.Given, state.Entity, wanted, held, kind.Merging.ErasedBy);
     }
 
     // Rolled back with the transaction: a write refused is on neither side.
@@ -405,8 +437,7 @@ public sealed class DualWriter
         var hint = _runtime.Stage.Current ?? await _runtime.Stage.RefreshAsync(cancellationToken);
         while (hint is null)
         {
-            await patience.WaitAsync(cancellationToken);
-            hint = await _runtime.Stage.RefreshAsync(cancellationToken);
+            hint = await patience.LookAsync(cancellationToken);
         }
 
         return hint;
@@ -416,21 +447,19 @@ public sealed class DualWriter
     private async Task<StageHint> OtherLeadAsync(
         StageHint asked, Func<FenceRow, bool> takesIt, Patience patience, CancellationToken cancellationToken)
     {
-        while (true)
+        var hint = await _runtime.Stage.RefreshAsync(cancellationToken);
+        while (hint is null || !takesIt(hint.Fence))
         {
-            if (await _runtime.Stage.RefreshAsync(cancellationToken) is { } hint && takesIt(hint.Fence))
-            {
-                if (hint.Lead == asked.Lead)
-                {
-                    // Denied a moment ago, lead again now: the flip was aborted. Bounded all the same, should a fence contradict itself.
-                    await patience.WaitAsync(cancellationToken);
-                }
+            hint = await patience.LookAsync(cancellationToken);
+        }
 
-                return hint;
-            }
-
+        if (hint.Lead == asked.Lead)
+        {
+            // Denied a moment ago, lead again now: the flip was aborted. Bounded all the same, should a fence contradict itself.
             await patience.WaitAsync(cancellationToken);
         }
+
+        return hint;
     }
 
     // The side that is believed to lead does not answer. It may have stopped leading long ago; but from LegacyOnly nobody goes straight to
@@ -460,6 +489,9 @@ internal sealed record WriteAttempt(FenceRow Fence)
 
     /// <summary>There was nothing to delete.</summary>
     public bool Nothing { get; init; }
+
+    /// <summary>The id that was taken for a create is another's by now.</summary>
+    public bool IsTaken { get; init; }
 
     /// <summary>The follower's part is in the same transaction: no journal row, and nothing is left to apply.</summary>
     public bool IsJoint { get; init; }

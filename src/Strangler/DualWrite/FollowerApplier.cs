@@ -204,8 +204,25 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             return await MeetForeignChangeAsync(transaction, lead, version, cancellationToken);
         }
 
+        if (follower == SideName.Legacy && seen is null && await new UncapturedCheck(runtime, key).FindAsync(was, cancellationToken) is { } fields)
+        {
+            return await CaptureAsync(transaction, fields, cancellationToken);
+        }
+
         await ApplyAsync(transaction, lead, version, foreignSeq, cancellationToken);
         return ApplyResult.Applied;
+    }
+
+    // What a trigger would have done, had one been there. Then it is merged like any other.
+    private async Task<ApplyResult> CaptureAsync(ISideTransaction transaction, IReadOnlyList<string> fields, CancellationToken cancellationToken)
+    {
+        const string Writer = "uncaptured";
+        var was = transaction.State.Entity!;
+        await transaction.SetEntityAsync(key, was with { ForeignSeq = was.ForeignSeq + 1, Writer = Writer }, cancellationToken);
+        await transaction.AppendJournalAsync(key, was.Version, Writer, cancellationToken, was.ForeignSeq + 1);
+        await transaction.CommitAsync(CancellationToken.None);
+        _log.UncapturedFound(runtime.Context, key.Kind, key.Id, string.Join(", ", fields));
+        return ApplyResult.ForeignNews;
     }
 
     // Never overwritten unseen. A lead that is being switched takes no merge: then what it owes goes around the change, which is legacy's
@@ -293,6 +310,11 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         }
         catch (UnreadableException exception) when (_leadSide == SideName.Legacy)
         {
+            if (await runtime.Schema.ExplainsAsync(cancellationToken))
+            {
+                throw;
+            }
+
             var now = runtime.Time.GetUtcNow().UtcDateTime;
             await runtime.Sides.Quarantine.PutAsync(
                 key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);

@@ -158,6 +158,14 @@ public interface ISideStore
     /// empty.
     /// </summary>
     Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// New side: public ids whose map row leads to a row of the new side to which a lower public id leads as well, each with that lower one;
+    /// at most <paramref name="limit"/>. The map's unique key prevents them, so while it stands nothing is searched. Legacy side: always
+    /// empty, as of a store whose keys nobody can drop.
+    /// </summary>
+    Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<long, long>>(new Dictionary<long, long>());
 }
 
 /// <summary>Bounds of one side; From > To when it is empty.</summary>

@@ -23,13 +23,10 @@ public sealed class LeadQueries(ContextRuntime runtime)
         var hint = runtime.Stage.Current;
         while (true)
         {
+            hint ??= await runtime.Stage.RefreshAsync(cancellationToken);
             while (hint is null)
             {
-                hint = await runtime.Stage.RefreshAsync(cancellationToken);
-                if (hint is null)
-                {
-                    await patience.WaitAsync(cancellationToken);
-                }
+                hint = await patience.LookAsync(cancellationToken);
             }
 
             var asked = hint;

@@ -47,6 +47,11 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
     /// <summary>The other programs' writes that the state had taken in: they do not raise the version.</summary>
     public long ForeignSeq { get; init; }
 
+    /// <summary>
+    /// What the caller of a save wanted the entity to be, which its instance still is; not in the tag. The side may hide some of it.
+    /// </summary>
+    internal Record? Given { get; init; }
+
     /// <summary>For messages: the version, with the beginning of the content's hash where versions alone do not tell.</summary>
     public string Display => ContentHash.Length == 0
         ? $"{Version} (absent)"

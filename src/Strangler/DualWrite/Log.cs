@@ -47,4 +47,14 @@ internal static partial class Log
 
     [LoggerMessage(1011, LogLevel.Information, "{Context}: a read is repeated: its connection to the {Side} side had been cut")]
     public static partial void ReadRepeated(this ILogger logger, string context, SideName side, Exception exception);
+
+    [LoggerMessage(
+        1012, LogLevel.Warning,
+        "{Context}: another program has inserted a {Kind} with the id {Id}, which was reserved for the new side; a create takes the next one")]
+    public static partial void IdTaken(this ILogger logger, string context, string kind, long id);
+
+    [LoggerMessage(
+        1013, LogLevel.Error,
+        "{Context}: {Kind} {Id} was changed in legacy, in {Fields}, and no trigger saw it; it is merged. Are the triggers there? strangler capture check {Context}")]
+    public static partial void UncapturedFound(this ILogger logger, string context, string kind, long id, string fields);
 }

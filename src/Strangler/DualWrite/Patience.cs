@@ -16,14 +16,31 @@ internal sealed class Patience(ContextRuntime runtime)
     /// <summary>Throws <see cref="SwitchingException"/> when the budget is spent.</summary>
     public async Task WaitAsync(CancellationToken cancellationToken)
     {
-        var waited = runtime.Time.GetElapsedTime(_began);
-        if (waited >= runtime.Options.PauseBudget)
-        {
-            throw new SwitchingException(runtime.Context, waited);
-        }
-
+        var left = Left();
         var wait = Waits.After(++_waits, runtime.Random.NextDouble());
-        var left = runtime.Options.PauseBudget - waited;
         await Task.Delay(wait < left ? wait : left, runtime.Time, cancellationToken);
     }
+
+    /// <summary>
+    /// What the fences say at this process's next look (<see cref="SwitchWatch"/>). Throws <see cref="SwitchingException"/> when the budget
+    /// is spent, also while a look is under way: a side that hangs must not hold a caller for longer.
+    /// </summary>
+    public async Task<StageHint?> LookAsync(CancellationToken cancellationToken)
+    {
+        var left = Left();
+        var look = runtime.Watch.NextAsync();
+        try
+        {
+            return await look.WaitAsync(left, runtime.Time, cancellationToken);
+        }
+        catch (TimeoutException) when (!look.IsCompleted)
+        {
+            throw Spent();
+        }
+    }
+
+    private TimeSpan Left() =>
+        runtime.Options.PauseBudget - runtime.Time.GetElapsedTime(_began) is var left && left > TimeSpan.Zero ? left : throw Spent();
+
+    private SwitchingException Spent() => new(runtime.Context, runtime.Time.GetElapsedTime(_began));
 }

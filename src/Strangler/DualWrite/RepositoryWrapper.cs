@@ -76,7 +76,7 @@ public abstract class RepositoryWrapper<TEntity>(
     /// <summary>Says what an instance rests on that was built from outside, e.g. from a request with an ETag.</summary>
     public void Attach(TEntity entity, LoadToken token) => _tokens.AddOrUpdate(entity, token);
 
-    private async Task<(long Id, Record? Record)> StoreOnAsync(
+    private async Task<LeadResult> StoreOnAsync(
         ISideRepository lead, ISideTransaction transaction, TEntity entity, bool isNew, EntityKey key, CancellationToken cancellationToken)
     {
         if (isNew && transaction.State.Row is not null)

@@ -44,15 +44,16 @@ public abstract class SideRepository<TEntity>(ISideStore store, IRecordLens lens
         await transaction.CommitAsync(CancellationToken.None);
     }
 
-    /// <summary>Inserts or updates within the caller's transaction. Returns the id and the record that the side holds then.</summary>
-    public async Task<(long Id, Record Record)> StoreAsync(
+    /// <summary>Inserts or updates within the caller's transaction.</summary>
+    public async Task<LeadResult> StoreAsync(
         ISideTransaction transaction, TEntity entity, EntityKey key, CancellationToken cancellationToken)
     {
         var was = transaction.State.Row;
         var present = DualWriter.Decode(Lens, key, was) ?? converter.Schema.Blank();
-        var now = Lens.Put(converter.Apply(entity, present), was);
+        var wanted = converter.Apply(entity, present);
+        var now = Lens.Put(wanted, was);
         var id = await transaction.SaveAsync(key, was, now, cancellationToken);
-        return (id, Lens.Get(now));
+        return new LeadResult(id, Lens.Get(now), wanted);
     }
 
     public async Task<Record?> PutAsync(ISideTransaction transaction, EntityKey key, Record? record, CancellationToken cancellationToken)

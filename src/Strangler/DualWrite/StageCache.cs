@@ -41,7 +41,11 @@ public sealed class StageCache
     /// asked, and while new leads legacy may be down. Finishes a flip that was decided but not promoted, and ends one whose deadline has
     /// passed. Null: a flip is between its decision and its promotion.
     /// </summary>
-    public async Task<StageHint?> RefreshAsync(CancellationToken cancellationToken)
+    public Task<StageHint?> RefreshAsync(CancellationToken cancellationToken) => RefreshAsync(finishes: true, cancellationToken);
+
+    /// <param name="finishes">False: a flip that is decided and not promoted is left to its flipper.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    internal async Task<StageHint?> RefreshAsync(bool finishes, CancellationToken cancellationToken)
     {
         var first = Current?.Lead ?? SideName.Legacy;
         FenceRow? firstRow = null;
@@ -60,7 +64,7 @@ public sealed class StageCache
             return Set(first, await _recovery.AbortIfExpiredAsync(first, firstRow, cancellationToken));
         }
 
-        return await AskOtherAsync(first, firstRow, unavailable, cancellationToken);
+        return await AskOtherAsync(first, firstRow, unavailable, finishes, cancellationToken);
     }
 
     /// <summary>Takes over what a read or a write saw in a fence row that answers reads. Older epochs are ignored.</summary>
@@ -95,7 +99,7 @@ public sealed class StageCache
         Reread.OnceAsync(_log, _sides.Context, () => _sides.Of(side).Fence.ReadAsync(cancellationToken));
 
     private async Task<StageHint?> AskOtherAsync(
-        SideName first, FenceRow? firstRow, SideUnavailableException? unavailable, CancellationToken cancellationToken)
+        SideName first, FenceRow? firstRow, SideUnavailableException? unavailable, bool finishes, CancellationToken cancellationToken)
     {
         var other = Stages.Other(first);
         FenceRow otherRow;
@@ -118,7 +122,7 @@ public sealed class StageCache
             throw unavailable!;
         }
 
-        return await _recovery.FinishAsync(first, firstRow, otherRow, cancellationToken) is { } promoted
+        return finishes && await _recovery.FinishAsync(first, firstRow, otherRow, cancellationToken) is { } promoted
             ? Set(promoted.Side, promoted.Row)
             : null;
     }

@@ -7,8 +7,23 @@ namespace Strangler.DualWrite;
 /// returns the public id with the record that the side holds afterwards (null: deleted). It may be called again when the transaction has to
 /// be repeated, and on the other side when a flip came in between.
 /// </summary>
-public delegate Task<(long Id, Record? Record)> LeadWrite(
+public delegate Task<LeadResult> LeadWrite(
     ISideRepository lead, ISideTransaction transaction, EntityKey key, CancellationToken cancellationToken);
+
+/// <summary>What a write has done on the side that leads.</summary>
+/// <param name="Id">Public id.</param>
+/// <param name="Held">What the side shows of the entity afterwards; null: deleted.</param>
+/// <param name="Wanted">
+/// What the caller wanted it to be; a change to a field that the side then hides is refused. Null where nobody wanted values of their own.
+/// </param>
+public readonly record struct LeadResult(long Id, Record? Held, Record? Wanted = null)
+{
+    /// <summary>Of a write without values of a caller's.</summary>
+    public static implicit operator LeadResult((long Id, Record? Held) result) => new(result.Id, result.Held);
+
+    /// <summary>Without the wish.</summary>
+    public void Deconstruct(out long id, out Record? held) => (id, held) = (Id, Held);
+}
 
 /// <summary>One write of one entity.</summary>
 public sealed class WriteCommand

@@ -35,8 +35,11 @@ public sealed record JournalDepth(long Open, long Parked, DateTime? OldestUtc, D
 /// <summary>A parked key with its reason.</summary>
 public sealed record ParkedKey(EntityKey Key, EntityVersion Version, int Attempts, string LastError, DateTime CreatedUtc);
 
-/// <summary>When, by the clock of the journal's server, and by whom a row was written.</summary>
-public sealed record NewestRow(DateTime CreatedUtc, string Actor);
+/// <summary>How long ago, by the clock of the journal's server, what is still owed of a key was written; so two servers' clocks are never compared.</summary>
+/// <param name="Youngest">Age of the newest write.</param>
+/// <param name="Oldest">Age of the oldest one.</param>
+/// <param name="Actor">Who wrote the newest one.</param>
+public sealed record OwedWrites(TimeSpan Youngest, TimeSpan Oldest, string Actor);
 
 /// <summary>A journal as its operator sees it: the oldest rows of it, <see cref="JournalDepth.CountLimit"/> open and as many parked ones at most.</summary>
 /// <param name="Kinds">Per kind of entity that has rows.</param>
@@ -82,9 +85,12 @@ public interface IJournal
     Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The key's newest row of other programs' writes, or of our own (merges are not); null when there is none (any more).
+    /// The key's rows of our own writes (merges are none) above a version; null when there is none (any more).
     /// </summary>
-    Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken);
+    Task<OwedWrites?> OwnWritesAsync(EntityKey key, EntityVersion above, CancellationToken cancellationToken);
+
+    /// <summary>The key's rows of other programs' writes above a foreign_seq; null when there is none (any more).</summary>
+    Task<OwedWrites?> ForeignWritesAsync(EntityKey key, long above, CancellationToken cancellationToken);
 
     /// <summary>Gives a claim back after a failure: next attempt after <paramref name="delay"/>, or parked when null. Ignored if the claim's generation is no longer current.</summary>
     Task FailAsync(JournalClaim claim, string error, TimeSpan? delay, CancellationToken cancellationToken);

@@ -17,10 +17,14 @@ public sealed record RelayPass(int Applied, int Superseded, int Failed, int Park
     /// <summary>Keys whose legacy row cannot be read: set aside, in quarantine.</summary>
     public int Quarantined { get; init; }
 
+    /// <summary>Whether as many keys were claimed as a claim may take: more may be due.</summary>
+    internal bool WasFull { get; init; }
+
     public static RelayPass operator +(RelayPass left, RelayPass right) => new(
         left.Applied + right.Applied, left.Superseded + right.Superseded, left.Failed + right.Failed, left.Parked + right.Parked)
     {
         Quarantined = left.Quarantined + right.Quarantined,
+        WasFull = left.WasFull || right.WasFull,
     };
 }
 
@@ -45,13 +49,15 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
+    private readonly CaptureWatch _capture = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
     private bool _foreignFails;
+    private long? _measured;
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys, the census of other writers. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -60,7 +66,8 @@ public sealed class Relay(ContextRuntime runtime)
         {
             await Task.WhenAll(
                 RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
-                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken));
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken),
+                _capture.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -69,53 +76,66 @@ public sealed class Relay(ContextRuntime runtime)
     }
 
     /// <summary>
-    /// Carries on until nothing is due: what waits for its back-off, is claimed by others or parked stays. Ends also when the follower does
-    /// not answer. Throws <see cref="SchemaMismatchException"/> while legacy's tables are not as the mapping says: nothing is claimed then.
+    /// Carries on until nothing is due, for ever if others write without a pause: what waits for its back-off, is claimed by others or
+    /// parked stays. Ends also when the follower does not answer. Throws <see cref="SchemaMismatchException"/> while legacy's tables are not
+    /// as the mapping says: nothing is claimed then.
     /// </summary>
-    public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
+    public Task<RelayPass> DrainAsync(CancellationToken cancellationToken) => PassesAsync(pass => pass is not null, cancellationToken);
+
+    /// <summary>
+    /// As <see cref="DrainAsync"/>, of what is due now: ends with the first pass that had less than a full claim to do, or when the time is
+    /// up. Who waits until nothing is due at all may, while others write, wait for ever.
+    /// </summary>
+    public Task<RelayPass> CatchUpAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        var began = runtime.Time.GetTimestamp();
+        return PassesAsync(pass => pass is { WasFull: true } && runtime.Time.GetElapsedTime(began) < atMost, cancellationToken);
+    }
+
+    private async Task<RelayPass> PassesAsync(Func<RelayPass?, bool> goesOn, CancellationToken cancellationToken)
     {
         using var background = Lane.EnterBackground();
-        var total = RelayPass.None;
-        while (await PassAsync(cancellationToken) is { } pass)
+        for (var total = RelayPass.None; ;)
         {
-            total += pass;
-            if (_followerIsDown)
+            var pass = await PassAsync(cancellationToken);
+            total += pass ?? RelayPass.None;
+            if (!goesOn(pass) || _followerIsDown)
             {
-                break;
+                return total;
             }
         }
-
-        return total;
     }
 
     private async Task RelayAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            await TryPassesAsync(cancellationToken);
+            var wasBusy = await TryPassesAsync(cancellationToken);
             if (_followerIsDown)
             {
                 // Every write would wake it.
                 await Task.Delay(runtime.Options.RelayPoll, runtime.Time, cancellationToken);
             }
-            else
+            else if (!wasBusy)
             {
                 await runtime.WaitForWakeAsync(runtime.Options.RelayPoll, cancellationToken);
             }
         }
     }
 
-    private async Task TryPassesAsync(CancellationToken cancellationToken)
+    // The measures are taken in between, not after all is done: under load that would be never. Returns whether there was anything to do.
+    private async Task<bool> TryPassesAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await DrainAsync(cancellationToken);
-            if (runtime.Stage.Current is { } hint && Stages.IsDual(hint.Stage))
+            var done = await CatchUpAsync(runtime.Options.RelayPoll, cancellationToken);
+            var isIdle = done == RelayPass.None;
+            if (isIdle || _measured is not { } measured || runtime.Time.GetElapsedTime(measured) >= runtime.Options.RelayPoll)
             {
-                var depth = await runtime.Sides.Of(hint.Lead).Journal.DepthAsync(cancellationToken);
-                EngineMeter.JournalIs(runtime.Context, depth.Open, depth.Parked, depth.Lag);
-                EngineMeter.ConflictsAre(runtime.Context, await runtime.Sides.Merges.CountAsync(cancellationToken));
+                await MeasureAsync(cancellationToken);
             }
+
+            return !isIdle;
         }
         catch (SchemaMismatchException)
         {
@@ -124,6 +144,19 @@ public sealed class Relay(ContextRuntime runtime)
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             _log.PassFailed(runtime.Context, Failures.Describe(exception), exception);
+        }
+
+        return false;
+    }
+
+    private async Task MeasureAsync(CancellationToken cancellationToken)
+    {
+        _measured = runtime.Time.GetTimestamp();
+        if (runtime.Stage.Current is { } hint && Stages.IsDual(hint.Stage))
+        {
+            var depth = await runtime.Sides.Of(hint.Lead).Journal.DepthAsync(cancellationToken);
+            EngineMeter.JournalIs(runtime.Context, depth.Open, depth.Parked, depth.Lag);
+            EngineMeter.ConflictsAre(runtime.Context, await runtime.Sides.Merges.CountAsync(cancellationToken));
         }
     }
 
@@ -137,9 +170,39 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.Schema.RequireLatelyAsync(cancellationToken);
+        await ResolveReferencesAsync(cancellationToken);
         var own = await PassAsync(hint, cancellationToken);
         var foreign = await ForeignPassAsync(hint, cancellationToken);
         return own is null ? foreign : own + (foreign ?? RelayPass.None);
+    }
+
+    // Before the journal is looked into: they go there.
+    private async Task ResolveReferencesAsync(CancellationToken cancellationToken)
+    {
+        if (runtime.Options.ForeignWritersNone || runtime.Sides.Capture is not { } capture)
+        {
+            return;
+        }
+
+        try
+        {
+            await capture.ResolveAsync(runtime.Options.RelayBatch, cancellationToken);
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            // Nothing is lost by it: they are looked at again. While the new side leads, legacy may be down.
+            TellOnce(exception);
+        }
+    }
+
+    private void TellOnce(Exception exception)
+    {
+        if (!_foreignFails)
+        {
+            _log.ForeignPassFailed(runtime.Context, Failures.Describe(exception), exception);
+        }
+
+        _foreignFails = true;
     }
 
     private async Task<RelayPass?> PassAsync(StageHint hint, CancellationToken cancellationToken)
@@ -155,7 +218,7 @@ public sealed class Relay(ContextRuntime runtime)
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         _followerIsDown = false;
-        return await InLanesAsync(claims, claim => _followerIsDown || runtime.Schema.IsKnownWrong
+        return await InLanesAsync(claims, batch, claim => _followerIsDown || runtime.Schema.IsKnownWrong
             ? PutBackAsync(journal, claim, cancellationToken)
             : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken));
     }
@@ -177,12 +240,7 @@ public sealed class Relay(ContextRuntime runtime)
         }
         catch (SideUnavailableException exception)
         {
-            if (!_foreignFails)
-            {
-                _log.ForeignPassFailed(runtime.Context, Failures.Describe(exception), exception);
-            }
-
-            _foreignFails = true;
+            TellOnce(exception);
             return null;
         }
 
@@ -192,16 +250,16 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
-        return await InLanesAsync(claims, claim => runtime.Schema.IsKnownWrong
+        return await InLanesAsync(claims, runtime.Options.RelayBatch, claim => runtime.Schema.IsKnownWrong
             ? PutBackAsync(journal, claim, cancellationToken)
             : MergeAsync(journal, claim, cancellationToken));
     }
 
-    private static async Task<RelayPass> InLanesAsync(IReadOnlyList<JournalClaim> claims, Func<JournalClaim, Task<RelayPass>> work)
+    private static async Task<RelayPass> InLanesAsync(IReadOnlyList<JournalClaim> claims, int most, Func<JournalClaim, Task<RelayPass>> work)
     {
         var queue = new Queue<JournalClaim>(claims);
         var lanes = Enumerable.Range(0, Math.Min(Lanes, claims.Count)).Select(_ => LaneAsync(queue, work));
-        return (await Task.WhenAll(lanes)).Aggregate(RelayPass.None, (left, right) => left + right);
+        return (await Task.WhenAll(lanes)).Aggregate(RelayPass.None with { WasFull = claims.Count >= most }, (left, right) => left + right);
     }
 
     private static async Task<RelayPass> LaneAsync(Queue<JournalClaim> queue, Func<JournalClaim, Task<RelayPass>> work)

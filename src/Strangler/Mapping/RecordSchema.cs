@@ -67,6 +67,12 @@ public sealed record RecordField(
         Hidden { Derived: RecordList list } when IsUnordered => new Hidden(list.Sorted()),
         _ => value,
     };
+
+    /// <summary>
+    /// Of a list that is merged element by element where both sides changed it: which item tells its elements apart. Null: it is merged as
+    /// a whole, like any other field.
+    /// </summary>
+    public int? ElementKey { get; init; }
 }
 
 /// <summary>The fields of one kind of entity of a context. Records of different schemas are never compared.</summary>
@@ -85,6 +91,7 @@ public sealed class RecordSchema
         MappingVersion = mappingVersion;
         Fields = fields;
         _ordinals = fields.ToFrozenDictionary(field => field.Name, field => field.Ordinal, StringComparer.Ordinal);
+        MergedByElement = [.. fields.Where(field => field.ElementKey is not null).Select(field => field.Ordinal)];
     }
 
     public string Context { get; }
@@ -94,6 +101,9 @@ public sealed class RecordSchema
     public int MappingVersion { get; }
 
     public IReadOnlyList<RecordField> Fields { get; }
+
+    /// <summary>The ordinals of the lists that are merged element by element.</summary>
+    internal IReadOnlyList<int> MergedByElement { get; }
 
     /// <summary>The ordinal of a field. Throws <see cref="ArgumentException"/> naming the field when there is none.</summary>
     public int OrdinalOf(string field) =>

@@ -165,11 +165,32 @@ internal sealed class FieldMerge
                 continue;
             }
 
-            var winner = known is not null && known.IsUnchanged(SideName.New, i, ours) ? SideName.Legacy : Winner(legacy.Schema.Fields[i], known, erased);
-            values[i] = winner == SideName.Legacy ? theirs : ours;
+            var field = legacy.Schema.Fields[i];
+            values[i] = known is not null && known.IsUnchanged(SideName.New, i, ours) ? theirs
+                : known is not null && erased is null && ByElement(field, theirs, ours, known) is { } list ? list
+                : Winner(field, known, erased) == SideName.Legacy ? theirs
+                : ours;
         }
 
         return new Record(@new.Schema, values);
+    }
+
+    // Not where an operator has decided: he has seen the lists as a whole.
+    private RecordList? ByElement(RecordField field, object? theirs, object? ours, MergeBase known)
+    {
+        if (field.ElementKey is not { } key || theirs is not RecordList legacy || ours is not RecordList @new || _input.Decision?.Of(field.Name) is not null)
+        {
+            return null;
+        }
+
+        var merge = ListMerge.Try(
+            key, legacy, @new, row => known.HadElement(field.Ordinal, row), () => Owner(_input.Rules.OwnerOf(field.Ordinal)));
+        if (merge?.Decided is { } winner)
+        {
+            _decided.Add(new DecidedField(field.Name, winner));
+        }
+
+        return merge?.List;
     }
 
     private SideName? Winner(RecordField field, MergeBase? known, SideName? erased)

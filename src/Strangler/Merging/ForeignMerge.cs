@@ -126,7 +126,7 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
         var foreignSeq = legacy.Entity!.ForeignSeq;
         var writer = $"foreign {await states.WriterAsync(cancellationToken)}";
         var hashes = EntityState.Sign(held is null ? [] : runtime.Hasher.Hash(held), runtime.Random);
-        var merged = states.Legacy is null ? [] : AcceptedHashes.Of(runtime.Hasher, states.Legacy, held);
+        var merged = states.Legacy is null ? [] : AcceptedHashes.Of(runtime.Hasher, states.Legacy, held, states.Base);
         await transaction.SetEntityAsync(
             key,
             new EntityState(version, foreignSeq, held is null, hashes)
@@ -162,6 +162,9 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
     public Record? New { get; private set; }
 
+    /// <summary>What both sides had agreed on before; null where that is not known, or was nothing.</summary>
+    public MergeBase? Base { get; private set; }
+
     /// <summary>
     /// Throws <see cref="UnreadableException"/> and <see cref="RegressionException"/>.
     /// </summary>
@@ -178,6 +181,7 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
                 IsNewUntouched = @new.Entity is { IsSigned: false }, Decision = decision,
             },
             agreed);
+        Base = input.Base;
         var outcome = FieldMerge.Decide(input);
         if (outcome.AsksTimes)
         {
@@ -197,11 +201,13 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
     /// <summary>The database user who wrote to legacy last; empty when that is not known any more.</summary>
     public async Task<string> WriterAsync(CancellationToken cancellationToken) =>
-        _writer ??= (await runtime.Sides.Legacy.Journal.NewestAsync(key, foreign: true, cancellationToken))?.Actor ?? "";
+        _writer ??= (await runtime.Sides.Legacy.Journal.ForeignWritesAsync(key, above: 0, cancellationToken))?.Actor ?? "";
 
     /// <summary>
     /// Lost is only what somebody has declared; log and audit trail say so, by names of fields. Before it happens: killed in between, it
-    /// is told twice.
+    /// is told twice. What was at stake are the new side's versions that legacy had not accepted, and the other programs' writes that the
+    /// new side had not seen: of these the loser's are gone, in the fields named. Of an entity that one side had deleted these are all of
+    /// its fields, for no image is kept.
     /// </summary>
     public async Task TellAsync(MergeOutcome outcome, ILogger log, CancellationToken cancellationToken)
     {
@@ -212,10 +218,13 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
 
         var decided = string.Join(", ", outcome.Decided.Select(field => $"{field.Field} = {field.Winner.ToString().ToLowerInvariant()}"));
         log.Decided(runtime.Context, key.Kind, key.Id, decided);
-        var stage = _new!.Fence.Stage.ToString();
+        var atStake = $"the new side's writes after {AgreedVersion(_new!, _legacyState!)} up to {_new!.Version(_new.Fence.DualEpoch)}, "
+            + $"other programs' after {_new.Entity?.ForeignSeq ?? 0} up to {_legacyState!.Entity!.ForeignSeq}";
+        var stage = _new.Fence.Stage.ToString();
         await runtime.Sides.New.Audit.AppendAsync(
             new AuditEntry(
-                default, runtime.Replica, "merge", stage, stage, _new.Fence.Epoch, false, "both sides had changed it; the declared owner decides", $"{key}: {decided}"),
+                default, runtime.Replica, "merge", stage, stage, _new.Fence.Epoch, false, "both sides had changed it; the declared owner decides",
+                $"{key}: {decided}; {atStake}"),
             cancellationToken);
     }
 
@@ -293,6 +302,11 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         }
         catch (UnreadableException exception)
         {
+            if (await runtime.Schema.ExplainsAsync(cancellationToken))
+            {
+                throw;
+            }
+
             var now = runtime.Time.GetUtcNow().UtcDateTime;
             await runtime.Sides.Quarantine.PutAsync(key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
             exception.IsQuarantined = true;
@@ -300,12 +314,17 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         }
     }
 
+    // By ages, each told by its own server: their clocks need not agree. Ours are told a little later, hence the time that it took to ask.
+    // Only where every write of the one side is later than every one of the other: with writes to and fro nobody knows which was the field's.
     private async Task<SideName?> LaterAsync(CancellationToken cancellationToken)
     {
-        var theirs = await runtime.Sides.Legacy.Journal.NewestAsync(key, foreign: true, cancellationToken);
-        var ours = await runtime.Sides.New.Journal.NewestAsync(key, foreign: false, cancellationToken);
-        _writer ??= theirs?.Actor;
-        return theirs is null || ours is null || theirs.CreatedUtc == ours.CreatedUtc ? null
-            : theirs.CreatedUtc > ours.CreatedUtc ? SideName.Legacy : SideName.New;
+        var began = runtime.Time.GetTimestamp();
+        var theirs = await runtime.Sides.Legacy.Journal.ForeignWritesAsync(key, _new!.Entity?.ForeignSeq ?? 0, cancellationToken);
+        var ours = await runtime.Sides.New.Journal.OwnWritesAsync(key, _legacyState!.Entity!.Version, cancellationToken);
+        var asking = runtime.Time.GetElapsedTime(began);
+        return theirs is null || ours is null ? null
+            : theirs.Oldest + asking < ours.Youngest ? SideName.Legacy
+            : ours.Oldest < theirs.Youngest ? SideName.New
+            : null;
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Strangler.Merging;
 
-/// <summary>Event ids 1700–1799. Keys and fields may be named, values of entities never.</summary>
+/// <summary>Event ids 1700–1719. Keys and fields may be named, values of entities never.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1700, LogLevel.Warning, "{Context}: {Kind} {Id} was changed by another program and on the new side; as declared: {Decided}")]

@@ -16,9 +16,9 @@ public enum FieldOwner
     New,
 
     /// <summary>
-    /// Whoever wrote last: the newest of the other programs' journal rows of the key (legacy server's clock, UTC) against the key's
-    /// newest journal row of the new side (that server's clock, UTC), as they stand; the clocks are not compared with each other, so
-    /// their skew decides close cases. Times are kept a key, not a field. Equal, or a row is gone: as <see cref="Ask"/>.
+    /// Whoever wrote last: told by the ages of what is owed in both journals, each by its own server's clock, so that clocks which differ
+    /// decide nothing. Times are kept a key, not a field; hence only where every unmerged write of the one side is later than every one of
+    /// the other. Writes to and fro, within a moment of one another, or a row that is gone: as <see cref="Ask"/>.
     /// </summary>
     Newest,
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.Reconciliation;
 
@@ -13,21 +14,21 @@ internal sealed class Classifier
     private const int HashBytes = FieldHasher.Size;
 
     private readonly IRecordLens _legacyLens;
-    private readonly Func<Record, byte[]> _hash;
+    private readonly FieldHasher _hasher;
     private readonly HashSet<int> _explained;
     private readonly TimeSpan _lagLimit;
     private readonly bool _backfilled;
 
     /// <param name="legacyLens">Shows what legacy would derive for the fields that it hides.</param>
-    /// <param name="hash">Keyed hashes of a record's fields, 8 bytes each.</param>
+    /// <param name="hasher">The context's: what its stored hashes were made with.</param>
     /// <param name="explained">Ordinals of the fields with an unexpired declared difference.</param>
     /// <param name="lagLimit">From this age on, a journal row is lag.</param>
     /// <param name="backfilled">Whether the backfill of this dual epoch is complete: a legacy row that the new side has never heard of then
     /// came past capture.</param>
-    public Classifier(IRecordLens legacyLens, Func<Record, byte[]> hash, HashSet<int> explained, TimeSpan lagLimit, bool backfilled)
+    public Classifier(IRecordLens legacyLens, FieldHasher hasher, HashSet<int> explained, TimeSpan lagLimit, bool backfilled)
     {
         _legacyLens = legacyLens;
-        _hash = hash;
+        _hasher = hasher;
         _explained = explained;
         _lagLimit = lagLimit;
         _backfilled = backfilled;
@@ -41,6 +42,7 @@ internal sealed class Classifier
             ?? Behind(pair, pair.Of(lead), pair.Of(Stages.Other(lead)))
             ?? Ahead(pair, pair.Of(lead), pair.Of(Stages.Other(lead)))
             ?? Missing(pair, lead)
+            ?? Undead(pair)
             ?? Compare(pair, lead);
     }
 
@@ -137,6 +139,12 @@ internal sealed class Classifier
                 "inserted into legacy past capture: the new side has never had it, and the backfill is complete");
         }
 
+        // A row of the new side that nothing leads to is then found as well.
+        if (pair.NewId is null && pair.New.Entity is { Tombstone: false })
+        {
+            return Finding.Of(Verdict.Unmapped, "the new side has accepted it, and its map row is gone");
+        }
+
         return Finding.Of(Verdict.MissingInNew, pair.NewId is null ? "no map row" : "its map row points to a row that is not there");
     }
 
@@ -154,10 +162,23 @@ internal sealed class Classifier
         return Finding.Of(Verdict.MissingInLegacy, pair.New.Tombstone || pair.Legacy.Tombstone ? "there in spite of a tombstone" : "");
     }
 
+    // Rows on both sides, and a side that says they are deleted: of the new side's no write of ours leaves that; another program's insert
+    // into legacy does, and raises the sequence.
+    private static Finding? Undead(PairView pair) =>
+        pair.New.Tombstone || (pair.Legacy.Tombstone && pair.Legacy.ForeignSeq == 0)
+            ? Finding.Of(Verdict.Drift, $"there in spite of a tombstone of {Name(pair.New.Tombstone ? SideName.New : SideName.Legacy)}")
+            : null;
+
     private Finding Compare(PairView pair, SideName lead)
     {
         var (legacy, @new) = (pair.Legacy.Record!, pair.New.Record!);
         var differing = Differing(legacy, @new, _legacyLens, out var richer);
+        var unseen = ChangedUnseen(pair.New.Entity, legacy, @new);
+        if (unseen.Count > 0)
+        {
+            differing = [.. differing.Union(unseen).Order()];
+        }
+
         if (differing.Count == 0)
         {
             return richer
@@ -172,7 +193,7 @@ internal sealed class Classifier
         }
 
         differing.RemoveAll(_explained.Contains);
-        var (verdict, note) = WhoChanged(pair, lead, differing);
+        var (verdict, note) = WhoChanged(pair, lead, differing, unseen);
         return new Finding(verdict, differing, explained, note, richer);
     }
 
@@ -219,10 +240,27 @@ internal sealed class Classifier
         return differing ?? [];
     }
 
+    // What legacy hides has nothing to be compared with but what the new side's own entity row says that it holds there. Whoever changed the
+    // row and not its hashes came past the wrapper. Hashes of another mapping version, or of another key, say nothing.
+    private List<int> ChangedUnseen(EntityState? entity, Record legacy, Record @new)
+    {
+        List<int>? changed = null;
+        for (var i = 0; i < legacy.Values.Length; i++)
+        {
+            if (legacy.Values[i] is Hidden && @new.Values[i] is not Hidden && entity is not null
+                && AcceptedHashes.Holds(_hasher, @new.Schema, entity, i, @new.Values[i]) is false)
+            {
+                (changed ??= []).Add(i);
+            }
+        }
+
+        return changed is null || AcceptedHashes.IsStrangerTo(_hasher, entity!, legacy, @new) ? [] : changed;
+    }
+
     // The hashes of the last accepted state tell which side has moved away from it. Both sides stored the same ones; legacy has none for
     // rows that only the
     // backfill touched. Hashes of another mapping version match neither side, and then nobody can tell.
-    private (Verdict Verdict, string Note) WhoChanged(PairView pair, SideName lead, List<int> fields)
+    private (Verdict Verdict, string Note) WhoChanged(PairView pair, SideName lead, List<int> fields, List<int> unseen)
     {
         var accepted = pair.Of(Stages.Other(lead)).Entity ?? pair.New.Entity ?? pair.Legacy.Entity;
         if (accepted is null || accepted.FieldHashes.Length / HashBytes < pair.Legacy.Record!.Values.Length)
@@ -230,11 +268,15 @@ internal sealed class Classifier
             return (Verdict.Drift, "same version, different records");
         }
 
-        var legacyChanged = Moved(fields, _hash(pair.Legacy.Record), accepted.FieldHashes);
-        var newChanged = Moved(fields, _hash(pair.New.Record!), accepted.FieldHashes);
+        var legacyChanged = Moved(fields, _hasher.Hash(pair.Legacy.Record), accepted.FieldHashes);
+        var newChanged = Moved(
+            fields.FindAll(field => pair.Legacy.Record.Values[field] is not Hidden), _hasher.Hash(pair.New.Record!), accepted.FieldHashes);
+        newChanged.AddRange(fields.Intersect(unseen));
         return (legacyChanged.Count, newChanged.Count) switch
         {
             ( > 0, 0) => (Verdict.Uncaptured, "legacy was changed past capture"),
+            (0, > 0) when newChanged.TrueForAll(unseen.Contains)
+                => (Verdict.Drift, "the new side was changed without a version, in what legacy cannot tell"),
             (0, > 0) => (Verdict.Drift, "the new side was changed without a version"),
             ( > 0, > 0) when legacyChanged.Count + newChanged.Count == fields.Count
                 => (Verdict.Uncaptured, "both sides were changed without a version, in different fields"),

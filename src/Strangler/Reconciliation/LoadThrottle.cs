@@ -15,7 +15,7 @@ public interface IServerLoad
 }
 
 /// <summary>
-/// Holds a run back while the journal lags, a server is busy, or commits take long; and says whether others write, so that it goes in small
+/// Holds a run back while the journal or a replica lags, a server is busy, or commits take long; and says whether others write, so that it goes in small
 /// steps then. Asks at
 /// most once a second, and keeps count of why it waited for how long.
 /// </summary>
@@ -30,6 +30,7 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
     private readonly Lock _gate = new();
     private readonly Dictionary<SideName, (long Writes, long At)> _writes = [];
     private readonly SortedDictionary<string, TimeSpan> _paused = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, string> _unknownLags = new(StringComparer.Ordinal);
     private Task? _asking;
     private long? _askedAt;
     private TimeSpan _pausedForLoad;
@@ -83,6 +84,11 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
         foreach (var (why, time) in _paused)
         {
             yield return Text($"Throttled: waited {time.TotalSeconds:0} s since {why}.");
+        }
+
+        foreach (var (replica, why) in _unknownLags)
+        {
+            yield return Text($"How far the replica {replica} was behind is not known: {why}");
         }
 
         if (_gentle > TimeSpan.Zero)
@@ -160,7 +166,33 @@ internal sealed class LoadThrottle(ContextRuntime runtime, ReconciliationOptions
             }
         }
 
-        return null;
+        return options.MaxReplicaLag > TimeSpan.Zero ? await LaggingReplicaAsync(cancellationToken) : null;
+    }
+
+    private async Task<(string What, string Why)?> LaggingReplicaAsync(CancellationToken cancellationToken)
+    {
+        (string, string)? reason = null;
+        foreach (var side in new[] { SideName.Legacy, SideName.New })
+        {
+            foreach (var (replica, behind, unknown) in runtime.Sides.Of(side).Replication is { } replication
+                ? await replication.LagsAsync(cancellationToken) : [])
+            {
+                if (behind is null)
+                {
+                    _unknownLags[$"{replica} of {Classifier.Name(side)}"] = unknown;
+                }
+                else if (behind > options.MaxReplicaLag)
+                {
+                    var limit = Text($"{options.MaxReplicaLag.TotalSeconds:0.#} s");
+                    var which = $"a replica of {Classifier.Name(side)} ({replica})";
+                    reason ??= ($"{which} was more than {limit} behind", behind == TimeSpan.MaxValue
+                        ? $"{which} has not yet applied what was written before the run began; the limit is {limit}"
+                        : Text($"{which} is {behind.Value.TotalSeconds:0.0} s behind, the limit is {limit}"));
+                }
+            }
+        }
+
+        return reason;
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

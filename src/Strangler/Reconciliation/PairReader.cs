@@ -9,6 +9,13 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
     private const int GroupLimit = 500;
 
     private readonly TransientRetry _retry = new(runtime.Time, 6, TimeSpan.FromMilliseconds(200));
+    private volatile bool _gently;
+
+    /// <summary>Whether the sides are read one after the other, so that no more than one server is at work for it at a time.</summary>
+    public bool Gently
+    {
+        set => _gently = value;
+    }
 
     /// <summary>The context's lead. Throws <see cref="WrongStageException"/> where there are no two sides to compare, and asks the new side
     /// only where there are.</summary>
@@ -28,10 +35,7 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
     /// beyond on either side.</summary>
     public async Task<long?> ChunkEndAsync(long from, int rows, CancellationToken cancellationToken)
     {
-        var legacy = runtime.Sides.Legacy.Store.ChunkEndAsync(kind.Name, from, rows, cancellationToken);
-        var @new = runtime.Sides.New.Store.ChunkEndAsync(kind.Name, from, rows, cancellationToken);
-        await Task.WhenAll(legacy, @new);
-        return (await legacy, await @new) switch
+        return await BothAsync(store => store.ChunkEndAsync(kind.Name, from, rows, cancellationToken)) switch
         {
             ({ } left, { } right) => Math.Min(left, right),
             var (left, right) => left ?? right,
@@ -65,10 +69,7 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
     private async Task<(MarkPage Legacy, MarkPage New, FenceRow? Lead)> ReadMarksOnceAsync(long from, long to,
         CancellationToken cancellationToken)
     {
-        var legacyTask = runtime.Sides.Legacy.Store.MarksAsync(kind.Name, from, to, cancellationToken);
-        var newTask = runtime.Sides.New.Store.MarksAsync(kind.Name, from, to, cancellationToken);
-        await Task.WhenAll(legacyTask, newTask);
-        var (legacy, @new) = (await legacyTask, await newTask);
+        var (legacy, @new) = await BothAsync(store => store.MarksAsync(kind.Name, from, to, cancellationToken));
         var lead = PairView.LeadOf(legacy.Fence, @new.Fence);
         return (legacy, @new, lead is null ? null : Check("Reconciliation", lead == SideName.New ? @new.Fence : legacy.Fence));
     }
@@ -84,9 +85,7 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
         Func<ISideStore, Task<RangeSnapshot>> read, IEnumerable<long>? ids, bool withClocks, CancellationToken cancellationToken)
     {
         var clocks = withClocks ? await ClocksAsync(cancellationToken) : default;
-        var (legacyTask, newTask) = (read(runtime.Sides.Legacy.Store), read(runtime.Sides.New.Store));
-        await Task.WhenAll(legacyTask, newTask);
-        var (legacy, @new) = (await legacyTask, await newTask);
+        var (legacy, @new) = await BothAsync(read);
         var lead = PairView.LeadOf(legacy.Fence, @new.Fence);
         var fence = lead == SideName.New ? @new.Fence : legacy.Fence;
         if (lead is not null)
@@ -96,6 +95,19 @@ internal sealed class PairReader(ContextRuntime runtime, EntityKind kind)
 
         var pairs = Join(legacy, @new, lead, fence, clocks);
         return ids is null ? pairs : WithAbsent(pairs, ids, lead, fence);
+    }
+
+    private async Task<(T Legacy, T New)> BothAsync<T>(Func<ISideStore, Task<T>> read)
+    {
+        var legacy = read(runtime.Sides.Legacy.Store);
+        if (_gently)
+        {
+            await legacy;
+        }
+
+        var @new = read(runtime.Sides.New.Store);
+        await Task.WhenAll(legacy, @new);
+        return (await legacy, await @new);
     }
 
     private static List<PairView> WithAbsent(List<PairView> pairs, IEnumerable<long> ids, SideName? lead, FenceRow fence)

@@ -35,12 +35,14 @@ public sealed class Reconciler
     /// Runs to the end and stores the report in the history; a run that was cancelled or died stays there as not ended, and
     /// <see cref="ResumeAsync(string, IProgress{ReconciliationProgress}?, CancellationToken)"/> goes on with it. Throws <see
     /// cref="AlreadyRunningException"/> while another run has the context,
+    /// <see cref="ReplicaException"/> where a side is a replica,
     /// <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and when a flip leads there in the middle.
     /// </summary>
     public async Task<ReconciliationReport> RunAsync(
         ReconciliationScope scope, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireDualAsync(scope.Kind, cancellationToken);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         await _runtime.Schema.RequireAsync(cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, scope.ToString(), cancellationToken);
         return await KeptAsync(keeper, token => RunAsync(keeper, scope, progress, token), cancellationToken);
@@ -64,6 +66,7 @@ public sealed class Reconciler
         string kind, IProgress<ReconciliationProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireDualAsync(kind, cancellationToken);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         await using var keeper = await RunKeeper.ClaimAsync(_runtime, _options, $"{kind}: an interrupted run, resumed", cancellationToken);
         return await KeptAsync(keeper, token => ResumeAsync(keeper, kind, progress, token), cancellationToken);
     }
@@ -180,10 +183,14 @@ public sealed class Reconciler
         ReconciliationReport report;
         try
         {
+            var (at, processor) = (_runtime.Time.GetTimestamp(), Environment.CpuUsage.TotalTime);
             await pass.RunAsync(state, cancellationToken);
+            var speed = new RunSpeed(
+                pass.Done, _runtime.Time.GetElapsedTime(at).TotalSeconds, (Environment.CpuUsage.TotalTime - processor).TotalSeconds,
+                Environment.ProcessorCount);
             var tables = Counted(before, await CountTablesAsync(scope, cancellationToken));
             var ended = await history.UtcNowAsync(cancellationToken);
-            report = Report(scope, run, began, ended, pass, kind, tables,
+            report = Report(scope, run, began, ended, pass, kind, tables, speed,
                 [.. await OtherWritersAsync(scope, cancellationToken), .. await DisturbanceAsync(scope, began, cancellationToken)]);
             await keeper.RequireAsync(cancellationToken);
             await history.EndAsync(run, OutcomeRules.Name(report.Outcome), report.ToJson(), cancellationToken);
@@ -274,7 +281,7 @@ public sealed class Reconciler
         var today = DateOnly.FromDateTime(nowUtc);
         return new Classifier(
             kind.Legacy.Lens,
-            runtime.Hasher.Hash,
+            runtime.Hasher,
             [.. DeclaredOf(options, kind).Where(declared => declared.CoversOn(today)).Select(declared => schema.OrdinalOf(declared.Field))],
             runtime.Options.LagLimit,
             checkpoint is { Phase: BackfillPhase.Done } done && done.DualEpoch == fence.DualEpoch);
@@ -302,7 +309,7 @@ public sealed class Reconciler
 
     private ReconciliationReport Report(
         ReconciliationScope scope, long run, DateTime began, DateTime ended, ReconciliationPass pass, EntityKind kind,
-        TableCounts? tables, string[] remarks)
+        TableCounts? tables, RunSpeed speed, string[] remarks)
     {
         var (tally, schema) = (pass.Total(), kind.Legacy.Lens.Schema);
         var today = DateOnly.FromDateTime(began);
@@ -320,6 +327,7 @@ public sealed class Reconciler
             LegacyCounts = tally.LegacyCounts,
             NewCounts = tally.NewCounts,
             Tables = tables,
+            Speed = speed,
             Deleted = tally.Deleted,
             Counts = tally.Counts,
             FieldCounts = schema.Fields.Where(field => tally.FieldCount(field.Ordinal) > 0)

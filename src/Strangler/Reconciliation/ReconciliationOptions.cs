@@ -61,27 +61,38 @@ public sealed class ReconciliationOptions
     public int MaxThreadsRunning { get; set; } = 25;
 
     /// <summary>
-    /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, in steps of <see
-    /// cref="GentleChunk"/>
-    /// rows, and a rest of three times as long after each. 0: never. 0 to 1,000,000; default 20: a run's own are two or three.
+    /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, one side after
+    /// the other, in steps of <see cref="GentleTarget"/>, and a rest of four times as long after each. 0: never. 0 to 1,000,000; default
+    /// 20: a run's own are two or three.
     /// </summary>
     public int GentleAbove { get; set; } = 20;
 
-    /// <summary>Rows of a step while it goes gently: what another's statement may have to wait behind. 1 to 100,000; default 25.</summary>
+    /// <summary>How long a step should take while it goes gently: what another's statement may have to wait behind. 1 ms to 1 s; default
+    /// 15 ms.</summary>
+    public TimeSpan GentleTarget { get; set; } = TimeSpan.FromMilliseconds(15);
+
+    /// <summary>Rows of the first such step; they adapt. 1 to 100,000; default 25.</summary>
     public int GentleChunk { get; set; } = 25;
 
     /// <summary>How long a small commit on the new side may take before the run pauses; zero: never. 0 to 1 minute; default 1 s.</summary>
     public TimeSpan MaxCommitTime { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a run pauses in all for a loaded server; then it goes on. 0 to 1 day; default 5 minutes.</summary>
+    /// <summary>
+    /// How far a configured replica of a side may be behind before the run pauses; zero: they are not asked. 0 to 1 hour; default 10 s.
+    /// </summary>
+    public TimeSpan MaxReplicaLag { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a run pauses in all for a loaded server or a replica that is behind; then it goes on. 0 to 1 day; default 5 minutes.</summary>
     public TimeSpan PauseForLoad { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long a run that falls silent keeps others out. 1 s to 1 hour; default 30 s.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Least time between two checkpoints; zero: one a chunk. 0 to 1 hour; default 2 s. What comes after the last is compared
-    /// anew by a resumed run.</summary>
-    public TimeSpan CheckpointEvery { get; set; } = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// Least time between two checkpoints; zero: one a chunk. 0 to 1 hour; default 10 s. What comes after the last is compared anew by a
+    /// resumed run; each is a commit of some hundred kilobytes beside everybody else's.
+    /// </summary>
+    public TimeSpan CheckpointEvery { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Who runs it, for those whom it keeps out.</summary>
     public string Actor { get; set; } = Environment.UserName;
@@ -111,8 +122,10 @@ public sealed class ReconciliationOptions
         Check(errors, nameof(PauseForLag), PauseForLag, TimeSpan.Zero, TimeSpan.FromDays(1));
         Check(errors, nameof(MaxThreadsRunning), MaxThreadsRunning, 0, 100_000);
         Check(errors, nameof(GentleAbove), GentleAbove, 0, 1_000_000);
+        Check(errors, nameof(GentleTarget), GentleTarget, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1));
         Check(errors, nameof(GentleChunk), GentleChunk, 1, 100_000);
         Check(errors, nameof(MaxCommitTime), MaxCommitTime, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Check(errors, nameof(MaxReplicaLag), MaxReplicaLag, TimeSpan.Zero, TimeSpan.FromHours(1));
         Check(errors, nameof(PauseForLoad), PauseForLoad, TimeSpan.Zero, TimeSpan.FromDays(1));
         Check(errors, nameof(Lease), Lease, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         Check(errors, nameof(CheckpointEvery), CheckpointEvery, TimeSpan.Zero, TimeSpan.FromHours(1));

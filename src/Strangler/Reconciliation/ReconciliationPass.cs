@@ -18,11 +18,18 @@ internal sealed class ReconciliationPass
     private const int RecheckBatch = 500;
     private const int UnmappedPage = 2000;
 
+    /// <summary>Public ids that share a row of the new side and are known before the walk; what is beyond is seen where two meet in one
+    /// chunk.</summary>
+    internal const int MostShared = 100_000;
+
     // A key without its rows is that much less to hold in memory.
     private const int MarksPerRow = 10;
 
     // Of the time that a step takes: how long is rested after it while others write.
-    private const int RestPerStep = 3;
+    private const int RestPerStep = 4;
+
+    // From this share of ids in use on, a chunk ends after as many ids as it may have rows: to look for a better end costs more.
+    private const double Dense = 0.5;
 
     // After that a full queue holds the walker up instead: the suspects are not passing by themselves.
     private const int MaxDeferrals = 2;
@@ -37,6 +44,7 @@ internal sealed class ReconciliationPass
     private readonly LoadThrottle _throttle;
     private readonly RunKeeper _keeper;
     private readonly ChunkSizer _sizer;
+    private readonly ChunkSizer _steps;
     private readonly ValueMask _mask;
     private readonly SuspectQueue _suspects;
 
@@ -55,9 +63,11 @@ internal sealed class ReconciliationPass
     private TaskCompletionSource _stirred = new();
     private ExceptionDispatchInfo? _failure;
     private volatile bool _walked;
+    private double _share;
     private int _taken;
     private long _total;
     private string? _waiting;
+    private IReadOnlyDictionary<long, long> _shared = new Dictionary<long, long>();
 
     public ReconciliationPass(
         ContextRuntime runtime,
@@ -81,6 +91,7 @@ internal sealed class ReconciliationPass
         _throttle = new LoadThrottle(runtime, options, () => keeper.CommitTook);
         var size = scope.Incremental ? MarksPerRow : 1;
         _sizer = new ChunkSizer(options.ChunkTarget, options.FirstChunk * size, options.MaxChunk * size);
+        _steps = new ChunkSizer(options.GentleTarget, Math.Min(options.GentleChunk, options.MaxChunk), options.MaxChunk);
         _mask = new ValueMask(runtime.Hasher);
         _suspects = new SuspectQueue(options.MaxSuspects);
         _startedAt = runtime.Time.GetTimestamp();
@@ -99,6 +110,9 @@ internal sealed class ReconciliationPass
         total.Merge(_unmapped);
         return total;
     }
+
+    /// <summary>Entities settled since this process began.</summary>
+    public long Done => Tally.Entities + Tally.Trusted - _doneBefore;
 
     /// <summary>The lead as last seen.</summary>
     public SideName Lead { get; private set; }
@@ -153,6 +167,7 @@ internal sealed class ReconciliationPass
     {
         var legacy = await _runtime.Sides.Legacy.Store.BoundsAsync(_kind.Name, cancellationToken);
         var @new = await _runtime.Sides.New.Store.BoundsAsync(_kind.Name, cancellationToken);
+        _shared = await _runtime.Sides.New.Store.SharedAsync(_kind.Name, MostShared, cancellationToken);
         _total = _scope.Keys?.Count ?? (_scope.IsFull ? Math.Max(legacy.Rows, @new.Rows) : 0);
         if (before is not null)
         {
@@ -211,6 +226,7 @@ internal sealed class ReconciliationPass
         while (true)
         {
             await _throttle.WaitAsync(Lead, Say, cancellationToken);
+            _reader.Gently = _throttle.IsGentle;
             var chunk = _throttle.IsGentle
                 ? await StepAsync(number, range with { From = from }, cancellationToken)
                 : await StrideAsync(number, range with { From = from }, cancellationToken);
@@ -240,9 +256,11 @@ internal sealed class ReconciliationPass
     {
         cancellationToken.ThrowIfCancellationRequested();
         var started = _runtime.Time.GetTimestamp();
-        var chunk = await CutAsync(number, range, Math.Min(_options.GentleChunk, _sizer.Rows), cancellationToken);
-        await CompareAsync(chunk, cancellationToken);
-        await Task.Delay(_runtime.Time.GetElapsedTime(started) * RestPerStep, _runtime.Time, cancellationToken);
+        var chunk = await CutAsync(number, range, _steps.Rows, cancellationToken);
+        var keys = await CompareAsync(chunk, cancellationToken);
+        var took = _runtime.Time.GetElapsedTime(started);
+        _steps.Took(keys, took);
+        await Task.Delay(took * RestPerStep, _runtime.Time, cancellationToken);
         return chunk;
     });
 
@@ -254,7 +272,9 @@ internal sealed class ReconciliationPass
 
     // What has no more ids than a chunk may have rows needs no look for its end.
     private async Task<long> EndAsync(long from, long to, int rows, CancellationToken cancellationToken) =>
-        (Int128)to - from < rows ? to : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
+        (Int128)to - from < rows ? to
+        : Volatile.Read(ref _share) >= Dense ? from + rows - 1
+        : Math.Min(to, await _reader.ChunkEndAsync(from, rows, cancellationToken) ?? to);
 
     private async Task<int> CompareAsync(Chunk chunk, CancellationToken cancellationToken)
     {
@@ -275,7 +295,13 @@ internal sealed class ReconciliationPass
         }
 
         await CompareAsync(chunk, pairs, tally, cancellationToken);
-        return pairs.Count + (int)tally.Trusted;
+        var found = pairs.Count + (int)tally.Trusted;
+        if (keys is null)
+        {
+            Volatile.Write(ref _share, found / ((double)to - from + 1));
+        }
+
+        return found;
     }
 
     private async Task<IReadOnlyList<PairView>> ReadUntrustedAsync(long from, long to, Tally tally, CancellationToken cancellationToken)
@@ -293,7 +319,7 @@ internal sealed class ReconciliationPass
             right = right?.Id == id ? right : null;
             i += left is null ? 0 : 1;
             j += right is null ? 0 : 1;
-            if (lead is null || !IncrementalRules.Agrees(left, right, lead.DualEpoch, fields))
+            if (lead is null || _shared.ContainsKey(id) || !IncrementalRules.Agrees(left, right, lead.DualEpoch, fields))
             {
                 doubtful.Add(id);
             }
@@ -318,9 +344,10 @@ internal sealed class ReconciliationPass
             {
                 tally.AddUnknown();
             }
-            else if (Sharing(pair, seen) is { } shared)
+            else if (SharedWith(pair, seen) is { } other)
             {
-                Add(tally, pair, shared, signedOff: false, found);
+                // The row counts once, with the lowest id that leads to it.
+                Add(tally, pair with { New = new SideView { Side = SideName.New } }, Sharing(pair, other), signedOff: false, found);
             }
             else if (pair.Lead is null || _classifier.Classify(pair) is not { IsFinal: true } finding)
             {
@@ -342,11 +369,15 @@ internal sealed class ReconciliationPass
         }
     }
 
-    // Two public ids that lead to one row: its unique key prevents that, unless it was dropped. Seen where both lie in one chunk.
-    private static Finding? Sharing(PairView pair, Dictionary<long, long> seen) =>
-        pair.NewId is { } newId && !seen.TryAdd(newId, pair.Id)
-            ? Finding.Of(Verdict.Unmapped, $"its map row shares new id {newId} with public id {seen[newId]}")
-            : null;
+    // Two public ids that lead to one row: its unique key prevents that, unless it was dropped.
+    private long? SharedWith(PairView pair, Dictionary<long, long> seen) =>
+        _shared.TryGetValue(pair.Id, out var first) ? first
+        : pair.NewId is { } newId && !seen.TryAdd(newId, pair.Id) ? seen[newId]
+        : null;
+
+    /// <summary>Of a public id whose map row leads to another's row.</summary>
+    internal static Finding Sharing(PairView pair, long other) => Finding.Of(
+        Verdict.Unmapped, $"its map row shares new id {pair.NewId} with public id {other}: one of the two map rows is wrong, and the map's unique key is gone");
 
     /// <summary>
     /// Counts the chunk and hands its suspects to the re-check, in one step for whoever takes a checkpoint. Where there is no room, the

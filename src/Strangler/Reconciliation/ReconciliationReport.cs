@@ -122,6 +122,9 @@ public sealed class ReconciliationReport
     /// cref="Entities"/>.</summary>
     public long NotRead { get; init; }
 
+    /// <summary>How fast it was; null in reports of older builds.</summary>
+    public RunSpeed? Speed { get; init; }
+
     /// <summary>What the run covers and does not, in words: how keys were chosen, what was not looked at, interruptions.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

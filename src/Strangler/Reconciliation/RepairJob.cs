@@ -98,7 +98,8 @@ public sealed class RepairJob
     public string? ErasedBy { get; init; }
 
     /// <summary>
-    /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, and <see cref="ArgumentException"/>
+    /// Repairs the keys given. Throws <see cref="WrongStageException"/> in LegacyOnly and NewOnly, <see cref="ReplicaException"/> where a
+    /// side is a replica, and <see cref="ArgumentException"/>
     /// without actor or
     /// reason. A real run is a disturbance: gates ask for a full clean reconciliation that began after it.
     /// </summary>
@@ -117,6 +118,7 @@ public sealed class RepairJob
         var entities = _runtime.Kind(kind);
         var reader = new PairReader(_runtime, entities);
         var (_, fence) = await reader.RequireDualAsync("Repair", cancellationToken);
+        await ReplicaException.RequirePrimariesAsync(_runtime, cancellationToken);
         var now = await _runtime.Sides.Reconciliations.UtcNowAsync(cancellationToken);
         var classifier = await Reconciler.CreateClassifierAsync(_runtime, entities, _options, fence, now, cancellationToken);
         if (!dryRun)
@@ -124,13 +126,17 @@ public sealed class RepairJob
             await _runtime.Sides.Reconciliations.DisturbAsync($"repair of {ids.Count} keys of {kind} by {actor}", cancellationToken);
         }
 
+        var shared = await _runtime.Sides.New.Store.SharedAsync(kind, ReconciliationPass.MostShared, cancellationToken);
         var counts = Enum.GetValues<RepairOutcome>().ToDictionary(outcome => outcome, _ => 0L);
         List<long> repaired = [];
         foreach (var batch in ids.Distinct().Order().Chunk(Batch))
         {
             foreach (var pair in await reader.ReadKeysAsync(batch, withClocks: true, cancellationToken))
             {
-                var step = await RepairAsync(pair, entities, classifier, dryRun, (actor, reason), cancellationToken);
+                var finding = pair.Lead is null ? Finding.Gone
+                    : SharedWith(shared, pair.Id) is { } other ? ReconciliationPass.Sharing(pair, other)
+                    : classifier.Classify(pair);
+                var step = await RepairAsync(pair, finding, entities, dryRun, (actor, reason), cancellationToken);
                 counts[step.Outcome]++;
                 progress?.Report(step);
                 if (!dryRun && step.Outcome != RepairOutcome.Nothing)
@@ -148,11 +154,14 @@ public sealed class RepairJob
         return new RepairResult(dryRun, counts, await RecheckAsync(kind, repaired, cancellationToken));
     }
 
+    // Of two public ids on one row, either could write over what is the other's.
+    private static long? SharedWith(IReadOnlyDictionary<long, long> shared, long id) =>
+        shared.TryGetValue(id, out var first) ? first
+        : shared.Where(pair => pair.Value == id).Select(pair => (long?)pair.Key).FirstOrDefault();
+
     private async Task<RepairStep> RepairAsync(
-        PairView pair, EntityKind kind, Classifier classifier, bool dryRun, (string Actor, string Reason) by,
-        CancellationToken cancellationToken)
+        PairView pair, Finding finding, EntityKind kind, bool dryRun, (string Actor, string Reason) by, CancellationToken cancellationToken)
     {
-        var finding = pair.Lead is null ? Finding.Gone : classifier.Classify(pair);
         var (plan, why) = Direction == RepairDirection.LeadToFollower
             ? RepairRules.Decide(pair, finding)
             : RepairRules.DecideReverse(pair, finding, ErasedBy);

@@ -34,7 +34,7 @@ internal static class RepairRules
             Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
             Verdict.Regression => (RepairPlan.Refuse, $"{finding.Note}: the lead was set back, and a repair would destroy the newer state"),
             Verdict.Unmapped =>
-                (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is, so removing it is left to an operator"),
+                (RepairPlan.Refuse, $"{finding.Note}; to mend an id map is left to an operator"),
             _ => Refusal(pair, finding, lead) is { } why ? (RepairPlan.Refuse, why)
                 : (pair.Of(lead).Present ? RepairPlan.Write : RepairPlan.Remove, ""),
         };
@@ -57,7 +57,7 @@ internal static class RepairRules
             Verdict.InFlight or Verdict.Lagging or Verdict.LostObligation =>
                 (RepairPlan.Refuse, $"{finding.Note}: the lead is ahead, and a write of it would be undone"),
             Verdict.Unreadable => (RepairPlan.Refuse, $"cannot be read: {finding.Note}"),
-            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; no public id says whose it is"),
+            Verdict.Unmapped => (RepairPlan.Refuse, $"{finding.Note}; to mend an id map is left to an operator"),
             _ => ReverseRefusal(pair.Of(lead), pair.Of(Stages.Other(lead)), erasedBy) is { } why
                 ? (RepairPlan.Refuse, why)
                 : (RepairPlan.Write, ""),
@@ -76,6 +76,13 @@ internal static class RepairRules
         if (lead == SideName.Legacy)
         {
             return null;
+        }
+
+        // The lead is the one that was changed, and its own entity row that it no longer agrees with: an apply to legacy mends neither.
+        if (finding.Fields.Count > 0 && pair.Legacy.Record is { } legacy && finding.Fields.All(field => legacy.Values[field] is Mapping.Hidden))
+        {
+            return "legacy cannot tell these fields, and the new side, which leads, was changed past the wrapper: "
+                + "put it right through the application, or take what it holds for right with --direction follower-to-lead";
         }
 
         // Legacy follows: what another program has put there is nowhere else. What it has removed can be put back.

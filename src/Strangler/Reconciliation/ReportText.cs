@@ -14,6 +14,11 @@ public static class ReportText
             lines.Add(Text($"  {verdict,-16} {report.Counts[verdict],12:N0}") + Remark(report, verdict));
         }
 
+        if (report.Speed is { } speed)
+        {
+            lines.Add($"  {speed}");
+        }
+
         lines.AddRange(new[] { SideName.Legacy, SideName.New }.Select(side => $"  {Accounting.Of(report, side)}"));
         Add(lines, "Differences by field", Fields(report));
         Add(lines, "Declared differences", report.Declared.Select(Declared));

@@ -1,4 +1,5 @@
 using Strangler.DualWrite;
+using Strangler.IdMap;
 using Strangler.Mapping;
 
 namespace Strangler.Reconciliation;
@@ -37,7 +38,8 @@ internal sealed class SideView
         UnreadableException? unreadable = null;
         try
         {
-            record = item?.Row is { } row ? lens.Get(row) : null;
+            unreadable = side == SideName.Legacy && item?.Row is not null ? IdRules.ProblemOf(lens.Layout, item.Id) : null;
+            record = unreadable is null && item?.Row is { } row ? lens.Get(row) : null;
         }
         catch (UnreadableException e)
         {

@@ -4,7 +4,7 @@ namespace Strangler.Schemas;
 /// <param name="Table">Its table.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="SqlType">The type without its length, in lower case.</param>
-/// <param name="Length">Characters of text, bytes of binary; 0 for others.</param>
+/// <param name="Length">Characters of text, bytes of binary, digits of a second's fraction; 0 for others.</param>
 /// <param name="Unsigned">Of whole numbers.</param>
 /// <param name="Nullable">Whether it may be NULL.</param>
 /// <param name="CharacterSet">Of text; null for others.</param>

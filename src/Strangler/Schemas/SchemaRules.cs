@@ -145,7 +145,15 @@ public static class SchemaRules
     private static string TypeOf(ActualColumn column) => TypeOf(column.SqlType, column.Length, column.Unsigned);
 
     private static string TypeOf(string type, long length, bool unsigned) =>
-        $"{type}{(type is "char" or "varchar" or "binary" or "varbinary" ? $"({length})" : "")}{(unsigned ? " unsigned" : "")}";
+        $"{type}{(HasLength(type, length) ? $"({length})" : "")}{(unsigned ? " unsigned" : "")}";
+
+    // A time with fractions of a second is one of another type; one without is written without.
+    private static bool HasLength(string type, long length) => type switch
+    {
+        "char" or "varchar" or "binary" or "varbinary" => true,
+        "datetime" or "timestamp" or "time" => length > 0,
+        _ => false,
+    };
 
     // Servers differ in what they call the three-byte form.
     private static string Plain(string characterSet) => characterSet == "utf8" ? "utf8mb3" : characterSet;

@@ -61,6 +61,12 @@ internal static class EngineMeter
     private static readonly Counter<long> ForeignWrites = Meter.CreateCounter<long>(
         "strangler.foreign_writes", "{statement}", "Statements of other programs that changed legacy tables, as the census counts them.");
 
+    private static readonly Counter<long> Unnoted = Meter.CreateCounter<long>(
+        "strangler.capture.unnoted", "{occasion}", "Times that the census found writes of other programs whose entities the triggers could not tell. Alarm above 0.");
+
+    private static readonly Gauge<int> CaptureComplete = Meter.CreateGauge<int>(
+        "strangler.capture.complete", null, "1 while the capture triggers are as they were installed. Alarm at 0.");
+
     private static readonly Gauge<long> Uncaptured = Meter.CreateGauge<long>(
         "strangler.uncaptured", "{entity}", "Entities that the last reconciliation found changed in legacy without any trigger having seen it.");
 
@@ -110,6 +116,10 @@ internal static class EngineMeter
 
     public static void ForeignWritesCounted(string context, long statements) =>
         ForeignWrites.Add(statements, new TagList { { "context", context } });
+
+    public static void WritesUnnoted(string context) => Unnoted.Add(1, new TagList { { "context", context } });
+
+    public static void CaptureIs(string context, bool complete) => CaptureComplete.Record(complete ? 1 : 0, new TagList { { "context", context } });
 
     public static void UncapturedAre(string context, long entities) =>
         Uncaptured.Record(entities, new TagList { { "context", context } });

@@ -65,6 +65,39 @@ public sealed class CensusTests
         Assert.That((await Census.ReadAsync(TimeProvider.System.GetUtcNow().UtcDateTime.AddDays(1), CancellationToken.None)), Is.Empty);
     }
 
+    /// <summary>A statement is one, however many rows it changes, and its columns are those that it changed in any of them.</summary>
+    [Test]
+    public async Task The_columns_of_a_statement_are_those_of_all_its_rows()
+    {
+        await Foreign.RunAsync(_world, "UPDATE spenden SET status = 'N', dt_del = NULL, ort = 'Bonn', periode = 0; UPDATE spenden SET status = 'D' ORDER BY id LIMIT 3");
+        await Forget();
+        await AsAsync(_office, "UPDATE spenden SET status = 'D', periode = 0, ort = IF(id = (SELECT MAX(id) FROM (SELECT id FROM spenden) s), 'Ulm', ort)");
+        Assert.That((await ReadAsync()).Select(Text), Is.EqualTo(new[] { $"{_office} spenden UPDATE=1 ort=1 status=1" }));
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        Assert.That(await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM strangler_foreign_write"), Is.EqualTo(2), "no note without news");
+        Assert.That(await Census.CollectAsync(100, CancellationToken.None), Is.EqualTo(2));
+        Assert.That((await ReadAsync()).Select(Text), Is.EqualTo(new[] { $"{_office} spenden UPDATE=1 ort=1 status=1" }), "added up");
+    }
+
+    [Test]
+    public async Task What_is_past_its_retention_is_forgotten()
+    {
+        await AsAsync(_office, "UPDATE spenden SET betrag = '6.66' ORDER BY id LIMIT 1");
+        await Census.CollectAsync(100, CancellationToken.None);
+        await Foreign.RunAsync(_world, """
+            INSERT INTO strangler_census SELECT context, UTC_DATE() - INTERVAL 31 DAY, writer, program, table_name, event, column_name, writes, first_at, last_at
+            FROM strangler_census; INSERT INTO strangler_census
+            SELECT 'others', day, writer, program, table_name, event, column_name, writes, first_at, last_at FROM strangler_census
+            """);
+        Assert.That(await Census.PruneAsync(TimeSpan.FromDays(30), 1, CancellationToken.None), Is.EqualTo(1), "no more at a time than asked for");
+        Assert.That(await Census.PruneAsync(TimeSpan.FromDays(30), 100, CancellationToken.None), Is.EqualTo(1));
+        Assert.That(await Census.PruneAsync(TimeSpan.FromDays(30), 100, CancellationToken.None), Is.Zero);
+        Assert.That((await ReadAsync()).Single().Writes, Is.EqualTo(1));
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        Assert.That(await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM strangler_census WHERE context = 'others'"), Is.EqualTo(4), "another context's");
+        await Foreign.RunAsync(_world, "DELETE FROM strangler_census WHERE context = 'others'");
+    }
+
     [Test]
     public async Task A_key_that_changes_is_a_column_and_an_unknown_column_counts_for_nothing()
     {

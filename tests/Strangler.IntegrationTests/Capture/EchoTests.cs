@@ -49,6 +49,22 @@ public sealed class EchoTests
         Assert.That(await connection.ExecuteScalarAsync<long>("SELECT COALESCE(SUM(foreign_seq), 0) FROM strangler_entity"), Is.Zero);
     }
 
+    /// <summary>A table that two contexts have: what one of them writes is news to the other.</summary>
+    [Test]
+    [Order(1)]
+    public async Task What_another_context_of_ours_writes_is_another_program_s()
+    {
+        await _world.MoveToAsync(Stage.DualWrite);
+        await Foreign.ForgetAsync(_world);
+        var id = await AnyIdAsync();
+        await Foreign.RunAsync(
+            _world,
+            $"SET @strangler_own = 'donations'; UPDATE spenden SET betrag = '66.66' WHERE id = {id}; "
+            + $"SET @strangler_own = 'memberships'; UPDATE spenden SET betrag = '66.67' WHERE id = {id}");
+        Assert.That(await Foreign.CapturedAsync(_world), Is.EqualTo(new[] { (id, 1L) }));
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+    }
+
     [Test]
     [Order(1)]
     public async Task A_pooled_session_that_comes_back_is_no_longer_ours([Values] bool asNew, [Values("committed", "failed", "given up")] string how)

@@ -147,6 +147,46 @@ public sealed class InstallTests
         }
     }
 
+    /// <summary>A script of somebody who may look at the data and not at triggers: it must not say that nobody has installed them.</summary>
+    [Test]
+    public async Task A_user_who_may_not_see_triggers_is_told_so_by_the_check()
+    {
+        await _world.InstallCaptureAsync();
+        var user = $"u{Guid.NewGuid():N}"[..16];
+        await Foreign.RunAsync(_world, $"CREATE USER '{user}'@'%' IDENTIFIED BY 'secret-5'; GRANT SELECT, INSERT, UPDATE, DELETE ON `{_world.LegacyDatabase.Name}`.* TO '{user}'@'%'");
+        try
+        {
+            var cli = new Cli.CommandLine(_world);
+            var config = cli.Write(Cli.CommandLine.With(Cli.CommandLine.With(cli.Legacy, "User ID", user), "Password", "secret-5"), cli.New);
+            var refused = await cli.RunAsync("capture check donations", config, CancellationToken.None);
+            Assert.That(refused.Code, Is.EqualTo(Strangler.Cli.ExitCodes.Found), refused.ToString());
+            Assert.That(refused.Output, Does.Contain("lacks the privilege TRIGGER"));
+            await Foreign.RunAsync(_world, $"GRANT TRIGGER ON `{_world.LegacyDatabase.Name}`.* TO '{user}'@'%'");
+            var granted = await cli.RunAsync("capture check donations", config, CancellationToken.None);
+            Assert.That(granted.Code, Is.EqualTo(Strangler.Cli.ExitCodes.Ok), granted.ToString());
+        }
+        finally
+        {
+            await Foreign.RunAsync(_world, $"DROP USER '{user}'@'%'");
+        }
+    }
+
+    [Test]
+    public async Task Tables_that_no_transaction_holds_together_and_names_that_are_taken_are_refused()
+    {
+        await Foreign.RunAsync(_world, "DROP TABLE donation_notification_log; CREATE TABLE donation_notification_log (donation_id INT NOT NULL PRIMARY KEY) ENGINE = MyISAM");
+        await Assert.ThatAsync(
+            _world.InstallCaptureAsync, Throws.TypeOf<CaptureException>().With.Message.Contains("donation_notification_log is MyISAM"));
+        await Foreign.RunAsync(_world, "ALTER TABLE donation_notification_log ENGINE = InnoDB");
+        await Foreign.RunAsync(_world, "CREATE TABLE theirs (id INT)");
+        await Foreign.RunAsync(_world, "CREATE TRIGGER strangler_donations_donation_spenden_upd AFTER UPDATE ON theirs FOR EACH ROW SET @x = 1");
+        await Assert.ThatAsync(
+            _world.InstallCaptureAsync,
+            Throws.TypeOf<CaptureException>().With.Message.Contains("strangler_donations_donation_spenden_upd stands on theirs"));
+        Assert.That(await Foreign.RunAsync(_world, "DROP TABLE theirs"), Is.Zero);
+        Assert.That(await _world.InstallCaptureAsync(), Is.EqualTo(Triggers), "and nothing was left half installed");
+    }
+
     [Test]
     public async Task A_server_with_a_binary_log_says_what_its_administrator_has_to_set()
     {
@@ -182,7 +222,7 @@ public sealed class InstallTests
     {
         await using var world = await DonationsWorld.CreateAsync(capture: false);
         await world.MoveToAsync(Stage.DualWrite);
-        await Assert.ThatAsync(world.BackfillAsync, Throws.TypeOf<CaptureException>().With.Message.Contains("strangler capture install donations"));
+        await Assert.ThatAsync(() => world.BackfillAsync(), Throws.TypeOf<CaptureException>().With.Message.Contains("strangler capture install donations"));
         var gate = (await world.Host.Cutover.GatesAsync(Stage.ShadowRead, CancellationToken.None)).Single(gate => gate.Name == "capture");
         Assert.That((gate.Passed, gate.Value, gate.Cure), Is.EqualTo((false, "not installed", "strangler capture install donations")));
 

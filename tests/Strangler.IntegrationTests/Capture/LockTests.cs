@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Diagnostics;
 using Dapper;
 using Strangler.Contexts.Donations;
+using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
 using Strangler.MySql;
@@ -60,6 +61,42 @@ public sealed class LockTests
             () => Fence.CompareAndSetAsync(fence, next, TimeSpan.FromSeconds(1), CancellationToken.None), Throws.TypeOf<FenceBusyException>());
         await theirs.ExecuteAsync("COMMIT");
         Assert.That(await Fence.CompareAndSetAsync(fence, next, TimeSpan.FromSeconds(1), CancellationToken.None), Is.True);
+    }
+
+    /// <summary>Case41: two programs and the flip in a circle; the server ends the one that has done least, which is the flip.</summary>
+    [Test]
+    [Category("Case41")]
+    public async Task A_change_of_stage_that_is_the_victim_of_a_deadlock_is_tried_again()
+    {
+        const string Lock = "SELECT epoch FROM strangler_fence LOCK IN SHARE MODE";
+        await using var first = await _world.LegacyDatabase.OpenAsync();
+        await using var second = await _world.LegacyDatabase.OpenAsync();
+        await using var watch = await _world.LegacyDatabase.OpenAsync();
+        var deadlocks = await DeadlocksAsync(watch);
+        await first.ExecuteAsync($"START TRANSACTION; UPDATE spenden SET betrag = '1.00' WHERE id = 1; {Lock}");
+        var fence = await Fence.ReadAsync(CancellationToken.None);
+        var next = fence with { Stage = Stage.DualWrite, Epoch = fence.Epoch + 1, DualEpoch = fence.Epoch + 1 };
+        var moved = Fence.CompareAndSetPatientlyAsync(_world.Host.Runtime, fence, next, CancellationToken.None);
+        await UntilWaitingAsync(watch, 1);
+        await second.ExecuteAsync("START TRANSACTION; DELETE FROM spenden WHERE id = 2");
+        var behind = second.ExecuteAsync($"{Lock}; COMMIT");
+        await UntilWaitingAsync(watch, 2);
+        await first.ExecuteAsync("SELECT id FROM spenden WHERE id = 2 FOR UPDATE; COMMIT");
+        await behind;
+        Assert.That(await moved, Is.True);
+        Assert.That(await DeadlocksAsync(watch), Is.GreaterThan(deadlocks), "else nothing was shown");
+    }
+
+    private static async Task<long> DeadlocksAsync(DbConnection connection) => (await connection.QuerySingleAsync<(string, long Count)>(
+        "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")).Count;
+
+    private static async Task UntilWaitingAsync(DbConnection connection, long transactions)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") < transactions)
+        {
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(10)));
+        }
     }
 
     /// <summary>Case33: a snapshot that is older than the stage must not hide it.</summary>

@@ -4,7 +4,9 @@ using Strangler.Backfill;
 using Strangler.Contexts;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
+using Strangler.DualWrite;
 using Strangler.Hooks;
+using Strangler.Journal;
 using Strangler.MySql;
 using Strangler.Service;
 using Strangler.Service.Configuration;
@@ -94,6 +96,13 @@ internal sealed class CrashChild
                 return (await _host.Cutover.BackAsync(request, null, CancellationToken.None)).Epoch;
             case "backfill":
                 return await BackfillAsync(Number(words[2]));
+            case "search":
+                // As the relay beside it does: a child is started before the stage that it finds.
+                await _host.Runtime.Stage.RefreshAsync(CancellationToken.None);
+                await new ObligationCheck(_host.Runtime).StepAsync(CancellationToken.None);
+                return 0;
+            case "prune":
+                return await new RequestPruning(_host.Runtime).PruneAsync((SideName)Number(words[2]), CancellationToken.None);
             default:
                 return await CrashOperation.Parse(words).RunAsync(_host.Part<DonationsContext>().Donations, CancellationToken.None);
         }

@@ -35,6 +35,37 @@ public sealed class CannotHoldTests
         Assert.That((await world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
     }
 
+    /// <summary>The letter of a cancelled donation has no room for its moderation: taken by legacy, it would be on neither side.</summary>
+    [TestCase(Stage.LegacyOnly)]
+    [TestCase(Stage.ShadowRead)]
+    [TestCase(Stage.NewLeads)]
+    public async Task A_change_that_legacy_hides_is_refused_while_it_leads_and_taken_when_it_follows(Stage stage)
+    {
+        await using var world = await DonationsWorld.CreateAsync();
+        await world.MoveToAsync(stage);
+        var donations = world.Donations.Donations;
+        var donation = NewDonation("max@example.org");
+        donation.Cancel();
+        await donations.StoreAsync(donation, CancellationToken.None);
+        donation = (await donations.FindAsync(donation.Id, CancellationToken.None))!;
+        donation.Moderate();
+        if (stage != Stage.NewLeads)
+        {
+            await RefusesAsync(world, donation, "is_moderated");
+            donation.Approve();
+        }
+
+        donation.ChangeAmount(3000);
+        await donations.StoreAsync(donation, CancellationToken.None);
+        donation = (await donations.FindAsync(donation.Id, CancellationToken.None))!;
+        Assert.That(
+            (donation.IsCancelled, donation.IsModerated, donation.AmountInCents), Is.EqualTo((true, stage == Stage.NewLeads, 3000L)));
+        if (stage != Stage.LegacyOnly)
+        {
+            Assert.That((await world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+        }
+    }
+
     [Test]
     public async Task Without_legacy_the_new_side_takes_what_only_it_can_hold()
     {

@@ -18,7 +18,7 @@ public sealed class QuarantineTests
         await using var world = await FilledAsync(new HandWrittenRow());
 
         // Past capture, so that only a backfill finds it.
-        await UpdateAsync(world, "SET @strangler_own = 1; UPDATE spenden SET status = 'Y' WHERE id = 1; SET @strangler_own = NULL");
+        await UpdateAsync(world, "SET @strangler_own = 'donations'; UPDATE spenden SET status = 'Y' WHERE id = 1; SET @strangler_own = NULL");
         await BackfillAgainAsync(world);
         var bytes = await world.LegacyBytesAsync(1);
         await world.MoveToAsync(Stage.NewLeads);
@@ -66,7 +66,7 @@ public sealed class QuarantineTests
         await using var world = await FilledAsync(new HandWrittenRow());
         await UpdateAsync(world, "UPDATE spenden SET status = 'Y', betrag = '8.00' WHERE id = 1");
         await world.Host.Relay.DrainAsync(CancellationToken.None);
-        await UpdateAsync(world, "SET @strangler_own = 1; UPDATE spenden SET status = 'N' WHERE id = 1; SET @strangler_own = NULL");
+        await UpdateAsync(world, "SET @strangler_own = 'donations'; UPDATE spenden SET status = 'N' WHERE id = 1; SET @strangler_own = NULL");
         Assert.That((await world.Host.Relay.DrainAsync(CancellationToken.None)).Applied, Is.Zero);
         Assert.That(await world.Host.Sides.Legacy.Journal.RetryAsync(null, CancellationToken.None), Is.EqualTo(1));
         Assert.That((await world.Host.Relay.DrainAsync(CancellationToken.None)).Applied, Is.EqualTo(1));

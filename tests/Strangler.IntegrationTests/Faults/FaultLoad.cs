@@ -87,7 +87,7 @@ internal sealed class FaultLoad : IAsyncDisposable
         {
             var donation = New(open.Marker);
             await _replicas[0].Donations.StoreAsync(donation, CancellationToken.None, open.RequestKey);
-            Ledger.Create(open.Marker, Told.Acknowledged, donation.Id);
+            Ledger.Create(open.Marker, Told.Acknowledged, donation);
         }
 
         Assert.That(_oddities, Is.Empty, "every refusal is clear and retryable, and no read is older than what was acknowledged");
@@ -130,7 +130,7 @@ internal sealed class FaultLoad : IAsyncDisposable
         var donation = New(marker);
         var requestKey = withKey ? $"{marker}-{Guid.NewGuid():N}" : null;
         var told = await CallAsync(() => donations.StoreAsync(donation, CancellationToken.None, requestKey));
-        Ledger.Create(marker, told, donation.Id);
+        Ledger.Create(marker, told, donation);
         if (told == Told.Unknown && requestKey is not null)
         {
             _open.Enqueue((marker, requestKey));
@@ -168,7 +168,8 @@ internal sealed class FaultLoad : IAsyncDisposable
         donation.AddLog(donation.CreatedAt, change);
         donation.ChangeAmount(Random.Shared.Next(100, 100_000));
         var told = await CallAsync(() => donations.StoreAsync(donation, CancellationToken.None));
-        Ledger.Change(id, change, told);
+        EntityVersion? version = told == Told.Acknowledged ? donations.TokenOf(donation)!.Version : null;
+        Ledger.Change(id, change, new Change(told, version, donation.AmountInCents));
         if (told == Told.Unknown)
         {
             // What it looks like now is not known.
@@ -179,7 +180,8 @@ internal sealed class FaultLoad : IAsyncDisposable
     private async Task DeleteAsync(DonationRepositoryWrapper donations, long id, List<long> mine)
     {
         mine.Remove(id);
-        Ledger.Delete(id, await CallAsync(() => donations.DeleteAsync(id, CancellationToken.None)));
+        var began = Ledger.NowUtc;
+        Ledger.Delete(id, await CallAsync(() => donations.DeleteAsync(id, CancellationToken.None)), began);
     }
 
     private async Task<Donation?> FindAsync(DonationRepositoryWrapper donations, long id)

@@ -21,20 +21,22 @@ public enum CommitCut
     After,
 }
 
-/// <summary>A TCP proxy on 127.0.0.1 before a server, which does to connections what networks do. Passes everything on until told otherwise.</summary>
+/// <summary>A TCP proxy on 127.0.0.1 before a server, which does to connections what networks do. Passes everything on until told
+/// otherwise.</summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Link, byte> _links = new();
     private readonly int _target;
+    private readonly bool _isMongo;
     private readonly Task _accepting;
     private volatile Plan _plan = new();
     private volatile TaskCompletionSource _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _cuts;
 
-    private FaultProxy(int target)
+    private FaultProxy(int target, bool isMongo)
     {
-        _target = target;
+        (_target, _isMongo) = (target, isMongo);
         _listener.Start();
         _accepting = AcceptAsync();
     }
@@ -44,7 +46,10 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>Connections that were cut off on purpose.</summary>
     public int Cuts => Volatile.Read(ref _cuts);
 
-    public static FaultProxy Before(int port) => new(port);
+    public static FaultProxy Before(int port) => new(port, isMongo: false);
+
+    /// <summary>Before a MongoDB: whatever it sends is an answer to all that was asked.</summary>
+    public static FaultProxy BeforeMongo(int port) => new(port, isMongo: true);
 
     public void Pass() => Set(new Plan());
 
@@ -128,8 +133,16 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private static void Close(Socket socket)
     {
-        // A reset, not a farewell.
-        socket.LingerState = new LingerOption(true, 0);
+        try
+        {
+            // A reset, not a farewell.
+            socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Both ends of a link can find its end at the same time.
+        }
+
         socket.Dispose();
     }
 
@@ -222,7 +235,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             if (_swallows)
             {
                 // All that was asked for has happened once the last reply is there; a statement of the batch may still be running.
-                return fromClient || !IsLastReply(bytes.Span) || Counted();
+                return fromClient || !(proxy._isMongo || IsLastReply(bytes.Span)) || Counted();
             }
 
             if (_endsWhenUsed && fromClient)

@@ -25,6 +25,8 @@ namespace Strangler.IntegrationTests.Faults;
 internal sealed class FaultWorld : IAsyncDisposable
 {
     private const string Kind = DonationsContext.DonationKind;
+    private const int MostAudited = 100_000;
+    private const int MostExplained = 3;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     private readonly string _suffix = RandomNumberGenerator.GetHexString(8, lowercase: true);
@@ -61,6 +63,9 @@ internal sealed class FaultWorld : IAsyncDisposable
 
     public LogBook Logs { get; } = new();
 
+    /// <summary>Null, unless somebody wants to know what became of each donation.</summary>
+    public Chronicle? Chronicle { get; private set; }
+
     /// <param name="stage">To begin with.</param>
     /// <param name="servers">Null: those that are shared.</param>
     /// <param name="hasForeignWriters">Whether other programs write to legacy, and are captured.</param>
@@ -84,6 +89,12 @@ internal sealed class FaultWorld : IAsyncDisposable
 
         await world.MoveToAsync(stage);
         return world;
+    }
+
+    public async Task KeepChronicleAsync()
+    {
+        Chronicle = new Chronicle(this);
+        await Chronicle.InstallAsync();
     }
 
     public FaultServer ServerOf(SideName side) => side == SideName.Legacy ? Legacy : New;
@@ -229,23 +240,45 @@ internal sealed class FaultWorld : IAsyncDisposable
             stored.Add((await Operator.Donations.FindAsync(id, CancellationToken.None))!);
         }
 
-        load.Ledger.AssertMatches([.. stored.Where(donation => isOthers?.Invoke(donation) != true)], await RevivedAsync(stored));
+        var wrong = load.Ledger.Differences([.. stored.Where(donation => isOthers?.Invoke(donation) != true)], await DecisionsAsync());
+        Assert.That(wrong, Is.Empty, string.Join('\n', await ExplainAsync(load.Ledger, wrong)));
     }
 
-    // The mapping says that legacy decides whether a donation exists: what another program has written to there is not gone because the new
-    // side deleted it at the same time. The audit trail has each such decision.
-    private async Task<IReadOnlyCollection<long>> RevivedAsync(IEnumerable<Donation> stored)
+    private async Task<IReadOnlyList<string>> ExplainAsync(Ledger ledger, IReadOnlyList<(long Id, string What)> wrong)
     {
-        if (!_hasForeignWriters)
+        if (wrong.Count == 0)
         {
             return [];
         }
 
-        var trail = await Operator.Sides.New.Audit.ListAsync(100_000, CancellationToken.None);
-        var decisions = trail.Where(entry => entry.Action == "merge" && entry.Detail.Contains("(existence) = legacy", StringComparison.Ordinal))
-            .Select(entry => entry.Detail.Split(':')[0]).ToHashSet();
-        return [.. stored.Select(donation => donation.Id).Where(id => decisions.Contains(new EntityKey(Kind, id).ToString()))];
+        List<string> lines = [.. wrong.Select(one => one.What)];
+        var trail = await TrailAsync();
+        foreach (var id in wrong.Select(one => one.Id).Where(id => id != 0).Distinct().Take(MostExplained))
+        {
+            var key = new EntityKey(Kind, id);
+            var known = ledger.Events(id)
+                .Concat(trail.Where(entry => entry.Action != "merge" || IsOf(key, entry))
+                    .Select(entry => (entry.AtUtc, $"{entry.Action} {entry.From} -> {entry.To} epoch {entry.Epoch}: {entry.Reason}; {entry.Detail}")));
+            lines.Add($"--- {key}, log: {string.Join(", ", (await Operator.Donations.FindAsync(id, CancellationToken.None))?.Log.Select(line => line.Message) ?? [])}");
+            lines.AddRange(Chronicle is null ? known.Select(one => $"{one.AtUtc:HH:mm:ss.ffffff} {one.Item2}") : await Chronicle.TellAsync(id, known));
+        }
+
+        return lines;
     }
+
+    private async Task<IReadOnlyList<AuditEntry>> TrailAsync() =>
+    [
+        .. await Operator.Sides.Legacy.Audit.ListAsync(MostAudited, CancellationToken.None),
+        .. await Operator.Sides.New.Audit.ListAsync(MostAudited, CancellationToken.None),
+    ];
+
+    private static bool IsOf(EntityKey key, AuditEntry entry) => entry.Detail.StartsWith($"{key}:", StringComparison.Ordinal);
+
+    // The mapping says that legacy decides whether a donation exists: what another program has written to there is not gone because the new
+    // side deleted it at the same time; then it is as legacy had it. The audit trail has each such decision.
+    private async Task<IReadOnlyCollection<MergeDecision>> DecisionsAsync() => _hasForeignWriters
+        ? [.. (await Operator.Sides.New.Audit.ListAsync(MostAudited, CancellationToken.None)).Select(MergeDecision.Of).OfType<MergeDecision>()]
+        : [];
 
     /// <summary>Public ids of what a side holds.</summary>
     public async Task<IReadOnlyList<long>> IdsAsync(SideName side)

@@ -32,7 +32,7 @@ public sealed class MembershipsLifeCycleTests : ContextLifeCycleContract<Members
         entity.ChangeApplicant(person with { Contact = person.Contact with { Phone = phone } });
         if (number % 2 == 0)
         {
-            entity.Withdraw(entity.Incentives.FirstOrDefault() ?? new Incentive(""));
+            entity.Withdraw(entity.Incentives is [var first, ..] ? first : new Incentive(""));
         }
         else
         {

@@ -307,6 +307,38 @@ public sealed class DriverTests
         Assert.That(await connection.ExecuteScalarAsync<int>("SELECT 2"), Is.EqualTo(2));
     }
 
+    [TestCase(3)]
+    [TestCase(2_000)]
+    public async Task A_result_that_ends_in_an_error_amid_its_rows_can_be_closed_either_way(int rows, CancellationToken cancellationToken)
+    {
+        await using var source = MySqlDriver.CreateDataSource(_database.ConnectionString, new());
+        var text = $"SELECT seq, IF(seq = {rows}, (SELECT 1 UNION SELECT 2), 0) FROM seq_1_to_3000";
+        foreach (var isAsync in new[] { true, false })
+        {
+            await using var connection = await source.OpenAsync(cancellationToken);
+            await using var command = connection.CreateCommand();
+            command.CommandText = text;
+            var reader = await command.ExecuteReaderAsync(cancellationToken);
+            var read = 0;
+            var error = Assert.CatchAsync(async () =>
+            {
+                while (await reader.ReadAsync(cancellationToken))
+                {
+                    read++;
+                }
+            });
+            Assert.That(error!.ToString(), Does.Contain("more than 1 row"));
+            Assert.That(read, Is.EqualTo(rows - 1));
+
+            // On a thread of its own: what hangs would take the test with it.
+            var closing = Task.Run(() => isAsync ? reader.DisposeAsync().AsTask() : Task.Run(reader.Dispose, cancellationToken), cancellationToken);
+            await closing.WaitAsync(Soon, cancellationToken);
+        }
+
+        await using var next = await source.OpenAsync(cancellationToken);
+        Assert.That(await next.ExecuteScalarAsync<int>("SELECT 2"), Is.EqualTo(2));
+    }
+
     [Test]
     public async Task Fifty_thousand_rows_stream_in_order(CancellationToken cancellationToken)
     {

@@ -2,7 +2,7 @@ using Dapper;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
-using Strangler.LegacyData;
+using Strangler.LegacyData.Drift;
 using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Reconcile;
@@ -99,10 +99,9 @@ public sealed class KilledRunTests
         await world.FillAsync(Rows);
         await world.MoveToAsync(Stage.DualWrite);
         await world.BackfillAsync();
-        var keys = await world.Host.Sides.Legacy.Store.KeysAsync(DonationsContext.DonationKind, long.MinValue, 100_000,
-            CancellationToken.None);
-        await new DriftPlanter(world.Host.Runtime, DonationsContext.DonationKind, 1, async _ => await world.NewDatabase.OpenAsync())
-            .PlantAsync(keys, CancellationToken.None);
+        await new DriftPlanter(
+            world.Host.Runtime, DonationsContext.DonationKind, new PlantOptions(), (key, _) => PlantedDriftTests.UnmapAsync(world, key))
+            .PlantAsync(CancellationToken.None);
 
         // In flight however much time goes by.
         await using var connection = await world.LegacyDatabase.OpenAsync();

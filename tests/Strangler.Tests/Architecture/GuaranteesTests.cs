@@ -21,8 +21,24 @@ public sealed partial class GuaranteesTests
         });
     }
 
+    /// <summary>So that <c>--filter TestCategory=Case21</c> runs what the table names.</summary>
+    [Test]
+    public void Each_failure_case_is_a_category_of_the_tests_that_are_named_for_it()
+    {
+        var sources = Directory.EnumerateFiles(SourceTree.PathOf("tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToList();
+        var rows = File.ReadLines(SourceTree.PathOf("docs/guarantees.md")).Select(line => Row().Match(line)).Where(row => row.Success).ToList();
+        var without = rows.SelectMany(row => Proof().Matches(row.Value).Select(proof => (Case: row.Groups[1].Value, Class: proof.Groups[1].Value))).Distinct()
+            .Where(one => !sources.Any(source => Holds(source, one.Class, "") && source.Contains($"\"Case{one.Case}\"", StringComparison.Ordinal)));
+        Assert.That(without, Is.Empty);
+        int[] named = [.. rows.Select(row => int.Parse(row.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture))];
+        Assert.That(Enumerable.Range(1, 41).Except([16, 28, 36]).Append(64).Except(named), Is.Empty);
+    }
+
     private static bool Holds(string source, string type, string method) =>
         Regex.IsMatch(source, $@"\bclass {type}\b") && (method.Length == 0 || Regex.IsMatch(source, $@"\b{method}\("));
+
+    [GeneratedRegex(@"\A\| (\d+) \|.*\z")]
+    private static partial Regex Row();
 
     [GeneratedRegex(@"`(\w+(?:Tests|Contract))(?:\.(\w+))?`")]
     private static partial Regex Proof();

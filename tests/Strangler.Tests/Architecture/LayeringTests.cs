@@ -15,6 +15,7 @@ public sealed partial class LayeringTests
     {
         ["Strangler"] = [],
         ["Strangler.MySql"] = ["Strangler"],
+        ["Strangler.Mongo"] = ["Strangler"],
         ["Strangler.Contexts"] = ["Strangler"],
         ["Strangler.Service"] = ["Strangler", "Strangler.MySql", "Strangler.Contexts"],
         ["Strangler.Cli"] = ["Strangler.Service", "Strangler.LegacyData", "Strangler.LocalServers"],
@@ -47,6 +48,15 @@ public sealed partial class LayeringTests
     {
         var files = Sources("Strangler.MySql").Where(file => DriverName().IsMatch(File.ReadAllText(file))).Select(Path.GetFileName);
         Assert.That(files, Is.EqualTo(new[] { "MySqlDriver.cs" }));
+    }
+
+    [Test]
+    public void Only_one_file_knows_the_mongo_driver_and_one_folder_the_library()
+    {
+        var files = Sources("Strangler.Mongo").Where(file => DriverName().IsMatch(File.ReadAllText(file))).ToList();
+        Assert.That(files.Select(Path.GetFileName), Is.EqualTo(new[] { "MongoDriver.cs" }));
+        var native = Sources("Strangler.Mongo").Where(file => File.ReadAllText(file).Contains("LibraryImport", StringComparison.Ordinal));
+        Assert.That(native.Select(Path.GetFileName), Is.EqualTo(new[] { "Native.cs" }));
     }
 
     [Test]
@@ -114,7 +124,7 @@ public sealed partial class LayeringTests
     [GeneratedRegex(@"using Strangler(?!\.Contexts\.Common\.\w+;)[\w.]*")]
     private static partial Regex Outside();
 
-    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector")]
+    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector|using MongoDB\.")]
     private static partial Regex DriverName();
 
     [GeneratedRegex(@"\b(sql|table|column|database|sqlstate|transaction scope|orm|foreign key|primary key|varchar|mysql|legacy)\b", RegexOptions.IgnoreCase)]

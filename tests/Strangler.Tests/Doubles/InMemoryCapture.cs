@@ -22,4 +22,6 @@ internal sealed class InMemoryCapture(InMemoryConnection connection) : ICapture
             var rows = connection.Database.Journal.Where(row => row.ForeignSeq > 0).ToList();
             return new ForeignWrites(rows.Count, rows.MaxBy(row => row.Seq)?.CreatedUtc, []);
         }, cancellationToken);
+
+    public Task<int> ResolveAsync(int limit, CancellationToken cancellationToken) => Task.FromResult(0);
 }

@@ -292,11 +292,18 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             }
         }, cancellationToken);
 
-    public Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
+    public Task<OwedWrites?> OwnWritesAsync(EntityKey key, EntityVersion above, CancellationToken cancellationToken) =>
+        OwedWritesAsync(row => row.Key == key && row.ForeignSeq == 0 && row.Version > above, cancellationToken);
+
+    public Task<OwedWrites?> ForeignWritesAsync(EntityKey key, long above, CancellationToken cancellationToken) =>
+        OwedWritesAsync(row => row.Key == key && row.ForeignSeq > above, cancellationToken);
+
+    private Task<OwedWrites?> OwedWritesAsync(Func<JournalRow, bool> which, CancellationToken cancellationToken) =>
         connection.StepAsync(
-            "newest",
-            () => Database.Journal.Where(row => row.Key == key && row.ForeignSeq > 0 == foreign).MaxBy(row => row.Seq) is { } row
-                ? new NewestRow(row.CreatedUtc, row.Actor)
+            "owed-writes",
+            () => Database.Journal.Where(which).OrderBy(row => row.Seq).ToList() is { Count: > 0 } rows
+                ? new OwedWrites(
+                    Database.UtcNow - rows.Max(row => row.CreatedUtc), Database.UtcNow - rows.Min(row => row.CreatedUtc), rows[^1].Actor)
                 : null,
             cancellationToken);
 

@@ -143,6 +143,12 @@ internal sealed class InMemoryStore(InMemoryConnection connection) : ISideStore
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) =>
         connection.StepAsync<long>("count", () => Database.Rows.Keys.Count(key => key.Kind == kind), cancellationToken);
 
+    public Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyDictionary<long, long>>("shared", () => Database.NewIds.Where(pair => pair.Key.Kind == kind)
+            .GroupBy(pair => pair.Value, pair => pair.Key.Id)
+            .SelectMany(ids => ids.Order().Skip(1).Select(id => (id, First: ids.Min())))
+            .Take(limit).ToDictionary(pair => pair.id, pair => pair.First), cancellationToken);
+
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<long>>("unmapped", () =>
             Side == SideName.Legacy

@@ -61,7 +61,10 @@ internal sealed class TestLens : IRecordLens
     ]);
 
     /// <summary>Nobody answers for the name or for whether an entity is there, the new side for the amount, legacy for the rest.</summary>
-    public static readonly MergeRules Rules = new([FieldOwner.Ask, FieldOwner.New, FieldOwner.Legacy, FieldOwner.Legacy], FieldOwner.Ask, null);
+    public static readonly MergeRules Rules = RulesWith(FieldOwner.Ask);
+
+    public static MergeRules RulesWith(FieldOwner existence) =>
+        new([FieldOwner.Ask, FieldOwner.New, FieldOwner.Legacy, FieldOwner.Legacy], existence, null);
 
     public static readonly TestLens Legacy = new(SideName.Legacy, new AggregateLayout(
     [

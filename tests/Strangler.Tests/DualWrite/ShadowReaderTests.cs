@@ -51,6 +51,50 @@ public sealed class ShadowReaderTests
         Assert.That(process.Memory.NewDatabase.Shadow[5].Mismatches, Is.Empty);
     });
 
+    /// <summary>The relay comes between the reading of the follower and the question whether the key is owed.</summary>
+    [Test]
+    public void What_the_relay_brings_over_between_two_readings_is_no_mismatch() => Run(async () =>
+    {
+        var process = In(Stage.ShadowRead);
+        process.Memory.Fault = WriteTests.Down("new.begin");
+        var note = await process.AddAsync("a");
+        await process.FindAsync(note.Id);
+        process.Memory.Fault = null;
+        var reads = 0;
+        process.Memory.Fault = async step =>
+        {
+            if (step == "new.read.after" && ++reads == 2)
+            {
+                process.Memory.Fault = null;
+                await process.Relay.DrainAsync(default);
+            }
+        };
+        await process.Runtime.Shadow.CompareQueuedAsync(default);
+        Assert.That(reads, Is.GreaterThan(1));
+        Assert.That(process.Memory.NewDatabase.Shadow[5].Mismatches, Is.Empty);
+    });
+
+    /// <summary>It is legacy's journal that owes it then.</summary>
+    [Test]
+    [Category("Case43")]
+    public void Another_programs_write_that_is_not_merged_yet_is_no_mismatch() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time, options =>
+        {
+            options.ShadowReadSample = 1;
+            options.ForeignWritersNone = false;
+        });
+        var note = await process.AddAsync("a");
+        process.Memory.WriteForeign(TestProcess.Key(note.Id), TestLens.LegacyRow("theirs", 1, "O"));
+        await process.FindAsync(note.Id);
+        await process.Runtime.Shadow.CompareQueuedAsync(default);
+        Assert.That(process.Memory.NewDatabase.Shadow, Is.Empty);
+        await process.Relay.DrainAsync(default);
+        await process.FindAsync(note.Id);
+        await process.Runtime.Shadow.CompareQueuedAsync(default);
+        Assert.That(process.Memory.NewDatabase.Shadow.Values.Single().Mismatches, Is.Empty);
+    });
+
     [Test]
     public void A_row_that_the_new_side_lacks_without_any_obligation_is_a_mismatch() => Run(async () =>
     {

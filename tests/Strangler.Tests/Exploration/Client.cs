@@ -133,9 +133,9 @@ internal sealed class Client(World world, int number)
                 throw new ConflictException(key, "nothing", "something");
             }
 
-            var (id, record) = await ((SideRepository<TestEntity>)lead).StoreAsync(transaction, entity, key, ct);
-            ((ITagged)transaction).Tag = new WriteTag(write, key with { Id = id });
-            return (id, record);
+            var (id, record, wanted) = await ((SideRepository<TestEntity>)lead).StoreAsync(transaction, entity, key, ct);
+            ((ITagged)transaction).Tag = new WriteTag(write, key with { Id = id }) { Wanted = wanted };
+            return new LeadResult(id, record, world.WishesAreForgotten ? null : wanted);
         },
     });
 
@@ -199,7 +199,7 @@ internal sealed class Client(World world, int number)
 
     private void Expect(Exception exception)
     {
-        var isExpected = exception is ConflictException or SwitchingException or IdsExhaustedException or SideUnavailableException
+        var isExpected = exception is ConflictException or SwitchingException or IdsExhaustedException or SideUnavailableException or CannotHoldException { Field: "paid" }
             or OperationCanceledException or InvalidOperationException { Message: "odd" };
         if (!isExpected)
         {

@@ -60,6 +60,9 @@ internal abstract class StoreDecorator(ISideStore inner) : ISideStore
 
     public virtual Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
         inner.UnmappedAsync(kind, after, limit, cancellationToken);
+
+    public virtual Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
+        inner.SharedAsync(kind, limit, cancellationToken);
 }
 
 internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTransaction, ITagged
@@ -135,8 +138,11 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
     public virtual Task SettleForeignAsync(EntityKey key, long foreignSeq, CancellationToken cancellationToken) =>
         inner.SettleForeignAsync(key, foreignSeq, cancellationToken);
 
-    public Task<NewestRow?> NewestAsync(EntityKey key, bool foreign, CancellationToken cancellationToken) =>
-        inner.NewestAsync(key, foreign, cancellationToken);
+    public Task<OwedWrites?> OwnWritesAsync(EntityKey key, EntityVersion above, CancellationToken cancellationToken) =>
+        inner.OwnWritesAsync(key, above, cancellationToken);
+
+    public Task<OwedWrites?> ForeignWritesAsync(EntityKey key, long above, CancellationToken cancellationToken) =>
+        inner.ForeignWritesAsync(key, above, cancellationToken);
 
     public Task<IReadOnlyList<ParkedKey>> ParkedAsync(int limit, CancellationToken cancellationToken) =>
         inner.ParkedAsync(limit, cancellationToken);

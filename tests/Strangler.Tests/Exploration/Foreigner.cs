@@ -1,6 +1,9 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
+using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Exploration;
@@ -78,6 +81,32 @@ internal sealed class Foreigner(World world, int number)
     }
 }
 
+/// <summary>A decision about a clash, as the audit trail tells it.</summary>
+internal sealed partial record AuditedDecision(string Key, string Fields, EntityVersion After, EntityVersion UpTo, long SeqAfter, long SeqUpTo)
+{
+    public static AuditedDecision? Of(AuditEntry entry) => entry.Action == "merge" && Text().Match(entry.Detail) is { Success: true } match
+        ? new AuditedDecision(
+            match.Groups[1].Value, $", {match.Groups[2].Value},", Version(match, 3), Version(match, 5), Number(match, 7), Number(match, 8))
+        : null;
+
+    /// <summary>Whether it says that the new side's writes of these versions, to this field, are gone.</summary>
+    public bool GaveNewUp(string field, EntityVersion first, EntityVersion last) => Names(field, "legacy") && first > After && last <= UpTo;
+
+    /// <summary>Whether it says that this write of another program to this field is gone.</summary>
+    public bool GaveLegacyUp(string field, long seq) =>
+        (Names(field, "new") || Names(ForeignLedger.Existence, "new")) && seq > SeqAfter && seq <= SeqUpTo;
+
+    private bool Names(string field, string winner) =>
+        Fields.Contains($" {(field == ForeignLedger.Existence ? FieldMerge.Existence : field)} = {winner},", StringComparison.Ordinal);
+
+    private static EntityVersion Version(Match match, int at) => new(Number(match, at), Number(match, at + 1));
+
+    private static long Number(Match match, int at) => long.Parse(match.Groups[at].ValueSpan, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"\A(\S+ \d+): (.*); the new side's writes after (\d+)\.(\d+) up to (\d+)\.(\d+), other programs' after (\d+) up to (\d+)\z")]
+    private static partial Regex Text();
+}
+
 /// <summary>
 /// What other programs wrote and the new side has not seen, and what that has written and legacy not seen: by these a merge is judged,
 /// without knowing how it is made.
@@ -87,11 +116,13 @@ internal sealed class ForeignLedger(World world)
     public const string Existence = "existence";
 
     private readonly Dictionary<EntityKey, List<(string Field, object? Value, long Seq)>> _written = [];
-    private readonly Dictionary<EntityKey, List<(EntityVersion Version, Record? Before, Record? After)>> _own = [];
-    private readonly Dictionary<EntityKey, long> _merged = [];
+    private readonly Dictionary<EntityKey, List<EntityVersion>> _own = [];
+    private readonly Dictionary<EntityKey, List<(EntityVersion At, Record? State)>> _agreed = [];
+    private readonly Dictionary<(EntityKey Key, long Seq), Record?> _left = [];
 
-    public void Add(EntityKey key, string field, object? value, long seq)
+    public void Add(EntityKey key, string field, object? value, long seq, Record? left)
     {
+        _left[(key, seq)] = left;
         if (!_written.TryGetValue(key, out var writes))
         {
             _written[key] = writes = [];
@@ -104,49 +135,76 @@ internal sealed class ForeignLedger(World world)
     {
         if (database.Side == SideName.New)
         {
-            var own = _own.TryGetValue(key, out var known) ? known : _own[key] = [];
+            _agreed.TryAdd(key, [(default, before)]);
             var version = database.Entities[key].Version;
 
             // In one transaction with legacy's part: that was written just before.
-            if (world.Of(SideName.Legacy).Entities.GetValueOrDefault(key)?.Version != version)
+            if (world.Of(SideName.Legacy).Entities.GetValueOrDefault(key)?.Version == version)
             {
-                own.Add((version, before, after));
+                Agree(key, version, after);
+                return;
             }
+
+            var own = _own.TryGetValue(key, out var known) ? known : _own[key] = [];
+            own.Add(version);
         }
     }
 
-    /// <summary>A side has accepted the other's state: what was its own before is known on both.</summary>
-    public void Accepted(InMemoryDatabase database, EntityKey key, EntityState now)
+    /// <summary>Both sides know this state, and what the new side wrote up to that version.</summary>
+    public void Agree(EntityKey key, EntityVersion version, Record? state)
     {
-        var @new = world.Of(SideName.New);
-        if (!now.IsSigned && _own.TryGetValue(key, out var own))
+        AgreedOf(key).Add((version, state));
+        _own.GetValueOrDefault(key)?.RemoveAll(one => one <= version);
+    }
+
+    /// <summary>After a merge both sides agree where they show the same; what legacy hides is as open as before.</summary>
+    public void Merged(EntityKey key, EntityVersion version, Record? now, long seq)
+    {
+        var legacy = _left.GetValueOrDefault((key, seq));
+        if (legacy is null || now is null || AgreedOf(key) is not [.., (_, { } known)])
         {
-            own.RemoveAll(change => database == @new || change.Version <= now.Version);
+            AgreedOf(key).Add((version, legacy is null || now is null ? null : now));
+            return;
         }
 
-        if (database == @new)
+        var values = (object?[])known.Values.Clone();
+        for (var i = 0; i < values.Length; i++)
         {
-            _merged[key] = now.ForeignSeq;
+            values[i] = Record.ValuesEqual(legacy.Values[i], now.Values[i]) ? now.Values[i] : values[i];
         }
+
+        AgreedOf(key).Add((version, new Record(known.Schema, values)));
     }
+
+    private List<(EntityVersion At, Record? State)> AgreedOf(EntityKey key) =>
+        _agreed.TryGetValue(key, out var agreed) ? agreed : _agreed[key] = [];
 
     /// <summary>
-    /// Null: each field that the merge changed was written by another program and not seen before, and no owner was passed over.
+    /// Null: each field in which a merge, or what legacy accepted, differs from the new side's state was written by another program after
+    /// <paramref name="seen"/>, and where the new side had changed it as well, the audit trail says that it was given up.
     /// </summary>
-    public string? Judge(EntityKey key, Record? was, Record? now, long seq)
+    public string? Judge(EntityKey key, EntityVersion version, Record? was, Record? now, long seen, long seq)
     {
-        var unseen = _written.GetValueOrDefault(key) ?? [];
-        var fields = unseen.Select(write => write.Field).ToHashSet();
-        var own = OwnFields(_own.GetValueOrDefault(key) ?? [], was);
-        foreach (var field in Differing(was, now).Where(field => field != Existence && !fields.Contains(Existence) && !fields.Contains(Group(field))))
+        var unseen = (_written.GetValueOrDefault(key) ?? []).Where(write => write.Seq > seen && write.Seq <= seq).Select(write => write.Field).ToHashSet();
+        var own = _own.GetValueOrDefault(key) ?? [];
+        var agreed = AgreedOf(key).FindLastIndex(one => one.At <= version);
+        var known = agreed < 0 ? was : AgreedOf(key)[agreed].State;
+        var touched = Differing(known, was).ToHashSet();
+        foreach (var field in Differing(was, now))
         {
-            return $"no other program wrote {field}";
+            if (field == Existence ? (now is null ? !unseen.Contains(Existence) : unseen.Count == 0) : !unseen.Contains(Group(field)))
+            {
+                return $"no other program wrote {field}";
+            }
+
+            var isOwn = field == Existence ? touched.Count > 0 : touched.Contains(field) || touched.Contains(Existence);
+            if (isOwn && own.Count > 0 && !Decisions(key).Any(one => one.GaveNewUp(field, own[0], own[^1])))
+            {
+                return $"{field} of the new side is lost (seq {seq}), and nobody decided so";
+            }
         }
 
-        return was is null || now is null ? null
-            : Differing(was, now).FirstOrDefault(field => field is "amount" or "name" && own.Contains(field)) is { } lost && !fields.Contains(Existence)
-            ? $"{lost} of the new side is lost (seq {seq})"
-            : null;
+        return null;
     }
 
     /// <summary>
@@ -157,9 +215,9 @@ internal sealed class ForeignLedger(World world)
         var writes = _written.GetValueOrDefault(key) ?? [];
         for (var i = 0; i < writes.Count; i++)
         {
-            var (field, value, _) = writes[i];
+            var (field, value, seq) = writes[i];
             var isReplaced = writes.Skip(i + 1).Any(later => later.Field == field || later.Field == Existence);
-            if (value is not null && !isReplaced && !IsGivenUp(key, field) && !history.Any(state => state is not null && Equals(state.Visible(field), value)))
+            if (value is not null && !isReplaced && !Decisions(key).Any(one => one.GaveLegacyUp(field, seq)) && !history.Any(state => state is not null && Equals(state.Visible(field), value)))
             {
                 return $"{field}";
             }
@@ -168,20 +226,8 @@ internal sealed class ForeignLedger(World world)
         return null;
     }
 
-    // What was changed, and changed back to what legacy knows, is no change to a merge: it compares states.
-    private static HashSet<string> OwnFields(List<(EntityVersion Version, Record? Before, Record? After)> changes, Record? now)
-    {
-        var touched = changes.SelectMany(change => Differing(change.Before, change.After)).ToHashSet();
-        if (changes.Count > 0 && changes[0].Before is { } known && now is not null)
-        {
-            touched.IntersectWith(Differing(known, now));
-        }
-
-        return touched;
-    }
-
-    private bool IsGivenUp(EntityKey key, string field) => world.Of(SideName.New).Audit.Exists(
-        entry => entry.Action == "merge" && entry.Detail.StartsWith($"{key}:", StringComparison.Ordinal) && entry.Detail.Contains($"{field} = new", StringComparison.Ordinal));
+    private IEnumerable<AuditedDecision> Decisions(EntityKey key) =>
+        world.Of(SideName.New).Audit.Select(AuditedDecision.Of).OfType<AuditedDecision>().Where(decision => decision.Key == key.ToString());
 
     // One letter of legacy's says both.
     private static string Group(string field) => field == "paid" ? "cancelled" : field;
@@ -189,5 +235,6 @@ internal sealed class ForeignLedger(World world)
     private static IEnumerable<string> Differing(Record? left, Record? right) =>
         left is null || right is null
             ? left is null && right is null ? [] : [Existence]
-            : TestLens.TestSchema.Fields.Where(field => !Record.ValuesEqual(left.Visible(field.Name), right.Visible(field.Name))).Select(field => field.Name);
+            : TestLens.TestSchema.Fields.Select(field => field.Name).Where(field =>
+                left[field] is not Hidden && right[field] is not Hidden && !Record.ValuesEqual(left[field], right[field]));
 }

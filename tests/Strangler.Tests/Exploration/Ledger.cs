@@ -36,7 +36,11 @@ internal sealed class ClientWrite(string name, string kind)
 }
 
 /// <summary>What a client's write puts on the transaction that carries it out.</summary>
-internal sealed record WriteTag(ClientWrite Write, EntityKey Key);
+internal sealed record WriteTag(ClientWrite Write, EntityKey Key)
+{
+    /// <summary>Null: deleted.</summary>
+    public Record? Wanted { get; init; }
+}
 
 /// <summary>
 /// What must hold, kept by a witness that sees every commit at its instant. For each entity it knows the one history that there may be: each write of a lead must
@@ -50,6 +54,7 @@ internal sealed class Ledger : IWitness
     public Ledger(World world) => (this.world, Foreign) = (world, new ForeignLedger(world));
 
     private readonly Dictionary<EntityKey, List<Record?>> _histories = [];
+    private readonly Dictionary<(EntityKey Key, EntityVersion Version), (Record? Record, long ForeignSeq)> _made = [];
     private readonly HashSet<EntityKey> _leftBehind = [];
     private readonly HashSet<EntityKey> _disputed = [];
     private readonly HashSet<long> _decided = [];
@@ -67,6 +72,7 @@ internal sealed class Ledger : IWitness
     public void LeadCommitted(InMemoryDatabase database, object tag, SideState before)
     {
         var (write, key) = (WriteTag)tag;
+        var wanted = ((WriteTag)tag).Wanted;
         world.Trace?.Say($"* {database.Side} committed {write}, version {database.Entities.GetValueOrDefault(key)?.Version}");
         write.Commits++;
         if (write.Commits > 1)
@@ -87,8 +93,30 @@ internal sealed class Ledger : IWitness
             CheckBuildsOn(write, history[^1], RecordOf(database, key, before.Row), after);
         }
 
+        if (wanted is not null && after is not null && LostWish(key, wanted, history[^1], after) is { } lost)
+        {
+            Break($"I1: {write} wants {Show(wanted)} of {Show(history[^1])}, is about to be acknowledged, and made {Show(after)}: {lost} is lost");
+        }
+
         Foreign.OwnChange(database, key, RecordOf(database, key, before.Row), after);
+        Make(database, key, after);
         history.Add(after);
+    }
+
+    // What the entity was before this write, its caller may give back; and what the new side holds where legacy hides it, stays.
+    private string? LostWish(EntityKey key, Record wanted, Record? before, Record after)
+    {
+        Record?[] known = [after, before ?? TestLens.TestSchema.Blank(), RecordOf(world.Of(SideName.New), key)];
+        return TestLens.TestSchema.Fields.Select(field => field.Name).FirstOrDefault(field =>
+            !known.Any(record => record is not null && Record.ValuesEqual(wanted.Visible(field), record.Visible(field))));
+    }
+
+    private void Make(InMemoryDatabase database, EntityKey key, Record? record)
+    {
+        if (database.Side == SideName.New && database.Entities.GetValueOrDefault(key) is { } entity)
+        {
+            _made[(key, entity.Version)] = (record, entity.ForeignSeq);
+        }
     }
 
     /// <summary>What other programs write, and what has become of it.</summary>
@@ -98,7 +126,7 @@ internal sealed class Ledger : IWitness
     public void ForeignCommitted(InMemoryDatabase legacy, EntityKey key, string field, object? value)
     {
         world.Trace?.Say($"* another program wrote {field} of {key}: {Show(RecordOf(legacy, key))}, seq {legacy.Entities.GetValueOrDefault(key)?.ForeignSeq}");
-        Foreign.Add(key, field, value, legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0);
+        Foreign.Add(key, field, value, legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0, RecordOf(legacy, key));
         var other = world.Of(SideName.New).FenceRow;
         var isDecided = legacy.FenceRow.Role == FenceRole.Prepared && other.Role == FenceRole.Follower && other.Epoch == legacy.FenceRow.Epoch;
         if (legacy.FenceRow.AnswersReads || isDecided)
@@ -122,12 +150,25 @@ internal sealed class Ledger : IWitness
             Break($"I9: a merge of {key} was built on {Show(was)}, but the write before it left {Show(history[^1])}");
         }
 
-        if (Foreign.Judge(key, was, now, database.Entities[key].ForeignSeq) is { } fault && !_disputed.Contains(key))
+        if (Foreign.Judge(key, database.Entities[key].Version, was, now, before.Entity?.ForeignSeq ?? 0, database.Entities[key].ForeignSeq) is { } fault && !_disputed.Contains(key))
         {
             Break($"I9: a merge made {Show(now)} of {Show(was)} of {key}: {fault}");
         }
 
+        Foreign.Merged(key, database.Entities[key].Version, now, database.Entities[key].ForeignSeq);
+        Make(database, key, now);
         history.Add(now);
+    }
+
+    // What legacy says it has accepted of the new side, it has: apart from what other programs have written there unseen, around which it
+    // may be put.
+    private void CheckAccepted(InMemoryDatabase database, EntityKey key, EntityState now)
+    {
+        if (database.Side == SideName.Legacy && !now.IsSigned && !_disputed.Contains(key) && _made.TryGetValue((key, now.Version), out var made)
+            && Foreign.Judge(key, now.Version, made.Record, RecordOf(database, key), made.ForeignSeq, now.ForeignSeq) is { } fault)
+        {
+            Break($"I2: legacy has accepted version {now.Version} of {key}, which is {Show(made.Record)}, and holds {Show(RecordOf(database, key))}: {fault}");
+        }
     }
 
     // What comes into legacy while nobody may write, or after it was drained: the new lead has, or has not, seen it.
@@ -187,7 +228,15 @@ internal sealed class Ledger : IWitness
             Break($"I9: {key} of {database.Side} goes back from another program's write {was.ForeignSeq} to {now.ForeignSeq}");
         }
 
-        Foreign.Accepted(database, key, now);
+        CheckAccepted(database, key, now);
+        if (database.Side == SideName.New && !now.IsSigned)
+        {
+            Foreign.Agree(key, now.Version, RecordOf(database, key));
+        }
+        else if (!now.IsSigned && _made.TryGetValue((key, now.Version), out var made))
+        {
+            Foreign.Agree(key, now.Version, made.Record);
+        }
     }
 
     public void ClaimGivenBack(InMemoryDatabase database, JournalClaim claim, string error, long present)

@@ -1,4 +1,5 @@
 using Strangler.Backfill;
+using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Journal;
@@ -86,6 +87,8 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         Replicas = Memory.Sides.Replicas,
         Joint = Joint,
     };
+
+    public void Audits(Func<IAudit, IAudit> change) => Each(seams => seams with { Audit = change(seams.Audit) });
 
     private void Each(Func<SideSeams, SideSeams> change)
     {

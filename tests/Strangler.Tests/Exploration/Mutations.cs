@@ -1,4 +1,5 @@
 using Strangler.Backfill;
+using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Journal;
@@ -72,6 +73,8 @@ internal static class Mutations
             faulty => faulty.Stores(inner => new EverFollower(inner, faulty.Process))),
         new("SameSignature", "All writes bear the same signature: what is equal in version and content counts as the same write.",
             faulty => faulty.World.HasOneSignature = true),
+        new("HiddenChangeIsTaken", "A caller's change to a field that the leading side hides is acknowledged.",
+            faulty => faulty.World.WishesAreForgotten = true),
         new("SignatureNotSeen", "An apply takes the follower's own write of a version for the lead's of that version.",
             faulty => faulty.Stores(inner => new ChangedTransactions(inner, (one, _) =>
                 one.State.Fence.Role == FenceRole.Follower ? new Unsigned(one) : one))),
@@ -94,6 +97,18 @@ internal static class Mutations
         new("ReverseApplyWithoutCompare", "An apply to legacy writes over other programs' writes that nobody has seen.",
             faulty => faulty.Stores(inner => inner.Side == SideName.New ? inner : new ChangedTransactions(inner, (one, _) =>
                 one.State.Fence.Role == FenceRole.Follower ? new Unforeign(one) : one))),
+        new("MergeAgreesOnWhatIsHidden", "A merge takes for agreed what the new side alone has written where legacy hides a field.",
+            faulty =>
+            {
+                Dictionary<EntityKey, AggregateRow?> read = [];
+                faulty.Stores(inner => inner.Side == SideName.Legacy ? new RemembersRows(inner, read)
+                    : new ChangedTransactions(inner, (one, _) => new AgreesOnHidden(one, read)));
+            }),
+        new("DecisionsUntold", "What the declared owner of a clash decides is written down nowhere.",
+            faulty => faulty.Audits(inner => new SilentAboutMerges(inner))),
+        new("OwedIsNotPutAround", "What the new side owes while it is switched is accepted, and legacy's row left as another program made it.",
+            faulty => faulty.Stores(inner => inner.Side == SideName.New ? inner
+                : new ChangedTransactions(inner, (one, _) => new LeavesForeignRow(one, faulty)))),
         new("MergeWhileSwitched", "A merge is written although the new side is being switched and its journal may have been seen empty.",
             faulty => faulty.Stores(inner => inner.Side == SideName.Legacy ? inner
                 : new ChangedTransactions(inner, (one, _) => Lane.IsBackground ? new EverLead(one) : one))),
@@ -613,6 +628,55 @@ internal sealed class Unsigned(ISideTransaction inner) : TransactionDecorator(in
     {
         Entity = entity with { FieldHashes = entity.FieldHashes[..^(entity.FieldHashes.Length % FieldHasher.Size)] },
     };
+}
+
+internal sealed class SilentAboutMerges(IAudit inner) : IAudit
+{
+    public SideName Side => inner.Side;
+
+    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
+        entry.Action == "merge" ? Task.CompletedTask : inner.AppendAsync(entry, cancellationToken);
+
+    public Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) => inner.ListAsync(limit, cancellationToken);
+}
+
+internal sealed class RemembersRows(ISideStore inner, Dictionary<EntityKey, AggregateRow?> read) : StoreDecorator(inner)
+{
+    public override async Task<SideState> ReadAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        var state = await Inner.ReadAsync(key, cancellationToken);
+        read[key] = state.Row;
+        return state;
+    }
+}
+
+internal sealed class AgreesOnHidden(ISideTransaction inner, Dictionary<EntityKey, AggregateRow?> read) : TransactionDecorator(inner)
+{
+    private AggregateRow? _saved = inner.State.Row;
+
+    public override Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken)
+    {
+        _saved = now;
+        return Inner.SaveAsync(key, was, now, cancellationToken);
+    }
+
+    public override Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken)
+    {
+        var agreed = state.Base is { } known && read.GetValueOrDefault(key) is { } legacy && _saved is not null
+            ? known with { Hashes = ModelProcess.Accepted(TestLens.Legacy.Get(legacy), TestLens.New.Get(_saved)) }
+            : state.Base;
+        return Inner.SetEntityAsync(key, state with { Base = agreed }, cancellationToken);
+    }
+}
+
+internal sealed class LeavesForeignRow(ISideTransaction inner, Faulty faulty) : TransactionDecorator(inner)
+{
+    public override Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken)
+    {
+        var seen = faulty.Memory.NewDatabase.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0;
+        var isAround = State.Fence.Role == FenceRole.Follower && State.Entity?.ForeignSeq > seen;
+        return isAround ? Task.FromResult(key.Id) : Inner.SaveAsync(key, was, now, cancellationToken);
+    }
 }
 
 internal sealed class KeepsName(ISideTransaction inner) : TransactionDecorator(inner)

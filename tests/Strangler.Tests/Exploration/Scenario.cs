@@ -134,13 +134,27 @@ internal sealed class Scenario
 
         var last = new Client(_world, 9);
         _clients.Add(last);
-        if (!_world.Ledger.IsLeftBehind(TestProcess.Key(ids[0])) && await last.UpdateAsync(ids[0]) != Told.Done)
+        if (!_world.Ledger.IsLeftBehind(TestProcess.Key(ids[0])) && !await WritesAsync(last, ids[0]))
         {
             _world.Ledger.Report("I6: nobody can write any more");
         }
 
         await DrainAsync(janitor);
         _world.Ledger.CheckEnd(_clients.SelectMany(client => client.Writes));
+    }
+
+    // A change that legacy would hide is rightly refused; another one is drawn then.
+    private static async Task<bool> WritesAsync(Client client, long id)
+    {
+        for (var tries = 0; tries < 8; tries++)
+        {
+            if (await client.UpdateAsync(id) == Told.Done)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private async Task DrainAsync(ModelProcess janitor)

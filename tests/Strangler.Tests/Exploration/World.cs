@@ -4,6 +4,7 @@ using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Tests.Doubles;
 
 namespace Strangler.Tests.Exploration;
@@ -22,7 +23,7 @@ internal sealed class ModelProcess
         Legacy = new LegacyNotes(sides.Legacy.Store);
         New = new NewNotes(sides.New.Store);
         Runtime = new ContextRuntime(
-            sides, [new EntityKind(TestLens.Kind, Legacy, New) { Merging = TestLens.Rules }], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
+            sides, [new EntityKind(TestLens.Kind, Legacy, New) { Merging = world.Rules }], world.Options, Hasher, memory.Time, NullLoggerFactory.Instance, memory.Name)
         {
             Random = world.HasOneSignature ? new OneSignature(seed) : new Random(seed),
         };
@@ -30,6 +31,9 @@ internal sealed class ModelProcess
         Relay = new Relay(Runtime);
         Cutover = new CutoverService(Runtime);
     }
+
+    /// <summary>What a merge would keep if it asked for nothing that was agreed on before.</summary>
+    public static byte[] Accepted(Record record, Record held) => AcceptedHashes.Of(Hasher, record, held);
 
     /// <summary>What a backfill keeps of a row that hides nothing.</summary>
     public static byte[] Accepted(Record record) => Hasher.Hash(record);
@@ -119,6 +123,7 @@ internal sealed class World
         _joint = new Random(seed + 3);
         _howManyJoint = _joint.Next(3);
         HasForeigners = _joint.Next(5) < 2;
+        Rules = TestLens.RulesWith((FieldOwner)new Random(seed + 4).Next(3));
         Options = new ContextOptions
         {
             ForeignWritersNone = !HasForeigners, ShadowReadMinimum = 0, ShadowReadSample = 0, IdBlock = 20,
@@ -141,11 +146,17 @@ internal sealed class World
 
     public ContextOptions Options { get; }
 
+    /// <summary>Who owns what; of existence anybody or nobody.</summary>
+    public MergeRules Rules { get; }
+
     /// <summary>Whether other programs write legacy in this schedule.</summary>
     public bool HasForeigners { get; }
 
     /// <summary>Whether all writes are signed alike (a deliberate fault).</summary>
     public bool HasOneSignature { get; set; }
+
+    /// <summary>Whether nobody says what callers want (a deliberate fault).</summary>
+    public bool WishesAreForgotten { get; set; }
 
     /// <summary>State that a faulty part shares among all processes.</summary>
     public Dictionary<string, long> Shared { get; } = [];

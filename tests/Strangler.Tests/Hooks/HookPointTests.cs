@@ -79,6 +79,16 @@ public sealed class HookPointTests
 
     private readonly TestTimeProvider _time = new();
 
+    /// <summary>Whoever adds a point adds its place here: one that nothing pins could be moved, and the crash tests would test something else.</summary>
+    [Test]
+    public void Each_point_has_a_test_that_pins_it()
+    {
+        var cases = GetType().GetMethods().SelectMany(method => method.GetCustomAttributes(typeof(TestCaseAttribute), inherit: false))
+            .SelectMany(one => ((TestCaseAttribute)one).Arguments).OfType<HookPoint>();
+        var alone = GetType().GetMethods().Select(method => method.Name.Split('_')[0]).Where(name => Enum.IsDefined(typeof(HookPoint), name)).Select(name => Enum.Parse<HookPoint>(name));
+        Assert.That(cases.Concat(alone).Distinct(), Is.EquivalentTo(Enum.GetValues<HookPoint>()));
+    }
+
     // What is seen: amounts on lead and follower, journal rows of the lead, and on which sides the key is locked.
     [TestCase(HookPoint.WriteBeforeBegin, "lead.read.after", "lead.begin.before", "1 1 0 free")]
     [TestCase(HookPoint.WriteBegun, "lead.begin.after", "lead.save.before", "1 1 0 lead")]
@@ -229,11 +239,11 @@ public sealed class HookPointTests
 
     // What is seen: the roles of the old and of the new lead, and journal rows of the old one.
     [TestCase(HookPoint.FlipBeforeDeny, "lead.clock.after", "lead.fence-cas.before", "Lead Follower 1")]
-    [TestCase(HookPoint.FlipDenied, "lead.fence-cas.after", "lead.fence.before", "Switching Follower 1")]
-    [TestCase(HookPoint.FlipBeforeDrain, "lead.fence-cas.after", "lead.fence.before", "Switching Follower 1")]
-    [TestCase(HookPoint.FlipBeforeWatermark, "lead.claim.after", "lead.depth.before", "Switching Follower 0")]
-    [TestCase(HookPoint.FlipDrained, "lead.depth.after", "follower.fence.before", "Switching Follower 0")]
-    [TestCase(HookPoint.FlipBeforePrepare, "lead.depth.after", "follower.fence.before", "Switching Follower 0")]
+    [TestCase(HookPoint.FlipDenied, "lead.fence-cas.after", "lead.depth.before", "Switching Follower 1")]
+    [TestCase(HookPoint.FlipBeforeDrain, "lead.fence-cas.after", "lead.depth.before", "Switching Follower 1")]
+    [TestCase(HookPoint.FlipBeforeWatermark, "lead.settle.after", "lead.depth.before", "Switching Follower 0")]
+    [TestCase(HookPoint.FlipDrained, "lead.depth.after", "follower.fence-cas.before", "Switching Follower 0")]
+    [TestCase(HookPoint.FlipBeforePrepare, "lead.depth.after", "follower.fence-cas.before", "Switching Follower 0")]
     [TestCase(HookPoint.FlipPrepared, "follower.fence-cas.after", "lead.fence-cas.before", "Switching Prepared 0")]
     [TestCase(HookPoint.FlipBeforeDecide, "follower.fence-cas.after", "lead.fence-cas.before", "Switching Prepared 0")]
     [TestCase(HookPoint.FlipDecided, "lead.fence-cas.after", "follower.fence-cas.before", "Follower Prepared 0")]
@@ -247,7 +257,7 @@ public sealed class HookPointTests
             process, point, Named(last, lead), Named(next, lead), seen, () => RolesOf(process, lead), () => FlipAsync(process, lead));
     });
 
-    [TestCase(HookPoint.FlipBeforeAbort, "follower.fence.before", "lead.fence-cas.before", "Switching Follower 0")]
+    [TestCase(HookPoint.FlipBeforeAbort, "follower.fence-cas.before", "lead.fence-cas.before", "Switching Follower 0")]
     [TestCase(HookPoint.FlipAborted, "lead.fence-cas.after", "lead.audit.before", "Lead Follower 0")]
     [Category("Case23")]
     public void Points_of_a_flip_that_fails(HookPoint point, string last, string next, string seen) => EitherLead(async lead =>
@@ -447,7 +457,7 @@ public sealed class HookPointTests
         process.Memory.Fault = step =>
         {
             denied |= step == Named("lead.depth.after", lead) && process.Memory.Of(lead).Fence!.Role == FenceRole.Switching;
-            if (failed || !denied || step != Named("follower.fence.before", lead))
+            if (failed || !denied || step != Named("follower.fence-cas.before", lead))
             {
                 return Task.CompletedTask;
             }

@@ -49,7 +49,8 @@ public sealed class ForeignMergeTests
         await BothAsync(process, note.Id, ("a", 5, "C"), one => one.Amount = 7);
         Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 7L, true, false)), "the amount is the new side's; cancelled was changed by legacy alone");
         var entry = process.Memory.NewDatabase.Audit.Single(entry => entry.Action == "merge");
-        Assert.That(entry.Detail, Is.EqualTo($"{TestProcess.Key(note.Id)}: amount = new"));
+        Assert.That(entry.Detail, Is.EqualTo(
+            $"{TestProcess.Key(note.Id)}: amount = new; the new side's writes after 2.1 up to 2.2, other programs' after 0 up to 1"));
         process.AssertBothSidesAgree();
     });
 
@@ -63,42 +64,74 @@ public sealed class ForeignMergeTests
         AssertNothingIsOpen(process);
     });
 
-    [TestCase(60, "ours")]
-    [TestCase(-60, "theirs")]
-    public void Newest_compares_the_journals_of_both_sides(int newSideIsAhead, string winner) => Run(async () =>
+    /// <summary>By the ages that each server tells: what the clocks say of each other decides nothing.</summary>
+    [Test]
+    public void Newest_takes_the_later_write_whatever_the_clocks_say(
+        [Values(-3600, 0, 3600)] int newSideIsAhead, [Values("theirs", "ours")] string later) => Run(async () =>
     {
-        var process = NewLeads(new MergeRules([FieldOwner.Newest], FieldOwner.Newest, null));
-        var note = await process.AddAsync("a", 1);
+        var process = NewLeads(Newest);
         process.Memory.NewDatabase.Skew = TimeSpan.FromSeconds(newSideIsAhead);
-        await BothAsync(process, note.Id, ("theirs", 1, "O"), one => one.Name = "ours");
-        Assert.That(Seen(process, note.Id).Name, Is.EqualTo(winner));
+        var note = await process.AddAsync("a", 1);
+        foreach (var write in later == "ours" ? ["theirs", "ours"] : (string[])["ours", "theirs"])
+        {
+            await WriteAsync(process, note.Id, write);
+        }
+
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id).Name, Is.EqualTo(later));
         AssertNothingIsOpen(process);
+        Assert.That(process.Memory.NewDatabase.Audit.Count(entry => entry.Action == "merge"), Is.EqualTo(1), "the other's is lost, and it is told");
+    });
+
+    [TestCase("ours", "theirs", "ours")]
+    [TestCase("theirs", "ours", "theirs")]
+    public void Newest_asks_when_they_went_to_and_fro(params string[] writes) => Run(async () =>
+    {
+        var process = NewLeads(Newest);
+        var note = await process.AddAsync("a", 1);
+        foreach (var (write, number) in writes.Zip(Enumerable.Range(1, 9)))
+        {
+            await WriteAsync(process, note.Id, write, number);
+        }
+
+        await DrainLaterAsync(process);
+        Assert.That(process.Memory.NewDatabase.Conflicts, Has.Count.EqualTo(1), "which of them was the name's, nobody knows");
     });
 
     [TestCase(false, TestName = "Newest_asks_when_both_are_of_one_moment")]
     [TestCase(true, TestName = "Newest_asks_when_the_new_sides_row_is_gone")]
     public void Newest_asks(bool isDropped) => Run(async () =>
     {
-        var process = NewLeads(new MergeRules([FieldOwner.Newest], FieldOwner.Newest, null));
+        var process = NewLeads(Newest);
         var note = await process.AddAsync("a", 1);
         await StartBothAsync(process, note.Id, ("theirs", 1, "O"), one => one.Name = "ours");
-        var journal = process.Memory.NewDatabase.Journal;
         if (isDropped)
         {
-            journal.Clear();
-        }
-        else
-        {
-            process.Memory.NewDatabase.Skew = process.Memory.LegacyDatabase.Journal[^1].CreatedUtc - journal[^1].CreatedUtc;
-            (journal[^1], journal[^1].DueUtc) = (Again(journal[^1], process.Memory.LegacyDatabase.Journal[^1].CreatedUtc), null);
+            process.Memory.NewDatabase.Journal.Clear();
         }
 
         await DrainLaterAsync(process);
         Assert.That(process.Memory.NewDatabase.Conflicts, Has.Count.EqualTo(1));
     });
 
-    private static JournalRow Again(JournalRow row, DateTime at) =>
-        new() { Seq = row.Seq, Key = row.Key, Version = row.Version, CreatedUtc = at, Actor = row.Actor };
+    private static MergeRules Newest => new([FieldOwner.Newest], FieldOwner.Newest, null);
+
+    // Before legacy has heard of it, and a while after whatever was before.
+    private async Task WriteAsync(TestProcess process, long id, string who, int amount = 1)
+    {
+        _time.Advance(TimeSpan.FromSeconds(10));
+        if (who == "theirs")
+        {
+            Foreign(process, id, who, 1, "O");
+            return;
+        }
+
+        process.Memory.Fault = step => step.StartsWith("legacy.begin", StringComparison.Ordinal) ? throw Down(SideName.Legacy) : Task.CompletedTask;
+        var note = await process.FindAsync(id);
+        (note.Name, note.Amount) = (who, amount);
+        await process.Notes.StoreAsync(note, default);
+        process.Memory.Fault = null;
+    }
 
     [Test]
     public void Without_an_owner_the_key_is_in_conflict_and_everything_else_goes_on() => Run(async () =>
@@ -146,6 +179,48 @@ public sealed class ForeignMergeTests
         Assert.That(Seen(process, note.Id).Name, Is.EqualTo("two"));
         process.AssertBothSidesAgree();
         AssertNothingIsOpen(process);
+    });
+
+    /// <summary>Case45: triggers off, a cascade. The next write of the new side must not write over it as if it were not there.</summary>
+    [TestCase(false)]
+    [TestCase(true, TestName = "What_no_trigger_saw_is_not_written_over: after a merge that legacy has not accepted yet")]
+    [Category("Case45")]
+    public void What_no_trigger_saw_is_not_written_over(bool afterMerge) => Run(async () =>
+    {
+        var process = NewLeads();
+        var note = await process.AddAsync("a", 1);
+        if (afterMerge)
+        {
+            process.Hook = (point, side) => point == HookPoint.ApplyBeforeBegin && side == SideName.Legacy ? throw Down(side) : default;
+            Foreign(process, note.Id, "a", 1, "C");
+            await process.Relay.DrainAsync(default);
+            process.Hook = null;
+        }
+
+        process.Memory.WriteForeign(TestProcess.Key(note.Id), TestLens.LegacyRow("theirs", 1, afterMerge ? "C" : "O"), captured: false);
+        note = await process.FindAsync(note.Id);
+        note.Amount = 7;
+        await process.Notes.StoreAsync(note, default);
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("theirs", 7L, afterMerge, false)));
+        process.AssertBothSidesAgree();
+        AssertNothingIsOpen(process);
+    });
+
+    /// <summary>Emptied past the triggers, legacy gets back what the lead has, and nothing is deleted for it.</summary>
+    [Test]
+    [Category("Case45")]
+    public void A_row_that_is_gone_unseen_is_given_back() => Run(async () =>
+    {
+        var process = NewLeads();
+        var note = await process.AddAsync("a", 1);
+        process.Memory.WriteForeign(TestProcess.Key(note.Id), null, captured: false);
+        note = await process.FindAsync(note.Id);
+        note.Amount = 7;
+        await process.Notes.StoreAsync(note, default);
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 7L, false, false)));
+        process.AssertBothSidesAgree();
     });
 
     /// <summary>Legacy's letter C hides paid: what it no longer shows is no change, and what the new side knows stays.</summary>
@@ -249,6 +324,38 @@ public sealed class ForeignMergeTests
         await DrainLaterAsync(process);
         var conflict = process.Memory.NewDatabase.Conflicts.Values.Single();
         Assert.That((conflict.Fields.Single().Field, conflict.Fields.Single().Legacy), Is.EqualTo((FieldMerge.Existence, (string?)null)));
+    });
+
+    [Test]
+    public void A_deleted_entity_that_legacys_owner_brings_back_is_as_legacy_had_it_and_the_trail_says_what_is_gone() => Run(async () =>
+    {
+        var process = NewLeads(TestLens.RulesWith(FieldOwner.Legacy));
+        var note = await process.AddAsync("a", 1);
+        await StartBothAsync(process, note.Id, ("a", 1, "C"), one => one.Amount = 3);
+        await process.Notes.DeleteAsync(note.Id, default);
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 1L, true, false)), "no image is kept of what only the new side had");
+        Assert.That(process.Memory.NewDatabase.Audit.Single(entry => entry.Action == "merge").Detail, Is.EqualTo(
+            $"{TestProcess.Key(note.Id)}: (existence) = legacy; the new side's writes after 2.1 up to 2.3, other programs' after 0 up to 1"));
+        process.AssertBothSidesAgree();
+        AssertNothingIsOpen(process);
+    });
+
+    [TestCase(FieldOwner.New, true)]
+    [TestCase(FieldOwner.Legacy, false)]
+    public void What_legacy_hides_is_no_less_the_new_sides_change_after_a_merge(FieldOwner owner, bool paid) => Run(async () =>
+    {
+        var process = NewLeads(new MergeRules([FieldOwner.Ask, FieldOwner.Ask, FieldOwner.Legacy, owner], FieldOwner.Ask, null));
+        var note = await process.AddAsync("a", 1);
+        await StartBothAsync(process, note.Id, ("a", 1, "C"), one => one.Paid = true);
+        await new ForeignMerge(process.Runtime).MergeAsync(TestProcess.Key(note.Id), seen: null, default);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 1L, true, true)), "a cancelled row says nothing of payment");
+        Foreign(process, note.Id, "a", 1, "O");
+        await DrainLaterAsync(process);
+        Assert.That(Seen(process, note.Id), Is.EqualTo(("a", 1L, false, paid)));
+        Assert.That(process.Memory.NewDatabase.Audit.Single(entry => entry.Action == "merge").Detail, Does.Contain($"paid = {owner.ToString().ToLowerInvariant()};"));
+        process.AssertBothSidesAgree();
+        AssertNothingIsOpen(process);
     });
 
     [Test]
@@ -405,6 +512,41 @@ public sealed class ForeignMergeTests
         Assert.That(Seen(process, note.Id), Is.EqualTo(("later", 1L, true, false)));
         process.AssertBothSidesAgree();
         AssertNothingIsOpen(process);
+    });
+
+    /// <summary>What is due is merged before writers are denied; while they write, something always is.</summary>
+    [Test]
+    [Category("Case44")]
+    public void Writers_who_never_pause_do_not_keep_a_flip_back_from_beginning() => Run(async () =>
+    {
+        var process = NewLeads();
+        var writer = process.Another(2, options => options.ForeignWritersNone = false);
+        writer.Memory.Fault = step => step == "legacy.begin.before" && process.Memory.LegacyDatabase.FenceRow.Role == FenceRole.Follower
+            ? throw Down(SideName.Legacy)
+            : Task.CompletedTask;
+        process.Memory.Fault = step => step == "legacy.begin.before" ? Task.Delay(TimeSpan.FromMilliseconds(20), _time) : Task.CompletedTask;
+        var stop = false;
+        var writing = WriteAsync();
+        await Task.Delay(TimeSpan.FromSeconds(1), _time);
+        await process.BackAsync().WaitAsync(TimeSpan.FromMinutes(1), _time);
+        stop = true;
+        await writing;
+        writer.Memory.Fault = process.Memory.Fault = null;
+        await DrainLaterAsync(process);
+        process.AssertBothSidesAgree();
+
+        async Task WriteAsync()
+        {
+            List<TestEntity> notes = [];
+            for (var i = 0; !stop; i++)
+            {
+                var note = i < 20 ? new TestEntity { Name = "a" } : notes[i % notes.Count];
+                note.Amount++;
+                await writer.Notes.StoreAsync(note, default);
+                notes.Add(note);
+                await Task.Delay(TimeSpan.FromMilliseconds(10), _time);
+            }
+        }
     });
 
     private static IEnumerable<HookPoint> Points() => Enum.GetValues<HookPoint>().Where(point => point.ToString().StartsWith("Merge", StringComparison.Ordinal));

@@ -114,7 +114,7 @@ public sealed class PureTests
             {
                 "run_id", "context", "kind", "scope", "full", "outcome", "exit_code", "began_utc", "ended_utc",
                 "stage", "lead", "legacy_rows",
-                "new_rows", "entities", "deleted", "counts", "legacy_counts", "new_counts", "table_rows", "fields", "declared",
+                "new_rows", "entities", "deleted", "counts", "legacy_counts", "new_counts", "table_rows", "fields", "declared", "speed",
                     "signed_off", "richer_in_new", "rechecks", "hot_keys",
                 "deferred_chunks", "sums", "samples", "differing_ids", "differing", "differing_fields", "truncated", "not_read", "notes",
             }));
@@ -155,7 +155,7 @@ public sealed class PureTests
     {
         var before = Behind(new JournalMark(default, Parked: false));
         var now = Behind(null);
-        var classifier = new Classifier(TestLens.Legacy, _ => [], [], TimeSpan.FromMinutes(1), backfilled: true);
+        var classifier = new Classifier(TestLens.Legacy, new FieldHasher(new byte[32], 1), [], TimeSpan.FromMinutes(1), backfilled: true);
         Assert.That(classifier.Classify(now).Verdict, Is.EqualTo(Verdict.LostObligation));
 
         Assert.That(RecheckRules.Decide(before, now, classifier.Classify, last: false), Is.Null);

@@ -64,10 +64,35 @@ public sealed class RepairTests
             world.Raise(SideName.Legacy, 100, 4, tombstone: true);
             world.Raise(SideName.New, 100, 4, tombstone: true);
         }, RepairOutcome.Removed),
+        ("rows on both sides and a tombstone", world =>
+        {
+            world.Raise(SideName.Legacy, 100, 4);
+            world.Raise(SideName.New, 100, 4, tombstone: true);
+        }, RepairOutcome.Written),
+        ("what legacy cannot tell", world => world.TamperNew(30, 3, 1L), RepairOutcome.Written),
     ];
 
     [Test]
-    public void What_is_broken_is_mended_audited_and_checked_again([Range(0, 9)] int index)
+    public void Of_what_only_the_lead_knows_a_repair_is_refused_and_the_other_direction_takes_it_for_right()
+    {
+        var world = World.Filled();
+        world.LetNewLead();
+        world.TamperNew(30, 3, 1L);
+        Assert.That(world.Reconcile().DifferingIds, Is.EqualTo(new[] { 30L }));
+        var steps = new Collected<RepairStep>();
+
+        Assert.That(Repair(world, [30], progress: steps).Counts[RepairOutcome.Refused], Is.EqualTo(1));
+        Assert.That(steps.All.Single().Note, Does.Contain("--direction follower-to-lead"));
+
+        var reverse = world.Run(() => new RepairJob(world.Runtime, world.Options) { Direction = RepairDirection.FollowerToLead }
+            .RunAsync(TestLens.Kind, [30], false, "ops", "right as it is", null, CancellationToken.None));
+        Assert.That(reverse.Counts[RepairOutcome.Written], Is.EqualTo(1));
+        Assert.That(world.NewRoot(30)[3], Is.EqualTo(1L), "its value stays");
+        Assert.That(world.Reconcile().Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
+    [Test]
+    public void What_is_broken_is_mended_audited_and_checked_again([Range(0, 11)] int index)
     {
         var (name, harm, outcome) = Repairable[index];
         var world = World.Filled();

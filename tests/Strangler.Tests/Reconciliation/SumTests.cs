@@ -196,7 +196,7 @@ public sealed class SumTests
         switch (how)
         {
             case 0 when (string)legacy[2]! == "C":
-                world.TamperNew(id, 3, 1L);
+                world.EnrichNew(id, 3, 1L);
                 break;
             case 1 when (string)legacy[2]! == "O":
                 world.TamperNew(id, 2, 1L);

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Reconciliation;
 using Strangler.Tests.Doubles;
 
@@ -137,6 +138,24 @@ public sealed class VerdictTests
 
     [Test]
     [Category("Case67")]
+    public void An_accepted_entity_whose_map_row_is_gone_is_unmapped_as_is_its_row([ValueSource(nameof(Existing))] long id)
+    {
+        var world = World.Filled();
+        var row = world.NewKey(id);
+        world.New.NewIds.Remove(World.Key(id));
+        world.New.PublicIds.Remove(row);
+
+        var report = world.Reconcile();
+
+        Assert.That(report.Samples.Select(sample => (sample.Id, sample.NewId, sample.Verdict)), Is.EquivalentTo(new (long, long?, Verdict)[]
+        {
+            (id, null, Verdict.Unmapped), (0, row.Id, Verdict.Unmapped),
+        }));
+        Assert.That(report.Counts[Verdict.Matched], Is.EqualTo(Notes - 1));
+    }
+
+    [Test]
+    [Category("Case67")]
     public void A_row_without_a_map_row_is_unmapped()
     {
         var world = World.Filled();
@@ -161,7 +180,14 @@ public sealed class VerdictTests
         {
             // Some are final at the first look: their chunk is put off all the same.
             var isRicher = id % 30 == 0;
-            world.TamperNew(id, isRicher ? 3 : 1, isRicher ? 1L : 5L);
+            if (isRicher)
+            {
+                world.EnrichNew(id, 3, 1L);
+            }
+            else
+            {
+                world.TamperNew(id, 1, 5L);
+            }
         }
 
         (world.Options.SamplesPerVerdict, world.Options.MaxDifferingIds, world.Options.MaxSuspects) = (1, 2, 3);
@@ -195,14 +221,22 @@ public sealed class VerdictTests
 
     [Test]
     [Category("Case67")]
-    public void Two_public_ids_on_one_row_are_found()
+    public void Two_public_ids_on_one_row_are_found_however_far_apart_and_no_repair_touches_either([Values(11, 205)] long id)
     {
         var world = World.Filled();
-        world.Sides.PlantLegacy(11, "Note 10", 1000);
-        world.New.NewIds[World.Key(11)] = world.New.NewIds[World.Key(10)];
-        world.New.Entities[World.Key(11)] = world.New.Entities[World.Key(10)];
+        world.Sides.PlantLegacy(id, "Note 10", 1000);
+        world.New.NewIds[World.Key(id)] = world.New.NewIds[World.Key(10)];
+        world.New.Entities[World.Key(id)] = world.New.Entities[World.Key(10)];
 
-        Assert.That(Only(world.Reconcile(), Verdict.Unmapped, 11, legacy: 1, @new: 1, matched: Notes).Note, Does.Contain("public id 10"));
+        var report = world.Reconcile();
+
+        Assert.That(Only(report, Verdict.Unmapped, id, legacy: 1, matched: Notes).Note, Does.Contain("public id 10"));
+        Assert.That(Accounting.Of(report, SideName.New).AddsUp, Is.True, "the row counts once");
+        world.Sides.PlantLegacy(id, "other", 5);
+        var repaired = world.Run(() => new RepairJob(world.Runtime).RunAsync(
+            TestLens.Kind, [10, id], dryRun: false, "ops", "test", null, CancellationToken.None));
+        Assert.That(repaired.Counts[RepairOutcome.Refused], Is.EqualTo(2));
+        Assert.That(world.NewRoot(10)[0], Is.EqualTo("Note 10"));
     }
 
     [Test]
@@ -314,7 +348,7 @@ public sealed class VerdictTests
     public void What_legacy_cannot_express_is_counted_and_clean()
     {
         var world = World.Filled();
-        world.TamperNew(30, 3, 1L);
+        world.EnrichNew(30, 3, 1L);
 
         var report = world.Reconcile();
 
@@ -324,6 +358,66 @@ public sealed class VerdictTests
             Assert.That(report.RicherInNew, Is.EqualTo(1));
             Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
         });
+    }
+
+    [Test]
+    public void What_legacy_cannot_express_and_somebody_changed_on_the_new_side_is_drift(
+        [Values] bool richerBefore, [Values] bool written, [Values] bool newLeads)
+    {
+        var world = World.Filled();
+        var @new = (long)world.NewRoot(30)[3]!;
+        if (written)
+        {
+            world.Run(() => world.WriteAsync(30, TestLens.LegacyRow("Note 30", 5, "C")));
+            world.Run(() => world.Applier().ApplyAsync(World.Key(30), CancellationToken.None));
+        }
+
+        if (richerBefore)
+        {
+            world.EnrichNew(30, 3, 1L);
+        }
+
+        if (newLeads)
+        {
+            world.LetNewLead();
+        }
+
+        Assert.That(world.Reconcile().Outcome, Is.EqualTo(ReconciliationOutcome.Clean), "before");
+        world.TamperNew(30, 3, richerBefore ? @new : 1L - @new);
+
+        var found = Only(world.Reconcile(), Verdict.Drift, 30);
+
+        Assert.That(found.Fields.Select(difference => difference.Field), Is.EqualTo(new[] { "paid" }));
+    }
+
+    [Test]
+    public void Of_a_state_that_the_new_side_wrote_as_lead_the_same_is_seen()
+    {
+        var world = World.Filled();
+        world.LetNewLead();
+        world.Run(() => world.WriteAsync(30, TestLens.Of("Note 30", 5, cancelled: true, paid: true)));
+        world.Run(() => world.Applier().ApplyAsync(World.Key(30), CancellationToken.None));
+        Only(world.Reconcile(), Verdict.NotComparable, 30);
+        var signed = EntityState.Sign(world.Runtime.Hasher.Hash(TestLens.New.Get(world.New.Rows[world.NewKey(30)])), new Random(1));
+        world.New.Entities[World.Key(30)] = world.New.Entities[World.Key(30)] with { FieldHashes = signed };
+        Only(world.Reconcile(), Verdict.NotComparable, 30);
+
+        world.TamperNew(30, 3, 0L);
+
+        Assert.That(Only(world.Reconcile(), Verdict.Drift, 30).Fields.Single().Field, Is.EqualTo("paid"));
+    }
+
+    [Test]
+    [Category("Case69")]
+    public void Hashes_of_another_mapping_version_say_nothing_of_what_legacy_cannot_express()
+    {
+        var world = World.Filled();
+        world.EnrichNew(30, 3, 1L);
+        var (legacy, @new) = (TestLens.Legacy.Get(world.Legacy.Rows[World.Key(30)]), TestLens.New.Get(world.New.Rows[world.NewKey(30)]));
+        var others = AcceptedHashes.Of(new FieldHasher(new byte[32], 2), legacy, @new);
+        world.New.Entities[World.Key(30)] = world.New.Entities[World.Key(30)] with { FieldHashes = others };
+
+        Only(world.Reconcile(), Verdict.NotComparable, 30);
     }
 
     [Test]
@@ -404,7 +498,7 @@ public sealed class VerdictTests
         world.New.Rows.Remove(world.NewKey(200));
         world.Raise(SideName.Legacy, 60, 2);
         world.Sides.PlantLegacy(70, "bad", 1, "?");
-        world.TamperNew(30, 3, 1L);
+        world.EnrichNew(30, 3, 1L);
 
         var report = world.Reconcile();
 

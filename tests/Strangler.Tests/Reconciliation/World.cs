@@ -4,6 +4,7 @@ using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Merging;
 using Strangler.Reconciliation;
 using Strangler.Tests.Doubles;
 
@@ -125,6 +126,14 @@ internal sealed class World
         New.Rows[NewKey(id)] = row;
     }
 
+    /// <summary>Changes a column of the new side as an accepted write would: its entity row knows.</summary>
+    public void EnrichNew(long id, int column, object? value)
+    {
+        TamperNew(id, column, value);
+        var (legacy, @new) = (TestLens.Legacy.Get(Legacy.Rows[Key(id)]), TestLens.New.Get(New.Rows[NewKey(id)]));
+        New.Entities[Key(id)] = New.Entities[Key(id)] with { FieldHashes = AcceptedHashes.Of(Runtime.Hasher, legacy, @new) };
+    }
+
     /// <summary>Puts a row with a map row on the new side; without an accepted state.</summary>
     public void PlantNew(long id, AggregateRow? row)
     {
@@ -178,6 +187,9 @@ internal sealed class World
             await Task.Delay(TimeSpan.FromMilliseconds(10), Time);
         }
     }
+
+    /// <summary>The engine's own apply.</summary>
+    public FollowerApplier Applier() => new(Runtime);
 
     /// <summary>Brings a key from the lead to the follower, as the relay would.</summary>
     public async Task ApplyAsync(long id)

@@ -17,7 +17,7 @@ internal sealed class NothingPersonalConverter(ConverterBinding binding) : Legac
     private static readonly object _false = false;
 
     private readonly LegacyPlace[] _personal = [.. binding.Places("personal")];
-    private readonly LegacyPlace? _mark = binding.Places("mark").FirstOrDefault();
+    private readonly LegacyPlace? _mark = binding.Places("mark") is [var mark, ..] ? mark : null;
 
     public override string Description =>
         $"{binding.Fields[0]} is true when none of {string.Join(", ", _personal.Select(place => place.Name))} holds anything"

@@ -290,6 +290,7 @@ internal sealed class DeclarationReader(Problems problems)
             At = at, Name = Get(at, "name"), Type = FieldType.List, Personal = Flag(at, "personal"), Legacy = at.Attribute("legacy")?.Value,
             New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none", IsUnordered = Get(at, "order") == "none",
             Owner = OwnerOf(at, "owner"),
+            MergesByElement = Get(at, "merge") == "union",
         };
         list.Items.AddRange(Elements(at, "item").Select(item => ReadField(item, null)));
         CheckUnique(list.Items.Select(item => (item.At, item.Name)), "item");
@@ -301,7 +302,7 @@ internal sealed class DeclarationReader(Problems problems)
         var list = new FieldDeclaration
         {
             At = at, Name = Get(at, "name"), Type = FieldType.List, Personal = true, New = at.Attribute("new")?.Value, IsExtras = true,
-            Owner = OwnerOf(at, "owner"),
+            Owner = OwnerOf(at, "owner"), MergesByElement = Get(at, "merge") == "union",
         };
         list.Items.Add(new FieldDeclaration { At = at, Name = "name", Type = FieldType.Text, New = "name" });
         list.Items.Add(new FieldDeclaration { At = at, Name = "content", Type = FieldType.Bytes, Personal = true, New = "content" });

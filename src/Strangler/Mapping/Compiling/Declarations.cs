@@ -229,6 +229,12 @@ internal sealed class FieldDeclaration
 
     public bool IsExtras { get; init; }
 
+    /// <summary>Of a list: what both sides have added and taken away is merged, element by element.</summary>
+    public bool MergesByElement { get; init; }
+
+    /// <summary>The item that tells a list's elements apart; -1 where there is none.</summary>
+    public int KeyItem => IsExtras ? 0 : Items.FindIndex(item => item.Legacy == "key");
+
     public bool IsList => Type == FieldType.List;
 
     /// <summary>As it was written; null: by converter, group or default.</summary>

@@ -40,7 +40,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
             field.New ?? "",
             field.Personal,
             codes is null ? [] : [.. codes.Codes.Select(code => (code.Legacy, code.English))],
-            [.. NotesOf(field), .. kind.OwnerOf(field) is var owner and not FieldOwner.Ask ? [$"on a clash: {owner.ToString().ToLowerInvariant()}"] : (string[])[]]) { Secret = field.Secret };
+            [.. NotesOf(field), .. MergingOf(field)]) { Secret = field.Secret };
         foreach (var item in field.Items)
         {
             yield return new ExplainedField(
@@ -53,6 +53,19 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
                 [.. kind.Codes.Find(list => list.Name == item.Codes)?.Codes.Select(code => (code.Legacy, code.English)) ?? []],
                 LookupNotes(item)) { Secret = item.Secret };
         }
+    }
+
+    private IEnumerable<string> MergingOf(FieldDeclaration field)
+    {
+        var owner = kind.OwnerOf(field);
+        var decides = owner == FieldOwner.Ask ? "" : owner.ToString().ToLowerInvariant();
+        return (field.MergesByElement, decides) switch
+        {
+            (true, "") => ["on a clash: merged by element"],
+            (true, _) => [$"on a clash: merged by element; where both changed the same one: {decides}"],
+            (false, "") => [],
+            _ => [$"on a clash: {decides}"],
+        };
     }
 
     private static string LegacyOf(FieldDeclaration field) =>

@@ -374,6 +374,11 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         {
             problems.Add(list.At, list.Name, "a list needs its legacy place, or legacy=\"none\"");
         }
+
+        if (list is { MergesByElement: true, KeyItem: < 0 })
+        {
+            problems.Add(list.At, list.Name, "merge=\"union\" needs an item with legacy=\"key\", which tells the elements apart");
+        }
     }
 
     private void CheckTableList(FieldDeclaration list)

@@ -68,7 +68,10 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             MaxLength(field),
             codes is null ? [] : [.. codes.Codes.Select(code => code.English)],
             [.. field.Items.Select(RecordFieldOf)],
-            DefaultOf(field)) { IsUnordered = field.IsUnordered, Secret = field.Secret };
+            DefaultOf(field))
+        {
+            IsUnordered = field.IsUnordered, Secret = field.Secret, ElementKey = field.MergesByElement ? field.KeyItem : null,
+        };
     }
 
     // The store translates what refers to a kind of the same context.

@@ -12,7 +12,10 @@ internal abstract class NewValue(string place)
 
 internal sealed class NewBoolean(string place) : NewValue(place)
 {
-    public override object Read(object? raw) => Values.Of(raw is long number && number != 0);
+    // Strict, since the schema is ours: programs ask for = 1 and for <> 0, and would not agree on anything else.
+    public override object Read(object? raw) => raw is null or 0L or 1L
+        ? Values.Of(raw is 1L)
+        : throw new UnreadableException(Place, "is neither 0 nor 1");
 
     public override object Write(string field, object? value) => Values.Of(Values.Expect<bool>(field, value) ? 1L : 0L);
 }

@@ -24,9 +24,9 @@ internal static class HtmlStyle
         .scroll { overflow-x: auto; }
         table { border-collapse: collapse; width: 100%; font-size: .9rem; }
         th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
-          overflow-wrap: anywhere; }
+          overflow-wrap: anywhere; min-width: 6rem; max-width: 36rem; }
         th { color: var(--soft); font-weight: 600; white-space: nowrap; } .n { text-align: right; font-variant-numeric: tabular-nums;
-          white-space: nowrap; }
+          white-space: nowrap; min-width: 0; }
         details { margin: .75rem 0; } summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
         .badge { display: inline-block; padding: 0 .5rem; border-radius: 1rem; border: 1px solid currentColor; font-size: .85em;
           font-weight: 600; white-space: nowrap; }

@@ -54,6 +54,7 @@ public static class ReportHtml
             Fact("Stage", $"{report.Stage}, {ReconciliationReport.Snake(report.Lead)} leads"),
             Fact("Began", Format($"{report.BeganUtc:yyyy-MM-dd HH:mm:ss} UTC")),
             Fact("Took", Format($"{report.Duration.TotalSeconds:0.0} s")),
+            report.Speed is { } speed ? Fact("Entities a second", Format($"{speed.PerSecond:N0} · {speed.PerCoreSecond:N0} per core")) : null,
             Fact("Entities", Format($"{report.Entities:N0}")),
             Fact("Deleted on both sides", Format($"{report.Deleted:N0}")),
             Fact("Richer in new", Format($"{report.RicherInNew:N0}")),

@@ -88,11 +88,27 @@ internal static class ReportJson
 
         json.WriteEndObject();
         WriteDeclared(json, report.Declared);
+        WriteSpeed(json, report.Speed);
         json.WriteNumber("signed_off", report.SignedOff);
         json.WriteNumber("richer_in_new", report.RicherInNew);
         json.WriteNumber("rechecks", report.Rechecks);
         json.WriteNumber("hot_keys", report.HotKeys);
         json.WriteNumber("deferred_chunks", report.DeferredChunks);
+    }
+
+    private static void WriteSpeed(Utf8JsonWriter json, RunSpeed? speed)
+    {
+        if (speed is not null)
+        {
+            json.WriteStartObject("speed");
+            json.WriteNumber("entities", speed.Entities);
+            json.WriteNumber("seconds", speed.Seconds);
+            json.WriteNumber("processor_seconds", speed.ProcessorSeconds);
+            json.WriteNumber("processors", speed.Processors);
+            json.WriteNumber("per_second", Math.Round(speed.PerSecond, 1));
+            json.WriteNumber("per_core_second", Math.Round(speed.PerCoreSecond, 1));
+            json.WriteEndObject();
+        }
     }
 
     private static void WriteVerdicts(Utf8JsonWriter json, string name, IReadOnlyDictionary<Verdict, long> counts)
@@ -293,9 +309,14 @@ internal static class ReportJson
         Differing = ReadDiffering(root),
         Sums = root.TryGetProperty("sums", out var sums) ? [.. sums.EnumerateArray().Select(ReadSum)] : [],
         Truncated = root.GetProperty("truncated").GetBoolean(),
+        Speed = root.TryGetProperty("speed", out var speed) ? ReadSpeed(speed) : null,
         NotRead = root.TryGetProperty("not_read", out var notRead) ? notRead.GetInt64() : 0,
         Notes = root.TryGetProperty("notes", out var notes) ? [.. notes.EnumerateArray().Select(note => note.GetString()!)] : [],
     };
+
+    private static RunSpeed ReadSpeed(JsonElement speed) => new(
+        speed.GetProperty("entities").GetInt64(), speed.GetProperty("seconds").GetDouble(),
+        speed.GetProperty("processor_seconds").GetDouble(), speed.GetProperty("processors").GetInt32());
 
     // Reports from before the counts were split by side know only each side's total: it stands under Matched, where nearly all of it is.
     private static Dictionary<Verdict, long> PerSide(JsonElement root, string side) =>

@@ -20,25 +20,31 @@ public sealed class BrowserTests
     [TearDown]
     public void DropFolder() => Directory.Delete(_folder, recursive: true);
 
-    [Test]
-    public void The_page_shows_its_charts_and_text_without_network()
+    // Ink, paper, and the bars of what is clean, drifts and is open, by the page's own style sheet.
+    [TestCase("light", 1200, new[] { 0x1c2128, 0xffffff, 0x1a7f37, 0xb3261e, 0x9a6700 })]
+    [TestCase("dark", 1200, new[] { 0xe6edf3, 0x0d1117, 0x3fb950, 0xff7b72, 0xd29922 })]
+    [TestCase("light", 420, new[] { 0x1c2128, 0xffffff, 0x1a7f37, 0xb3261e, 0x9a6700 })]
+    public void The_page_shows_its_charts_and_text_without_network(string scheme, int width, int[] expected)
     {
         var world = Harm.OfEveryKind();
         world.Reconcile();
         var page = Write(ReportHtml.Render(world.Reconcile(),
             world.Run(() => world.Runtime.Sides.Reconciliations.SummariesAsync(9, default))));
-        var picture = Path.Combine(_folder, "page.png");
+        var picture = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"report-{scheme}-{width}.png");
 
-        Run("--window-size=1200,3600", $"--screenshot={picture}", page);
+        Run($"--window-size={width},3600", $"--blink-settings=preferredColorScheme={(scheme == "dark" ? 0 : 1)}", $"--screenshot={picture}", page);
 
+        TestContext.AddTestAttachment(picture);
         var colours = Png.Colours(File.ReadAllBytes(picture));
         Assert.Multiple(() =>
         {
-            // Ink, paper, and the bars of what is clean, drifts and is open, by the page's own style sheet.
-            foreach (var colour in new[] { 0x1c2128, 0xffffff, 0x1a7f37, 0xb3261e, 0x9a6700 })
+            foreach (var colour in expected)
             {
                 Assert.That(colours.GetValueOrDefault(colour), Is.GreaterThan(100), $"#{colour:x6} of {colours.Count} colours");
             }
+
+            // Also on a narrow one the charts are there, not pushed away by a column of single letters.
+            Assert.That(colours.GetValueOrDefault(expected[3]), Is.GreaterThan(2000), "bars of what drifts");
         });
     }
 

@@ -26,7 +26,7 @@ internal static class Harm
         ];
         world.TamperNew(10, 1, 1L);                                            // Drift, in the amount
         world.TamperNew(20, 2, 1L);                                            // Explained
-        world.TamperNew(30, 3, 1L);                                            // NotComparable: a cancelled note that is paid
+        world.EnrichNew(30, 3, 1L);                                            // NotComparable: a cancelled note that is paid
         world.Raise(SideName.Legacy, 40, 2);                                   // InFlight
         world.Journal(SideName.Legacy, 40, 2);
         world.Raise(SideName.Legacy, 50, 2);                                   // Lagging

@@ -1,8 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Strangler.DualWrite;
-using Strangler.Service.Configuration;
+using Strangler.Reconciliation;
 using Strangler.Service;
+using Strangler.Service.Configuration;
 
 namespace Strangler.Tests.Service.Configuration;
 
@@ -43,6 +44,42 @@ public sealed class StranglerConfigurationTests
         ];
         Assert.That(expected.Where(part => !errors.Any(error => error.Contains(part, StringComparison.Ordinal))), Is.Empty, string.Join('\n', errors));
         Assert.That(errors, Has.Count.EqualTo(expected.Length).And.None.Contains(Secret).And.All.Contains("strangler.json: "));
+    }
+
+    [Test]
+    public void Schedules_replicas_and_how_a_context_is_reconciled_are_read_and_every_mistake_named()
+    {
+        var configuration = Load("""
+            { "contexts": { "donations": {
+                "legacyReplicas": [ "Server=r;Database=x" ],
+                "schedules": [ { "cron": "0 30 2 * * ?", "timeZone": "Europe/Berlin" }, { "cron": "0 0 * * * ?", "incremental": true } ],
+                "reconciliation": { "maxReplicaLag": "3s", "gentleAbove": 7, "parallelism": 1 } } } }
+            """).Contexts["donations"];
+        var options = new ReconciliationOptions();
+        configuration.TuneReconciliation(options);
+        Assert.Multiple(() =>
+        {
+            Assert.That(configuration.LegacyReplicas, Is.EqualTo(new[] { "Server=r;Database=x" }));
+            Assert.That(configuration.Schedules.Select(schedule => schedule.Name), Is.EqualTo(new[] { "0 30 2 * * ? Europe/Berlin", "0 0 * * * ? UTC, incremental" }));
+            Assert.That((options.MaxReplicaLag, options.GentleAbove, options.Parallelism), Is.EqualTo((TimeSpan.FromSeconds(3), 7, 1)));
+        });
+
+        var errors = ErrorsOf(() => Load("""
+            { "contexts": { "donations": {
+                "newReplicas": "one",
+                "schedules": [ { "cron": "never" }, { "timeZone": "Europe/Berlin" }, { "cron": "0 0 * * * ?", "timeZone": "Mars", "often": 1 },
+                    { "cron": "0 0 * * * ?" }, { "cron": "0 0 * * * ?" }, 7, { "cron": "0 0 1 * * ?", "incremental": "yes" } ],
+                "reconciliation": { "gentleAbove": "much", "actor": "me", "declared": [] } } } }
+            """));
+        string[] expected =
+        [
+            "newReplicas is no list", "schedules[0].cron is \"never\"", "schedules[1].cron is missing", "schedules[2].timeZone is \"Mars\"",
+            "schedules[2].often: there is no such setting", "\"0 0 * * * ? UTC\" is there twice", "schedules[5] is no JSON object", "schedules[6].incremental is \"yes\"",
+            "reconciliation.gentleAbove is \"much\"; expected a whole number", "reconciliation.actor: there is no such setting", "reconciliation.declared: there is no such setting",
+        ];
+        Assert.That(expected.Where(part => !errors.Any(error => error.Contains(part, StringComparison.Ordinal))), Is.Empty, string.Join('\n', errors));
+        Assert.That(ErrorsOf(() => Load("""{ "contexts": { "donations": { "reconciliation": { "parallelism": 99 } } } }""")),
+            Has.Count.EqualTo(1).And.All.Contains("contexts.donations.reconciliation: Parallelism is 99"));
     }
 
     [TestCase("{ nope", "strangler.json:1: no valid JSON")]

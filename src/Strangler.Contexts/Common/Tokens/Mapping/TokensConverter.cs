@@ -27,7 +27,7 @@ internal sealed class TokensConverter(ConverterBinding binding) : LegacyConverte
     private readonly LegacyPlace _expires = binding.Place("expires");
     private readonly LegacyPlace _olderAccess = binding.Place("older-access");
     private readonly LegacyPlace _olderUpdate = binding.Place("older-update");
-    private readonly LegacyPlace? _olderExpires = binding.Places("older-expires").FirstOrDefault();
+    private readonly LegacyPlace? _olderExpires = binding.Places("older-expires") is [var expires, ..] ? expires : null;
 
     public override string Description =>
         $"{_access}, {_update} and {_expires} where one of the first two holds anything; else {_olderAccess}, {_olderUpdate}"

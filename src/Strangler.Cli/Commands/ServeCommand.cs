@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Globalization;
+using Microsoft.Extensions.Hosting;
+using Strangler.Service;
+using Strangler.Service.Background;
+
+namespace Strangler.Cli.Commands;
+
+/// <summary><c>strangler serve</c>: everything that runs by itself, of all configured contexts, until it is stopped.</summary>
+internal static class ServeCommand
+{
+    public static Command Create(StandardOptions standard)
+    {
+        var command = new Verb(
+            "serve",
+            """
+            Run all that runs by itself: the relays and the scheduled reconciliations of every configured context
+
+            Until Ctrl-C or SIGTERM. Any number may run, anywhere: relays share the work, and of several services one gets an occurrence of a
+            schedule. A reconciliation that is under way when a service is stopped or killed is taken up by another, or by this one when it
+            is started again. A database that does not answer ends nothing.
+
+            Schedules stand in the configuration, by context, as cron expressions of Quartz (seconds first):
+              "schedules": [ { "cron": "0 30 2 * * ?", "timeZone": "Europe/Berlin" }, { "cron": "0 0 * * * ?", "incremental": true } ]
+
+            What is due, and what came of the last: strangler status
+            """);
+        CommandRun.SetAction(command, standard, async (run, token) =>
+        {
+            List<ContextHost> hosts = [];
+            try
+            {
+                foreach (var name in run.LoadConfiguration().Configured)
+                {
+                    hosts.Add(run.Open(name));
+                }
+
+                await RunAsync(run, hosts, token).ConfigureAwait(false);
+            }
+            finally
+            {
+                foreach (var host in hosts)
+                {
+                    await host.DisposeAsync().ConfigureAwait(false);
+                }
+            }
+
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static async Task RunAsync(CommandRun run, List<ContextHost> hosts, CancellationToken token)
+    {
+        List<BackgroundService> loops = [];
+        foreach (var host in hosts)
+        {
+            loops.AddRange(ServiceLoops.Of(host));
+            run.Output.Step($"{host.Name}: relay{Planned(host, run.Time.GetUtcNow().UtcDateTime)}");
+        }
+
+        run.Output.Step($"Serving as {hosts[0].Runtime.Replica}; Ctrl-C or SIGTERM ends it.");
+        await ServiceLoops.RunAsync(loops, token).ConfigureAwait(false);
+        run.Output.Step("Stopped. Reconciliations that were under way are taken up by another service, or by this one when it is started again.");
+    }
+
+    private static string Planned(ContextHost host, DateTime nowUtc) => string.Concat(host.Schedules.Select(schedule => string.Create(
+        CultureInfo.InvariantCulture,
+        $"; reconciliation \"{schedule.Name}\", next {(schedule.Next(nowUtc) is { } next ? $"{next:yyyy-MM-dd HH:mm:ss} UTC" : "never")}")));
+}

@@ -1,0 +1,162 @@
+using System.Globalization;
+using System.Net.Sockets;
+using MongoDB.Bson;
+using MongoDB.Driver;
+using Strangler.Mongo.Bson;
+
+namespace Strangler.Mongo.Drivers.MongoDbDriver;
+
+/// <summary>MongoDB's own driver, the package MongoDB.Driver. Documents pass through it as bytes.</summary>
+internal sealed class MongoDriver : IMongoDriver
+{
+    private static int _count;
+
+    private readonly MongoClient _client;
+
+    private MongoDriver(MongoClient client) => _client = client;
+
+    public static string Name => "MongoDB.Driver";
+
+    public static IMongoDriver Create(MongoAddress address, MongoDataSourceOptions options)
+    {
+        MongoClientSettings settings;
+        try
+        {
+            settings = MongoClientSettings.FromConnectionString(address.With([]));
+        }
+        // Its own words quote the connection string, password included.
+        catch (Exception e) when (e is MongoConfigurationException or ArgumentException or FormatException)
+        {
+            throw new ArgumentException("The connection string has a setting, or a value of one, that MongoDB.Driver does not understand.");
+        }
+        // Clients with the same settings share their connections, and would share the bounds of our pools.
+        settings.ApplicationName = string.Create(CultureInfo.InvariantCulture, $"strangler {Interlocked.Increment(ref _count)}");
+        // Sessions, as many calls again that nobody waits for any more, and those that have a session killed.
+        settings.MaxConnectionPoolSize = (2 * options.MaxPoolSize) + 4;
+        settings.ConnectTimeout = options.ConnectTimeout;
+        settings.ServerSelectionTimeout = options.ConnectTimeout;
+        settings.SocketTimeout = options.CommandTimeout + (2 * options.CancellationGrace);
+        settings.RetryReads = false;
+        settings.RetryWrites = false;
+        return new MongoDriver(new MongoClient(settings));
+    }
+
+    public async Task<IMongoDriverSession> OpenAsync(CancellationToken abandoned)
+    {
+        try
+        {
+            // Ours are confirmed by the majority and read from the primary.
+            var session = await _client.StartSessionAsync(new ClientSessionOptions { CausalConsistency = false },
+                abandoned).ConfigureAwait(false);
+            return new MongoDriverSession(_client, session);
+        }
+        catch (Exception e) when (MongoDriverSession.Translate(e) is { } failure)
+        {
+            throw failure;
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>A session of the driver.</summary>
+internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandle session) : IMongoDriverSession
+{
+    private Task _last = Task.CompletedTask;
+
+    public Strangler.Mongo.Bson.BsonDocument Id { get; } = Strangler.Mongo.Bson.BsonDocument.Parse(session.ServerSession.Id.ToBson());
+
+    public Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned) =>
+        _last = SendAsync(database, command.ToArray(), reply, abandoned);
+
+    public void Begin(TimeSpan commitTime) => session.StartTransaction(
+        new TransactionOptions(ReadConcern.Snapshot, ReadPreference.Primary, WriteConcern.WMajority, commitTime));
+
+    public Task CommitAsync(CancellationToken abandoned) => _last = TranslatedAsync(() => session.CommitTransactionAsync(abandoned));
+
+    public Task AbortAsync(CancellationToken abandoned) => _last = TranslatedAsync(() => session.AbortTransactionAsync(abandoned));
+
+    public void Close() => _ = _last.ContinueWith(
+        _ => session.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+    /// <summary>Null when it is not the driver's.</summary>
+    public static MongoFailureException? Translate(Exception e)
+    {
+        var (kind, code) = e switch
+        {
+            MongoCommandException command => (MongoFailureException.KindOf(command.Code), command.Code),
+            MongoExecutionTimeoutException => (MongoErrorKind.Timeout, 50),
+            MongoAuthenticationException => (MongoErrorKind.AccessDenied, 0),
+            MongoConnectionPoolPausedException or MongoWaitQueueFullException => (MongoErrorKind.Unreachable, 0),
+            MongoConnectionException connection =>
+                (connection.IsNetworkException && !IsRefused(connection) ? MongoErrorKind.ConnectionLost : MongoErrorKind.Unreachable, 0),
+            MongoCursorNotFoundException => (MongoErrorKind.CursorLost, 43),
+            MongoException => (MongoErrorKind.Other, 0),
+            // No server to be found in time.
+            TimeoutException => (MongoErrorKind.Unreachable, 0),
+            IOException or SocketException or EndOfStreamException => (MongoErrorKind.ConnectionLost, 0),
+            _ => ((MongoErrorKind?)null, 0),
+        };
+        if (kind is not { } known)
+            return null;
+        return new(known, $"{MongoFailureException.WithoutValues(FirstLine(e.Message), known)} ({e.GetType().Name}, {code})")
+        {
+            Code = code,
+            Labels = (e as MongoException)?.ErrorLabels ?? [],
+        };
+    }
+
+    private static bool IsRefused(Exception e) =>
+        e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound
+        or SocketError.HostUnreachable or SocketError.NetworkUnreachable };
+
+    private static string FirstLine(string message) => message.AsSpan().IndexOfAny('\r', '\n') is var at and >= 0 ? message[..at] : message;
+
+    private async Task SendAsync(string database, byte[] command, ReplyBuffer reply, CancellationToken abandoned)
+    {
+        try
+        {
+            using var answer = await client.GetDatabase(database).RunCommandAsync(
+                session, new BsonDocumentCommand<RawBsonDocument>(new RawBsonDocument(command)), ReadPreference.Primary,
+                    abandoned).ConfigureAwait(false);
+            Copy(answer.Slice, reply);
+        }
+        catch (MongoCommandException e) when (e.Result is { ElementCount: > 0 } said && said.Contains("ok"))
+        {
+            var bytes = said.ToBson();
+            bytes.CopyTo(reply.Take(bytes.Length));
+        }
+        catch (Exception e) when (Translate(e) is { } failure)
+        {
+            throw failure;
+        }
+    }
+
+    private static void Copy(MongoDB.Bson.IO.IByteBuffer from, ReplyBuffer to)
+    {
+        var target = to.Take(from.Length);
+        for (var done = 0; done < target.Length;)
+        {
+            var piece = from.AccessBackingBytes(done);
+            var length = Math.Min(piece.Count, target.Length - done);
+            piece.AsSpan(0, length).CopyTo(target[done..]);
+            done += length;
+        }
+    }
+
+    private static async Task TranslatedAsync(Func<Task> call)
+    {
+        try
+        {
+            await call().ConfigureAwait(false);
+        }
+        catch (Exception e) when (Translate(e) is { } failure)
+        {
+            throw failure;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Globalization;
+using Strangler.Mongo.Bson;
+
+namespace Strangler.Mongo;
+
+/// <summary>What a server must be. One member of a set is enough.</summary>
+internal static class MongoTopology
+{
+    // 4.4: collections and indexes can be made while transactions run; getMore and commit behave as is relied upon here.
+    private const int LeastWireVersion = 9;
+
+    /// <exception cref="MongoFailureException"><see cref="MongoErrorKind.Unsuitable"/>, with the commands that cure it.</exception>
+    public static async Task CheckAsync(MongoSession session, CancellationToken cancellationToken)
+    {
+        var hello = await session.RunAsync(BsonDocument.Of(("hello", 1)), cancellationToken, "admin").ConfigureAwait(false);
+        if (Problem(hello, session.Source.Display) is { } problem)
+            throw new MongoFailureException(MongoErrorKind.Unsuitable, problem);
+    }
+
+    /// <summary>Null when the server will do.</summary>
+    public static string? Problem(BsonDocument hello, string display)
+    {
+        if (hello["msg"].Type == BsonType.String && hello["msg"].AsString == "isdbgrid")
+            return $"{display} is a router of a sharded cluster (mongos); only replica sets are supported. Connect to a replica set.";
+        if (hello["setName"].Type != BsonType.String)
+        {
+            return $"{display} is a standalone server, which has no transactions and no change streams. Make it a set of one member: stop mongod, start it with "
+                + "--replSet rs0 (or replication.replSetName: rs0 in mongod.conf), then once: mongosh --eval 'rs.initiate()'. Then add replicaSet=rs0 to the "
+                + "connection string.";
+        }
+        if (!hello["isWritablePrimary"].Equals(true, BsonComparison.Exact))
+            return $"{display} is not the primary of its set {hello["setName"].AsString}; name the set in the connection string: replicaSet={hello["setName"].AsString}.";
+        return hello["maxWireVersion"].TryGetInt64(out var version) && version >= LeastWireVersion
+            ? null
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{display} speaks wire version {version}; {LeastWireVersion} (MongoDB 4.4) or newer is needed.");
+    }
+}

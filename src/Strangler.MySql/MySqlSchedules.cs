@@ -1,0 +1,54 @@
+using System.Data.Common;
+using Strangler.Reconciliation;
+
+namespace Strangler.MySql;
+
+/// <summary>One row a schedule; every statement is a transaction of its own, and one UPDATE gives an occurrence away.</summary>
+internal sealed class MySqlSchedules(MySqlSide side) : ISchedules
+{
+    private const int NameLength = 190;
+
+    public Task SayAsync(string name, DateTime? nextUtc, string replica, CancellationToken cancellationToken) =>
+        side.ExecuteAsync(
+            new Batch().Add($"""
+                INSERT INTO strangler_reconciliation_schedule (context, name, next_at, seen_at, seen_by)
+                VALUES ({side.Context}, {Texts.Cut(name, NameLength)}, {nextUtc}, UTC_TIMESTAMP(6), {Texts.Cut(replica, NameLength)})
+                ON DUPLICATE KEY UPDATE next_at = VALUES(next_at), seen_at = VALUES(seen_at), seen_by = VALUES(seen_by)
+                """),
+            cancellationToken,
+            background: true);
+
+    public async Task<bool> TakeAsync(string name, DateTime dueUtc, string replica, CancellationToken cancellationToken) =>
+        await side.ExecuteAsync(
+            new Batch().Add($"""
+                UPDATE strangler_reconciliation_schedule SET due_at = {dueUtc}, taken_by = {Texts.Cut(replica, NameLength)}, run_id = 0, outcome = ''
+                WHERE context = {side.Context} AND name = {Texts.Cut(name, NameLength)} AND (due_at IS NULL OR due_at < {dueUtc})
+                """),
+            cancellationToken,
+            background: true).ConfigureAwait(false) == 1;
+
+    public Task EndAsync(string name, DateTime dueUtc, long runId, string outcome, CancellationToken cancellationToken) =>
+        side.ExecuteAsync(
+            new Batch().Add($"""
+                UPDATE strangler_reconciliation_schedule SET run_id = {runId}, outcome = {Texts.Cut(outcome, 1000)}
+                WHERE context = {side.Context} AND name = {Texts.Cut(name, NameLength)} AND due_at = {dueUtc}
+                """),
+            cancellationToken,
+            background: true);
+
+    public async Task<IReadOnlyList<ScheduleState>> ListAsync(CancellationToken cancellationToken) =>
+        await side.ListAsync(
+            new Batch().Add($"""
+                SELECT name, next_at, seen_at, seen_by, due_at, taken_by, run_id, outcome FROM strangler_reconciliation_schedule
+                WHERE context = {side.Context} ORDER BY name
+                """),
+            Read,
+            cancellationToken,
+            background: true).ConfigureAwait(false);
+
+    private static ScheduleState Read(DbDataReader reader) => new(
+        reader.GetString(0), Time(reader, 1), FenceSql.Utc(reader, 2), reader.GetString(3), Time(reader, 4), reader.GetString(5),
+        reader.GetInt64(6), reader.GetString(7));
+
+    private static DateTime? Time(DbDataReader reader, int ordinal) => reader.IsDBNull(ordinal) ? null : FenceSql.Utc(reader, ordinal);
+}

@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Hosting;
+
+namespace Strangler.Service.Background;
+
+/// <summary>
+/// What a service runs in the background of one or several contexts. Without a web host <see cref="RunAsync"/> runs it; a host that has one
+/// of its own takes the loops over as hosted services.
+/// </summary>
+public static class ServiceLoops
+{
+    /// <summary>The loops of one context: its relay with all that belongs to it, and its scheduled reconciliations, if it has any.</summary>
+    public static IReadOnlyList<BackgroundService> Of(ContextHost host)
+    {
+        var relay = new RelayLoop(host.Runtime, host.Relay);
+        return host.Schedules.Count == 0
+            ? [relay]
+            : [relay, new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.Schedules)];
+    }
+
+    /// <summary>Runs loops until the token fires, then waits for them to end. Throws what one of them throws, once all have ended.</summary>
+    public static async Task RunAsync(IReadOnlyList<BackgroundService> loops, CancellationToken cancellationToken)
+    {
+        foreach (var loop in loops)
+        {
+            await loop.StartAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+
+        var all = loops.Select(loop => loop.ExecuteTask!).ToList();
+        var stop = new TaskCompletionSource();
+        await using (cancellationToken.Register(stop.SetResult))
+        {
+            await Task.WhenAny([stop.Task, .. all]).ConfigureAwait(false);
+        }
+
+        await Task.WhenAll(loops.Select(loop => loop.StopAsync(CancellationToken.None))).ConfigureAwait(false);
+        foreach (var loop in all)
+        {
+            await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (all.FirstOrDefault(loop => loop.IsFaulted) is { } failed)
+        {
+            await failed.ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using NUnit.Framework;
+using Strangler.DualWrite;
+using Strangler.Mapping;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.DualWrite;
+
+/// <summary>
+/// Legacy's letter says nothing of the payment of a cancelled note: while it leads, a change to that would be acknowledged and be nowhere.
+/// </summary>
+public sealed class HiddenChangeTests
+{
+    private readonly TestTimeProvider _time = new();
+
+    [Test]
+    public void A_change_that_the_lead_would_hide_is_refused_by_its_name_and_is_nowhere(
+        [Values(Stage.LegacyOnly, Stage.DualWrite, Stage.ShadowRead)] Stage stage, [Values] bool isCancelledBefore) => Run(async () =>
+    {
+        var process = TestProcess.In(stage, _time);
+        var id = await AddAsync(process, cancelled: isCancelledBefore, paid: false);
+        var note = await process.FindAsync(id);
+        var (version, amount) = (process.Notes.TokenOf(note)!.Version, note.Amount);
+        (note.Cancelled, note.Paid, note.Amount) = (true, true, 9);
+        Assert.That(await RefusedFieldAsync(process, note), Is.EqualTo("paid"));
+        var now = await process.FindAsync(id);
+        Assert.That((now.Cancelled, now.Amount, process.Notes.TokenOf(now)!.Version), Is.EqualTo((isCancelledBefore, amount, version)));
+        Assert.That(process.New(id) is { } @new && @new.Boolean("paid"), Is.False);
+    });
+
+    [Test]
+    public void A_new_entity_that_the_lead_would_hide_a_part_of_is_refused_and_gets_no_id() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var note = new TestEntity { Name = "a", Cancelled = true, Paid = true };
+        Assert.That(await RefusedFieldAsync(process, note), Is.EqualTo("paid"));
+        Assert.That((note.Id, process.Memory.LegacyDatabase.Rows.Count, process.Memory.NewDatabase.Rows.Count), Is.EqualTo((0L, 0, 0)));
+        await process.Relay.DrainAsync(default);
+    });
+
+    [Test]
+    public void What_another_change_hides_stays_on_the_new_side() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var id = await AddAsync(process, cancelled: false, paid: true);
+        var note = await process.FindAsync(id);
+        note.Cancelled = true;
+        await process.Notes.StoreAsync(note, default);
+        note.Amount++;
+        await process.Notes.StoreAsync(note, default);
+        Assert.That((process.New(id)!.Boolean("cancelled"), process.New(id)!.Boolean("paid"), process.New(id)!.Integer("amount")), Is.EqualTo((true, true, 1L)));
+    });
+
+    [Test]
+    public void What_is_saved_unchanged_is_taken_in_every_stage([Values] Stage stage, [Values] bool cancelled, [Values] bool paid) => Run(async () =>
+    {
+        if (Stages.LeadOf(stage) == SideName.Legacy && cancelled && paid)
+        {
+            return;
+        }
+
+        var process = TestProcess.In(stage, _time);
+        var id = await AddAsync(process, cancelled, paid);
+        var note = await process.FindAsync(id);
+        await process.Notes.StoreAsync(note, default);
+        await process.Notes.StoreAsync(note, default);
+        Assert.That((note.Cancelled, note.Paid), Is.EqualTo((cancelled, paid)));
+        Assert.That(await process.FindAsync(id) is { } now && now.Cancelled == cancelled, Is.True);
+    });
+
+    /// <summary>Loaded while the new side led, which shows all of it; saved while legacy leads, which does not.</summary>
+    [Test]
+    public void What_was_loaded_before_the_way_back_can_be_saved_after_it_and_nothing_is_lost([Values] bool byTag) => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        var id = await AddAsync(process, cancelled: true, paid: true);
+        var note = await process.FindAsync(id);
+        var tag = process.Notes.TokenOf(note)!.ToTag();
+        await process.BackAsync();
+        if (byTag)
+        {
+            note = new TestEntity { Id = id, Name = note.Name, Amount = note.Amount, Cancelled = true, Paid = true };
+            process.Notes.Attach(note, LoadToken.FromTag(tag)!);
+        }
+
+        await process.Notes.StoreAsync(note, default);
+        note.Amount = 5;
+        await process.Notes.StoreAsync(note, default);
+        await process.Relay.DrainAsync(default);
+        Assert.That((process.New(id)!.Boolean("paid"), process.New(id)!.Integer("amount")), Is.EqualTo((true, 5L)));
+        Assert.That(process.Legacy(id)!.Integer("amount"), Is.EqualTo(5));
+        process.AssertBothSidesAgree();
+    });
+
+    [Test]
+    public void What_was_loaded_before_the_way_back_and_changed_where_legacy_hides_it_is_refused([Values] bool byTag) => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        var id = await AddAsync(process, cancelled: true, paid: false);
+        var note = await process.FindAsync(id);
+        var tag = process.Notes.TokenOf(note)!.ToTag();
+        await process.BackAsync();
+        if (byTag)
+        {
+            note = new TestEntity { Id = id, Name = note.Name, Amount = note.Amount, Cancelled = true };
+            process.Notes.Attach(note, LoadToken.FromTag(tag)!);
+        }
+
+        note.Paid = true;
+        Assert.That(await RefusedFieldAsync(process, note), Is.EqualTo("paid"));
+        note.Paid = false;
+        await process.Notes.StoreAsync(note, default);
+        process.AssertBothSidesAgree();
+    });
+
+    private static async Task<long> AddAsync(TestProcess process, bool cancelled, bool paid)
+    {
+        var note = new TestEntity { Name = "a", Cancelled = cancelled, Paid = paid };
+        await process.Notes.StoreAsync(note, default);
+        return note.Id;
+    }
+
+    private static async Task<string?> RefusedFieldAsync(TestProcess process, TestEntity note)
+    {
+        try
+        {
+            await process.Notes.StoreAsync(note, default);
+            return null;
+        }
+        catch (CannotHoldException exception)
+        {
+            return exception.Field;
+        }
+    }
+
+    private void Run(Func<Task> scenario) => Simulation.Run(1, _time, scenario);
+}

@@ -1,0 +1,3 @@
+using Strangler.DriftPlanting;
+
+return await PlanterCommandLine.RunAsync(args, Console.Out, Console.Error);
