@@ -18,6 +18,7 @@ public sealed class ServeTests
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     [Test]
+    [Category("Case66")]
     public async Task Of_two_services_one_runs_each_occurrence_both_relay_and_SIGTERM_ends_them()
     {
         await using var world = await WorldAsync();
