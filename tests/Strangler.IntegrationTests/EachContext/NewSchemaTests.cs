@@ -14,12 +14,12 @@ public sealed class NewSchemaTests(string context)
 {
     // Every word that may be part of a name or a code. A new one is looked up in a dictionary, then added.
     private static readonly HashSet<string> English = [.. """
-        aborted access account active address amount anonymized anonymous applicant at auth author backed bank banner bic binary birth
+        aborted access account active address ambiguous amount anonymized anonymous applicant at auth author backed bank banner bic binary birth
         booked booking campaign cancelled card cash cents change city code comment company confirmation confirmed content country created
         credit currency current date debit decided deleted direct donation donor email entries entry evidence expires expiry export
         exported external extra extras fee first flags follow form full given gross hash historical iban id identifier impressions
         incentive incentives incomplete interval is keyword last legacy log logged membership message missing moderated moderation
-        modified months name new newsletter no number of ordinal page parent payer payment paypal person phone postcode previous promised
+        modified months name named new newsletter no none number of ordinal page parent payer payment paypal person phone postcode previous promised
         provider public reason reasons receipt registered salutation sent session settle sofort source state status street subscription
         sustaining text timestamp title token tracking transaction transfer type unconfirmed undecided unknown up update ups valuation
         wants yes
