@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Strangler.Cli.Terminal;
 using Strangler.Purging;
 using Strangler.Service;
@@ -107,7 +108,18 @@ internal static class PurgeCommand
     {
         if (run.Output.IsJson)
         {
-            run.Output.Json(new { context = host.Name, request.Kind, result });
+            run.Output.Json(new
+            {
+                context = host.Name,
+                request.Kind,
+                result.DryRun,
+                result.Before,
+                result.LookedAt,
+                result.Unreadable,
+                counts = result.Counts.ToDictionary(count => JsonNamingPolicy.SnakeCaseLower.ConvertName(count.Key.ToString()), count => count.Value),
+                result.ResumedAt,
+                result.Closed,
+            });
             return;
         }
 

@@ -178,7 +178,7 @@ public sealed class PurgeTests
         Assert.That((await cli.RunAsync("purge donations --older-than 1000d --apply", ExitCodes.CouldNotRun)).Error, Does.Contain("--reason"));
         var shown = await cli.RunAsync("purge donations --older-than 1000d", ExitCodes.Ok);
         Assert.That(shown.Output, Does.Contain("7 would be purged").And.Contain("Nothing was changed"));
-        var done = (await cli.RunAsync("purge donations --older-than 1000d --apply --reason retention --json", ExitCodes.Ok)).Json.GetProperty("result");
+        var done = (await cli.RunAsync("purge donations --older-than 1000d --apply --reason retention --json", ExitCodes.Ok)).Json;
         Assert.That(done.GetProperty("counts").GetProperty("purged").GetInt64(), Is.EqualTo(7));
         Assert.That(await LegacyIdsAsync(world), Is.EqualTo(new[] { 8L, 9L }));
         Assert.That((await cli.RunAsync("timeline donations 4", ExitCodes.Ok)).Output, Does.Contain("purge by"));
