@@ -43,6 +43,9 @@ public sealed class ContextHost : IAsyncDisposable
 
     public string Name => Sides.Context;
 
+    /// <summary>Server and database of legacy, without secrets: contexts with the same one share it.</summary>
+    public string LegacyDatabase => MySqlMigrations.Database(_legacy, SideName.Legacy).Display;
+
     /// <summary>Compiled mappings by kind.</summary>
     public IReadOnlyDictionary<string, CompiledMapping> Mappings { get; }
 

@@ -42,6 +42,8 @@ public sealed class ReferenceMappingTests
         ["column of the new side that stays", "<column name=\"city\" type=\"varchar\" length=\"100\"/>", "<column name=\"city\" type=\"varchar\" length=\"100\" stays=\"here\"/>",
             "city", "only a column of legacy"],
         ["deleted-at that is no time", "<kind name=\"address-change\">", "<kind name=\"address-change\" deleted-at=\"address_type\">", "address_type", "no timestamp"],
+        ["two fates of one table", "<kind name=\"address-change\">",
+            "<table-fate name=\"old\" fate=\"kept\" reason=\"one\"/><table-fate name=\"old\" fate=\"dropped\" reason=\"other\"/><kind name=\"address-change\">", "old", "declared twice"],
         ["default that is no time", "<column name=\"created_at\" type=\"datetime\"/>", "<column name=\"created_at\" type=\"datetime\" default=\"soon\"/>", "created_at",
             "the default is no time"],
     ];

@@ -7,7 +7,7 @@ namespace Strangler.Mapping.Compiling;
 
 internal sealed record MappingDeclaration(
     string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<DeclaredWriter> Writers,
-    IReadOnlyList<KindDeclaration> Kinds);
+    IReadOnlyList<DeclaredFate> Fates, IReadOnlyList<KindDeclaration> Kinds);
 
 internal sealed class KindDeclaration
 {

@@ -43,6 +43,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
             DeclaredWriters = mapping.Writers,
+            DeclaredFates = mapping.Fates,
             LegacyTables = [.. kind.Legacy.Concat(kind.Lookups).Select(table => table.Declared(file))],
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
