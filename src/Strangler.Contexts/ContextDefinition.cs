@@ -1,4 +1,10 @@
+using Strangler.Contexts.AddressChanges;
+using Strangler.Contexts.BackOfficeUsers;
+using Strangler.Contexts.Buckets;
+using Strangler.Contexts.ChangeLog;
 using Strangler.Contexts.Donations;
+using Strangler.Contexts.Impressions;
+using Strangler.Contexts.Memberships;
 using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -27,6 +33,12 @@ public static class ContextList
     public static IReadOnlyList<ContextDefinition> All { get; } =
     [
         DonationsContext.Definition,
+        MembershipsContext.Definition,
         SubscriptionsContext.Definition,
+        AddressChangesContext.Definition,
+        BackOfficeUsersContext.Definition,
+        ImpressionsContext.Definition,
+        BucketsContext.Definition,
+        ChangeLogContext.Definition,
     ];
 }

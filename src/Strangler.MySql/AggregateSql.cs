@@ -17,9 +17,23 @@ internal sealed class AggregateSql
 
     private readonly int[] _singles;
     private readonly int[] _manys;
+    private readonly string _context;
+    private readonly IReadOnlyDictionary<string, AggregateLayout> _kinds;
 
+    /// <summary>A kind that refers to no other.</summary>
     public AggregateSql(string kind, AggregateLayout layout, SideName side)
+        : this("", kind, new Dictionary<string, AggregateLayout> { [kind] = layout }, side)
     {
+    }
+
+    /// <param name="context">The context, whose id map references go through.</param>
+    /// <param name="kind">The kind.</param>
+    /// <param name="kinds">All kinds of the context on this side.</param>
+    /// <param name="side">Which side.</param>
+    public AggregateSql(string context, string kind, IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side)
+    {
+        var layout = kinds[kind];
+        (_context, _kinds) = (context, kinds);
         Kind = kind;
         Layout = layout;
         Side = side;
@@ -33,7 +47,12 @@ internal sealed class AggregateSql
         Columns = new Sql(SingleColumns());
         SingleKeys = new Sql(string.Join(", ", _singles.Select(table => $"{Alias(table)}.{Keys[table].Text}")));
         Joins = new Sql(SingleJoins());
-        ManyColumns = layout.Tables.Select((table, i) => new Sql(ColumnList("x", table, withKey: false))).ToArray();
+        Shared = Enumerable.Range(1, layout.Tables.Count - 1).Where(i => layout.Tables[i].IsShared).ToArray();
+        ManyColumns = layout.Tables.Select(
+            table => new Sql($"{(table.HasOrdinal ? "x.`ordinal`" : "0")}, {ColumnList("x", table, withKey: false)}")).ToArray();
+        ManyOrder = layout.Tables.Select(table => new Sql(OrderOf(table))).ToArray();
+        ManyIndex = layout.Tables.Select(table => new Sql(Quote(table.Children?.Index ?? "PRIMARY"))).ToArray();
+        OfContext = layout.Tables.Select(table => new Sql(FixedCondition("", table))).ToArray();
         KeyOfRange = new Sql(side == SideName.New ? "m.public_id" : $"t0.{Keys[0].Text}");
     }
 
@@ -52,7 +71,7 @@ internal sealed class AggregateSql
     public Sql[][] ColumnNames { get; }
 
     /// <summary><c>INSERT INTO t (key[, ordinal], columns…) VALUES </c> and the same without the key, for keys that the database
-    /// allots.</summary>
+    /// allots. Own keys and what is looked up are not among the columns; those of one value are the last.</summary>
     public (Sql WithKey, Sql WithoutKey)[] Inserts { get; }
 
     /// <summary>Key and columns of all tables that hold at most one row.</summary>
@@ -64,7 +83,17 @@ internal sealed class AggregateSql
     /// <summary>Their LEFT JOINs on <c>t0</c>.</summary>
     public Sql Joins { get; }
 
+    /// <summary>Of each Many table: the ordinal, 0 where there is none, and the columns.</summary>
     public Sql[] ManyColumns { get; }
+
+    /// <summary>What orders the rows of one entity.</summary>
+    public Sql[] ManyOrder { get; }
+
+    /// <summary>The index of a Many table that begins with the key column.</summary>
+    public Sql[] ManyIndex { get; }
+
+    /// <summary><c> AND column = 'value'</c> where only some rows of the table are this context's.</summary>
+    public Sql[] OfContext { get; }
 
     /// <summary>The expression of the public id in reads of ranges.</summary>
     public Sql KeyOfRange { get; }
@@ -77,8 +106,27 @@ internal sealed class AggregateSql
 
     public bool HasMany => _manys.Length > 0;
 
+    /// <summary>Referenced tables whose rows may be others' as well.</summary>
+    public int[] Shared { get; }
+
+    /// <summary>Root table and key of another kind of the context.</summary>
+    public (Sql Root, Sql Key) RootOf(string kind) => _kinds.TryGetValue(kind, out var layout)
+        ? (new Sql(Quote(layout.Root.Name)), new Sql(Quote(layout.Root.KeyColumn)))
+        : throw new ArgumentException($"{Kind} refers to a kind '{kind}' that the context does not have.");
+
     /// <summary>How many columns <see cref="Columns"/> has.</summary>
     public int Width => _singles.Sum(table => Layout.Tables[table].Columns.Count + 1);
+
+    /// <summary>What an insert gives of a row: no own key, nothing that is looked up, and at the end what all rows have.</summary>
+    public object?[] Inserted(int table, object?[] row)
+    {
+        var layout = Layout.Tables[table];
+        return layout is { Children.OwnKey: null } or { Children: null } && layout.Fixed.Count == 0 && layout.Lookups.Count == 0
+            ? row
+            : [.. row[Given(layout)], .. layout.Fixed.Select(column => column.Value)];
+    }
+
+    private static Range Given(TableLayout table) => (table.Children is { OwnKey: not null } ? 1 : 0)..table.StoredColumns;
 
     /// <summary>Backtick-quoted; names that could break out of the quotes are refused.</summary>
     public static string Quote(string identifier)
@@ -237,14 +285,38 @@ internal sealed class AggregateSql
     // Bytes of a legacy column that the table calls text come by a cast, as they are stored; a binary column comes as it is anyway.
     private string ColumnList(string alias, TableLayout table, bool withKey)
     {
-        var columns = table.Columns.Select(column => column.Type switch
-        {
-            ColumnType.DateTime => $"CAST({alias}.{Quote(column.Name)} AS CHAR)",
-            ColumnType.Binary when Side == SideName.Legacy => $"CAST({alias}.{Quote(column.Name)} AS BINARY)",
-            _ => $"{alias}.{Quote(column.Name)}",
-        });
+        var columns = table.Columns.Take(table.StoredColumns).Select(column => Expression(alias, column)).Concat(table.Lookups.SelectMany(
+            lookup => lookup.Columns.Select(column => LookedUp(alias, lookup, column))));
         return string.Join(", ", withKey ? columns.Prepend($"{alias}.{Quote(table.KeyColumn)}") : columns);
     }
+
+    private string Expression(string alias, ColumnLayout column) => column.Type switch
+    {
+        ColumnType.DateTime => $"CAST({alias}.{Quote(column.Name)} AS CHAR)",
+        ColumnType.Binary when Side == SideName.Legacy => $"CAST({alias}.{Quote(column.Name)} AS BINARY)",
+        _ when column.References is { } kind => PublicId($"{alias}.{Quote(column.Name)}", kind),
+        _ => $"{alias}.{Quote(column.Name)}",
+    };
+
+    // A subquery, not a join: a locking read does not lock what it looks up, which many entities share.
+    private string LookedUp(string alias, LookupLayout lookup, ColumnLayout column) =>
+        $"(SELECT {Expression("l", column)} FROM {Quote(lookup.Table)} l"
+        + $" WHERE l.{Quote(lookup.KeyColumn)} = {alias}.{Quote(lookup.ReferencedBy)})";
+
+    private static string OrderOf(TableLayout table) => table switch
+    {
+        { HasOrdinal: true } => "x.`ordinal`",
+        { Children.OwnKey: { } key } => $"x.{Quote(key)}",
+        _ => string.Join(", ", table.Columns.Take(table.StoredColumns).Select(column => $"x.{Quote(column.Name)}")),
+    };
+
+    private static string FixedCondition(string prefix, TableLayout table) =>
+        string.Concat(table.Fixed.Select(column => $" AND {prefix}{Quote(column.Name)} = {CaptureSql.Literal(column.Value)}"));
+
+    // A new id that no map row leads back from reads as -1, which no lens takes for an id.
+    private string PublicId(string column, string kind) =>
+        $"CAST(IF(COALESCE({column}, 0) = 0, {column}, COALESCE((SELECT r.public_id FROM strangler_id_map r "
+        + $"WHERE r.context = {CaptureSql.Literal(_context)} AND r.kind = {CaptureSql.Literal(kind)} AND r.new_id = {column}), -1)) AS SIGNED)";
 
     private string SingleJoins()
     {
@@ -260,6 +332,7 @@ internal sealed class AggregateSql
             };
             text.Append(CultureInfo.InvariantCulture,
                 $" LEFT JOIN {Names[i].Text} {Alias(i)} ON {Alias(i)}.{Keys[i].Text} = {left}.{Quote(leftKey)}");
+            text.Append(FixedCondition(Alias(i) + ".", table));
         }
 
         return text.ToString();
@@ -267,8 +340,9 @@ internal sealed class AggregateSql
 
     private (Sql WithKey, Sql WithoutKey) InsertHead(TableLayout table, int index)
     {
-        var columns = table.Columns.Select(column => Quote(column.Name)).ToList();
-        if (table.Role == TableRole.Many)
+        var columns = table.Columns.Take(Given(table)).Select(column => column.Name).Concat(table.Fixed.Select(column => column.Name))
+            .Select(Quote).ToList();
+        if (table.HasOrdinal)
         {
             columns.Insert(0, "`ordinal`");
         }

@@ -134,6 +134,10 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         {
             "INSERT" => Touch(table.Kind, $"NEW.{key}"),
             "DELETE" => Touch(table.Kind, $"OLD.{key}"),
+            _ when table.Fixed.Count > 0 => $"""
+                {TouchOwn(table, "NEW", IsOwn(table, "NEW"))}
+                {TouchOwn(table, "OLD", $"{IsOwn(table, "OLD")} AND NOT (OLD.{key} <=> NEW.{key} AND {IsOwn(table, "NEW")})")}
+                """,
             _ => $"""
                 {Touch(table.Kind, $"NEW.{key}")}
                 IF NOT (OLD.{key} <=> NEW.{key}) THEN
@@ -196,6 +200,23 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     private string NoteReference(CapturedTable table, string reference) =>
         $"CALL {Refers.Name}({_context}, {Literal(table.Kind)}, {Literal(table.Table)}, {reference});";
 
+    // Only rows of the context's own count: those that were, and those that are from now on.
+    private static string OfContext(CapturedTable table, string on) => on switch
+    {
+        "INSERT" => IsOwn(table, "NEW"),
+        "DELETE" => IsOwn(table, "OLD"),
+        _ => $"({IsOwn(table, "OLD")}) OR ({IsOwn(table, "NEW")})",
+    };
+
+    private static string IsOwn(CapturedTable table, string row) =>
+        string.Join(" AND ", table.Fixed.Select(column => $"{row}.{AggregateSql.Quote(column.Name)} <=> {Literal(column.Value)}"));
+
+    private string TouchOwn(CapturedTable table, string row, string condition) => $"""
+        IF {condition} THEN
+        {Indented("  ", Touch(table.Kind, $"{row}.{AggregateSql.Quote(table.KeyColumn)}"))}
+        END IF;
+        """;
+
     private string Whole(CapturedTable table, string on, string declared, string touches)
     {
         var changed = on == "UPDATE" ? Compared(table) : [];
@@ -203,7 +224,13 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         var declares = string.Concat(names.Select(name => $"  DECLARE {name} BIGINT DEFAULT NULL;\n"));
         var sets = string.Concat(changed.Zip(names, (columns, name) =>
             $"    SET {name} = {string.Join("\n      + ", columns.Select((column, bit) => $"({column.Differs}) * {1L << bit}"))};\n"));
-        var condition = names.Count == 0 ? "1" : string.Join(" OR ", names.Select(name => $"COALESCE({name}, 1)"));
+        if (table.Fixed.Count > 0)
+        {
+            declares += "  DECLARE strangler_of_context INT DEFAULT 1;\n";
+            sets = $"    SET strangler_of_context = {OfContext(table, on)};\n{sets}";
+        }
+
+        var condition = (table.Fixed.Count > 0 ? "strangler_of_context AND " : "") + Counts(names);
         return $"""
             BEGIN
               DECLARE strangler_counts INT DEFAULT 1;
@@ -221,6 +248,9 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             END
             """.ReplaceLineEndings("\n");
     }
+
+    private static string Counts(List<string> changed) =>
+        changed.Count == 0 ? "1" : $"({string.Join(" OR ", changed.Select(name => $"COALESCE({name}, 1)"))})";
 
     // Once a statement: within one, NOW(6) is the same for all rows. Names, not bits: whoever reads them later need not know the mapping that
     // this trigger was made of. A list that begins with a comma adds columns to a statement that is noted already.
@@ -258,6 +288,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     {
         const int Bits = 60;
         var key = AggregateSql.Quote(table.KeyColumn);
+        var @fixed = table.Fixed.Select(column => (column.Name, Differs($"OLD.{AggregateSql.Quote(column.Name)}", $"NEW.{AggregateSql.Quote(column.Name)}")));
         var columns = table.Columns.Select(column =>
         {
             var name = AggregateSql.Quote(column.Name);
@@ -265,7 +296,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
                 ? Differs($"CAST(OLD.{name} AS BINARY)", $"CAST(NEW.{name} AS BINARY)")
                 : Differs($"OLD.{name}", $"NEW.{name}"));
         });
-        return [.. columns.Prepend((table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"))).Chunk(Bits).Select(chunk => chunk.ToList())];
+        return [.. @fixed.Concat(columns).Prepend((table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"))).Chunk(Bits).Select(chunk => chunk.ToList())];
     }
 
     private static string Differs(string before, string after) => $"NOT ({before} <=> {after})";
@@ -284,7 +315,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));
 
     // A trigger's body takes no parameters: names of contexts and kinds go in as text, and are nothing but letters, digits and signs between.
-    private static string Literal(string name) => $"'{Checked(name)}'";
+    internal static string Literal(string name) => $"'{Checked(name)}'";
 
     internal static string Checked(string name) => Harmless().IsMatch(name)
         ? name

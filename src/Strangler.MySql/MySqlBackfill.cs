@@ -40,6 +40,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     private readonly MySqlSide _side;
     private readonly AggregateSql _sql;
     private readonly AggregateWriter _writer;
+    private readonly ReferenceTranslation _references;
     private readonly PreparedConnection _prepared;
     private readonly long _from;
     private readonly long _to;
@@ -53,6 +54,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     {
         (_side, _sql, _prepared, _from, _to) = (side, sql, prepared, from, to);
         _writer = new AggregateWriter(sql);
+        _references = new ReferenceTranslation(side.Context, sql);
     }
 
     public FenceRow Fence => _fence!;
@@ -119,7 +121,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
             OfIds(batch, some);
             foreach (var table in _sql.Manys)
             {
-                batch.Part($"SELECT m.public_id, x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m");
+                batch.Part($"SELECT m.public_id, {_sql.ManyColumns[table]} FROM strangler_id_map m");
                 batch.Part($" JOIN {_sql.Names[table]} x ON x.{_sql.Keys[table]} = m.new_id");
                 OfIds(batch, some);
             }
@@ -133,6 +135,7 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
     public async Task WriteAsync(IReadOnlyList<BackfillWrite> writes, CancellationToken cancellationToken)
     {
         await WriteEntitiesAsync(writes, cancellationToken).ConfigureAwait(false);
+        writes = await TranslatedAsync(writes, cancellationToken).ConfigureAwait(false);
         await InsertAsync(writes.Where(write => write is { Was: null, Now: not null }).ToList(), cancellationToken).ConfigureAwait(false);
         var batch = new Batch();
         foreach (var write in writes.Where(write => write.Was is not null))
@@ -303,6 +306,28 @@ internal sealed class MySqlBackfillChunk : IBackfillChunk
         await InsertAsync(added, cancellationToken).ConfigureAwait(false);
         await InsertAsync(changed, cancellationToken).ConfigureAwait(false);
         _locked.UnionWith(writes.Select(write => write.Id));
+    }
+
+    private async Task<IReadOnlyList<BackfillWrite>> TranslatedAsync(IReadOnlyList<BackfillWrite> writes, CancellationToken cancellationToken)
+    {
+        if (!writes.Any(write => _references.IsNeeded(write.Was, write.Now)))
+        {
+            return writes;
+        }
+
+        var (rows, newIds) = await _references.TranslateAsync(
+            [.. writes.Select(write => write.Was), .. writes.Select(write => write.Now)],
+            async (batch, read, token) => await RunAsync(batch, read, token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
+        foreach (var ((kind, id), newId) in newIds)
+        {
+            if (kind == _sql.Kind)
+            {
+                _newIds.TryAdd(id, newId);
+            }
+        }
+
+        return [.. writes.Select((write, i) => write with { Was = rows[i], Now = rows[writes.Count + i] })];
     }
 
     private async Task InsertAsync(List<BackfillWrite> writes, CancellationToken cancellationToken)

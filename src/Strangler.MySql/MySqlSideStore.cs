@@ -281,15 +281,15 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
     /// <summary>The rows of one Many table of one key, in order: key of the entity, ordinal, columns.</summary>
     private void SelectMany(Batch batch, AggregateSql sql, int table, EntityKey key)
     {
-        batch.Part($"SELECT {key.Id}, x.`ordinal`, {sql.ManyColumns[table]} FROM ");
+        batch.Part($"SELECT {key.Id}, {sql.ManyColumns[table]} FROM ");
         if (Side == SideName.New)
         {
             batch.Part($"strangler_id_map m JOIN {sql.Names[table]} x ON x.{sql.Keys[table]} = m.new_id");
-            batch.Part($" WHERE m.context = {side.Context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.`ordinal`").End();
+            batch.Part($" WHERE m.context = {side.Context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY {sql.ManyOrder[table]}").End();
         }
         else
         {
-            batch.Part($"{sql.Names[table]} x WHERE x.{sql.Keys[table]} = {key.Id} ORDER BY x.`ordinal`").End();
+            batch.Part($"{sql.Names[table]} x WHERE x.{sql.Keys[table]} = {key.Id}{sql.OfContext[table]} ORDER BY {sql.ManyOrder[table]}").End();
         }
     }
 
@@ -299,7 +299,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         if (Side == SideName.New)
         {
             batch.Part($"""
-                SELECT m.public_id, x.`ordinal`, {sql.ManyColumns[table]} FROM strangler_id_map m
+                SELECT m.public_id, {sql.ManyColumns[table]} FROM strangler_id_map m
                 STRAIGHT_JOIN {sql.Names[table]} x ON x.{sql.Keys[table]} = m.new_id
                 WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id
                 """);
@@ -307,8 +307,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         }
         else
         {
-            batch.Part($"SELECT x.{sql.Keys[table]}, x.`ordinal`, {sql.ManyColumns[table]} FROM {sql.Names[table]} x WHERE x.{sql.Keys[table]}");
-            keys.Append(batch).Part($" ORDER BY x.{sql.Keys[table]}, x.`ordinal`").End();
+            batch.Part($"SELECT x.{sql.Keys[table]}, {sql.ManyColumns[table]} FROM {sql.Names[table]} x WHERE x.{sql.Keys[table]}");
+            keys.Append(batch).Part($"{sql.OfContext[table]} ORDER BY x.{sql.Keys[table]}, {sql.ManyOrder[table]}").End();
         }
     }
 

@@ -10,7 +10,8 @@ namespace Strangler.MySql;
 /// </summary>
 /// <remarks>
 /// Locks, in this order: fence (shared); on legacy the aggregate's rows, then the entity row, as another program's write and its capture
-/// trigger take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as something
+/// trigger take them; on the new side the entity row, then the rest. Where neither exists yet, the entity row is inserted with epoch 0 as
+/// something
 /// to lock: without it two applies of one new key would both read "nothing accepted" and the older one could win. Such a row never outlives
 /// the transaction.
 /// </remarks>
@@ -18,6 +19,8 @@ internal abstract class MySqlSideTransaction : ISideTransaction
 {
     private readonly AggregateSql _sql;
     private readonly AggregateWriter _writer;
+    private readonly ReferenceTranslation _references;
+    private readonly HashSet<int> _shared = [];
     private readonly WriteIntent _intent;
     private SideState? _state;
     private long? _newId;
@@ -30,6 +33,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
     {
         (Side, _sql, _intent) = (side, sql, intent);
         _writer = new AggregateWriter(sql);
+        _references = new ReferenceTranslation(side.Context, sql);
     }
 
     public SideState State => _state!;
@@ -203,16 +207,34 @@ internal abstract class MySqlSideTransaction : ISideTransaction
             FOR UPDATE
             """);
         SelectAggregate(batch, key, new Sql(" FOR UPDATE"));
+        CountSharers(batch, key);
     }
 
-    // All of the aggregate's rows before the entity row: another program that changes a companion has that row when its trigger asks for the
+    // Behind the lock of the referenced row: with a foreign key, whoever is about to refer to it waits there, and has not been counted.
+    private void CountSharers(Batch batch, EntityKey key)
+    {
+        foreach (var table in _sql.Shared)
+        {
+            var reference = _sql.ColumnNames[0][_writer.ReferenceOf(table)];
+            batch.Add($"""
+                SELECT COUNT(*) FROM {_sql.Root} o JOIN {_sql.Root} t0 ON o.{reference} = t0.{reference} AND o.{_sql.RootKey} <> t0.{_sql.RootKey}
+                WHERE t0.{_sql.RootKey} = {key.Id}
+                """);
+        }
+    }
+
+    // All of the aggregate's rows before the entity row: another program that changes a companion has that row when its trigger asks for
+    // the
     // entity row. The keys are named since a join of which nothing is selected may be left out.
     private void LockLegacyRows(Batch batch, EntityKey key)
     {
         batch.Add($"SELECT {_sql.SingleKeys} FROM {_sql.Root} t0{_sql.Joins} WHERE t0.{_sql.RootKey} = {key.Id} FOR UPDATE");
         foreach (var table in _sql.Manys)
         {
-            batch.Add($"SELECT COUNT(*) FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE x.{_sql.Keys[table]} = {key.Id} FOR UPDATE");
+            batch.Add($"""
+                SELECT COUNT(*) FROM {_sql.Names[table]} x FORCE INDEX ({_sql.ManyIndex[table]})
+                WHERE x.{_sql.Keys[table]} = {key.Id}{_sql.OfContext[table]} FOR UPDATE
+                """);
         }
     }
 
@@ -236,17 +258,16 @@ internal abstract class MySqlSideTransaction : ISideTransaction
             if (Side.Name == SideName.New)
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY)
+                    SELECT {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x FORCE INDEX (PRIMARY)
                     ON x.{_sql.Keys[table]} = m.new_id
-                    WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.`ordinal`{locking}
+                    WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY {_sql.ManyOrder[table]}{locking}
                     """);
             }
             else
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX (PRIMARY) WHERE
-                    x.{_sql.Keys[table]} = {key.Id}
-                    ORDER BY x.`ordinal`{locking}
+                    SELECT {_sql.ManyColumns[table]} FROM {_sql.Names[table]} x FORCE INDEX ({_sql.ManyIndex[table]})
+                    WHERE x.{_sql.Keys[table]} = {key.Id}{_sql.OfContext[table]} ORDER BY {_sql.ManyOrder[table]}{locking}
                     """);
             }
         }
@@ -292,7 +313,17 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         }
 
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
-        return new SideState(fence, await ReadAggregateAsync(reader, _intent.Key, cancellationToken).ConfigureAwait(false), entity);
+        var row = await ReadAggregateAsync(reader, _intent.Key, cancellationToken).ConfigureAwait(false);
+        foreach (var table in _sql.Shared)
+        {
+            await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+            if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.GetInt64(0) > 0)
+            {
+                _shared.Add(table);
+            }
+        }
+
+        return new SideState(fence, row, entity);
     }
 
     private async Task<AggregateRow?> ReadAggregateAsync(DbDataReader reader, EntityKey key, CancellationToken cancellationToken)
@@ -318,7 +349,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
             List<object?[]> rows = [];
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (reader.GetInt64(0) != rows.Count)
+                if (table.HasOrdinal && reader.GetInt64(0) != rows.Count)
                 {
                     (_sparse ??= []).Add(place);
                 }
@@ -344,6 +375,13 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         }
 
         var newId = key == _intent.Key ? _newId : await FindNewIdAsync(key, cancellationToken).ConfigureAwait(false);
+        if (_references.IsNeeded(was, now))
+        {
+            var translated = await _references.TranslateAsync([was, now], RunAsync, cancellationToken).ConfigureAwait(false);
+            (was, now) = (translated.Rows[0], translated.Rows[1]);
+            newId ??= translated.NewIds.TryGetValue((key.Kind, key.Id), out var allotted) ? allotted : null;
+        }
+
         if (was is null && now is not null)
         {
             // A mapped id without a row was deleted and is born again: same pair for ever.
@@ -368,11 +406,11 @@ internal abstract class MySqlSideTransaction : ISideTransaction
     {
         if (was is not null && now is not null)
         {
-            _writer.Update(Pending, id, was, now, _sparse);
+            _writer.Update(Pending, id, was, now, _sparse, _shared);
         }
         else if (was is not null)
         {
-            _writer.Delete(Pending, id, was);
+            _writer.Delete(Pending, id, was, _shared);
         }
     }
 

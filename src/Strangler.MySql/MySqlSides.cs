@@ -7,6 +7,7 @@ using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Merging;
+using Strangler.Purging;
 using Strangler.Reconciliation;
 using Strangler.Schemas;
 
@@ -27,7 +28,8 @@ public sealed record MySqlNewSide(
     IReconciliationLease ReconciliationLease,
     IShadowLog ShadowLog,
     IObligationLog Obligations,
-    IMergeLog Merges)
+    IMergeLog Merges,
+    IPurgeLog Purges)
 {
     public ISchedules? Schedules { get; init; }
 }
@@ -58,8 +60,8 @@ public static class MySqlSides
         var legacyKinds = kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy);
         var newKinds = kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New);
         var joint = new MySqlJointTransactions(
-            new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(legacy)), Sql(legacyKinds, SideName.Legacy),
-            new MySqlSide(SideName.New, context, MySqlDatabase.Of(@new)), Sql(newKinds, SideName.New));
+            new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(legacy)), Sql(context, legacyKinds, SideName.Legacy),
+            new MySqlSide(SideName.New, context, MySqlDatabase.Of(@new)), Sql(context, newKinds, SideName.New));
         return Combine(context, CreateLegacy(legacy, context, legacyKinds), CreateNew(@new, context, newKinds), joint, hook);
     }
 
@@ -89,16 +91,16 @@ public static class MySqlSides
     public static MySqlLegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
-        var sql = Sql(kinds, SideName.Legacy);
+        var sql = Sql(context, kinds, SideName.Legacy);
         return new MySqlLegacySide(
-            Seams(side, sql), new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
+            Seams(side, sql) with { ReferencedRows = new MySqlReferencedRows(side, sql) }, new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
             new MySqlCensus(side), new MySqlLegacyTables(side));
     }
 
     public static MySqlNewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new MySqlSide(SideName.New, context, MySqlDatabase.Of(options));
-        var sql = Sql(kinds, SideName.New);
+        var sql = Sql(context, kinds, SideName.New);
         return new MySqlNewSide(
             Seams(side, sql),
             new MySqlIdMap(side),
@@ -109,7 +111,8 @@ public static class MySqlSides
             new MySqlReconciliationLease(side),
             new MySqlShadowLog(side),
             new MySqlObligationLog(side),
-            new MySqlMergeLog(side)) { Schedules = new MySqlSchedules(side) };
+            new MySqlMergeLog(side),
+            new MySqlPurgeLog(side)) { Schedules = new MySqlSchedules(side) };
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
@@ -130,6 +133,7 @@ public static class MySqlSides
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
         Merges = @new.Merges,
+        Purges = @new.Purges,
         Replicas = legacy.Replicas,
         Capture = legacy.Capture,
         Census = legacy.Census,
@@ -141,6 +145,6 @@ public static class MySqlSides
         new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),
             new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side), Replication = new MySqlReplication(side) };
 
-    private static Dictionary<string, AggregateSql> Sql(IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
-        kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(kind.Key, kind.Value, side));
+    private static Dictionary<string, AggregateSql> Sql(string context, IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
+        kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(context, kind.Key, kinds, side));
 }

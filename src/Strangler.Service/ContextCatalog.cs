@@ -1,5 +1,6 @@
 using Strangler.Contexts;
 using Strangler.Mapping;
+using Strangler.Mapping.Converters;
 using Strangler.Service.Configuration;
 
 namespace Strangler.Service;
@@ -11,10 +12,11 @@ public static class ContextCatalog
 
     /// <summary>Every mistake of the given files. A file may name the converters of the context that it is called after, else the engine's own only.</summary>
     public static IReadOnlyList<MappingProblem> Lint(IEnumerable<string> files) =>
-    [
-        .. files.SelectMany(file => MappingLint.Check(
-            [file], ContextList.All.FirstOrDefault(context => context.Name == Path.GetFileNameWithoutExtension(file))?.Converters)),
-    ];
+        [.. files.SelectMany(file => MappingLint.Check([file], ConvertersFor(file)) is { Count: > 0 } problems ? problems : ReferenceLint.Check(file))];
+
+    /// <summary>The converters that a file of that name may use.</summary>
+    internal static ConverterRegistry? ConvertersFor(string file) =>
+        ContextList.All.FirstOrDefault(context => context.Name == Path.GetFileNameWithoutExtension(file))?.Converters;
 
     /// <summary>The context of that name. Throws <see cref="ConfigurationException"/> naming those there are.</summary>
     public static ContextDefinition Find(string name) =>

@@ -20,6 +20,7 @@ public sealed class ContextHost : IAsyncDisposable
     private readonly MySqlSideOptions _legacy;
     private readonly MySqlSideOptions _new;
     private readonly ContextParts _parts;
+    private readonly Neighbourhood _neighbours;
 
     private ContextHost(
         StranglerConfiguration configuration,
@@ -28,9 +29,10 @@ public sealed class ContextHost : IAsyncDisposable
         IReadOnlyDictionary<string, CompiledMapping> mappings,
         ContextSides sides,
         ContextParts parts,
-        ContextRuntime runtime)
+        ContextRuntime runtime,
+        Neighbourhood neighbours)
     {
-        (_configuration, _legacy, _new, _parts) = (configuration, legacy, @new, parts);
+        (_configuration, _legacy, _new, _parts, _neighbours) = (configuration, legacy, @new, parts, neighbours);
         (Mappings, Sides, Runtime) = (mappings, sides, runtime);
         Writer = new DualWriter(runtime);
         Relay = new Relay(runtime);
@@ -40,6 +42,9 @@ public sealed class ContextHost : IAsyncDisposable
     }
 
     public string Name => Sides.Context;
+
+    /// <summary>Server and database of legacy, without secrets: contexts with the same one share it.</summary>
+    public string LegacyDatabase => MySqlMigrations.Database(_legacy, SideName.Legacy).Display;
 
     /// <summary>Compiled mappings by kind.</summary>
     public IReadOnlyDictionary<string, CompiledMapping> Mappings { get; }
@@ -101,11 +106,15 @@ public sealed class ContextHost : IAsyncDisposable
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
         var parts = definition.Compose(sides, mappings);
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
-        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook)
+        var neighbours = new Neighbourhood(configuration, context, loggers, time);
+        var runtime = new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook)
         {
             LegacyTables = [.. mappings.Values.SelectMany(mapping => mapping.LegacyTables)],
             DeclaredWriters = [.. mappings.Values.SelectMany(mapping => mapping.DeclaredWriters).Distinct()],
-        });
+            References = [.. mappings.Values.SelectMany(mapping => mapping.References)],
+            Neighbours = neighbours,
+        };
+        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, runtime, neighbours);
     }
 
     /// <summary>
@@ -169,6 +178,7 @@ public sealed class ContextHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _neighbours.DisposeAsync().ConfigureAwait(false);
         await MySqlSides.CloseAsync(_legacy).ConfigureAwait(false);
         await MySqlSides.CloseAsync(_new).ConfigureAwait(false);
     }

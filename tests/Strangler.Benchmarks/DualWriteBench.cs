@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -8,7 +9,8 @@ using Strangler.MySql;
 namespace Strangler.Benchmarks;
 
 /// <summary>
-/// A write in DualWrite with its inline apply against its statements by hand: the same locks, reads, versions, hashes and journal, put together ahead (no mapping,
+/// A write in DualWrite with its inline apply against its statements by hand: the same locks, reads, versions, hashes and journal, put
+/// together ahead (no mapping,
 /// no decoding, no hashing), over one connection a side.
 /// </summary>
 internal static class DualWriteBench
@@ -135,7 +137,8 @@ internal static class DualWriteBench
         /// <param name="amount">Its new amount.</param>
         /// <param name="cancellationToken">Ends it.</param>
         /// <param name="inOne">
-        /// The follower's part within the lead's transaction, behind a savepoint: what could be had where one server holds both sides. No journal row and no settling.
+        /// The follower's part within the lead's transaction, behind a savepoint: what could be had where one server holds both sides. No
+        /// journal row and no settling.
         /// </param>
         public async Task<long> UpdateAsync(long id, long amount, CancellationToken cancellationToken, bool inOne = false)
         {
@@ -263,7 +266,7 @@ internal static class DualWriteBench
             foreach (var table in sql.Manys)
             {
                 batch.Add($"""
-                    SELECT x.`ordinal`, {sql.ManyColumns[table]} FROM strangler_id_map m JOIN {sql.Names[table]} x FORCE INDEX (PRIMARY) ON x.{sql.Keys[table]} = m.new_id
+                    SELECT {sql.ManyColumns[table]} FROM strangler_id_map m JOIN {sql.Names[table]} x FORCE INDEX (PRIMARY) ON x.{sql.Keys[table]} = m.new_id
                     WHERE m.context = {Context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.`ordinal` FOR UPDATE
                     """);
             }

@@ -164,7 +164,7 @@ internal static class ReconcileBench
         foreach (var table in sql.Manys)
         {
             batch.Add($"""
-                SELECT m.public_id, x.`ordinal`, {sql.ManyColumns[table]} FROM strangler_id_map m
+                SELECT m.public_id, {sql.ManyColumns[table]} FROM strangler_id_map m
                 STRAIGHT_JOIN {sql.Names[table]} x ON x.{sql.Keys[table]} = m.new_id
                 WHERE m.context = {context} AND m.kind = {kind} AND m.public_id BETWEEN {from} AND {to} ORDER BY m.public_id
                 """);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Strangler.Cli.Terminal;
+using Strangler.Findings;
 using Strangler.Mapping;
 using Strangler.Schemas;
 using Strangler.Service;
@@ -22,10 +23,12 @@ internal static class MappingCommand
               strangler mapping lint --against-database      also compare the legacy tables with what the files say of them
               strangler mapping explain donations
               strangler mapping verify donations
+              strangler mapping findings address-changes     rows that earlier migrations damaged, each with its evidence
             """);
         command.Subcommands.Add(Lint(standard));
         command.Subcommands.Add(Explain(standard));
         command.Subcommands.Add(Verify(standard));
+        command.Subcommands.Add(MappingFindingsCommand.Create(standard));
         return command;
     }
 
@@ -116,7 +119,8 @@ internal static class MappingCommand
             """
             Prove both laws of a mapping on every real row
 
-            Storing what was read changes no byte, and reading what was stored gives the same record. Reads only. Exit code 1 when a law is broken; rows that cannot be read are listed, but are no violation.
+            Storing what was read changes no byte, and reading what was stored gives the same record. Reads only. Exit code 1 when a law is broken;
+            rows that cannot be read, and damage that the mapping declares, are told, but are no violation.
             """) { context, limit };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
@@ -131,7 +135,8 @@ internal static class MappingCommand
                 }
 
                 violations += result.Violations;
-                Write(run, host.Name, kind, result, run.Parsed.GetValue(limit));
+                var damage = await new FindingsJob(host.Runtime).RunAsync(kind, host.Mappings[kind].Findings, _ => { }, null, token).ConfigureAwait(false);
+                Write(run, host.Name, kind, result, damage, run.Parsed.GetValue(limit));
             }
 
             return violations == 0 ? ExitCodes.Ok : ExitCodes.Found;
@@ -139,15 +144,16 @@ internal static class MappingCommand
         return command;
     }
 
-    private static void Write(CommandRun run, string context, string kind, MappingVerification result, int limit)
+    private static void Write(
+        CommandRun run, string context, string kind, MappingVerification result, FindingsResult damage, int limit)
     {
         if (run.Output.IsJson)
         {
-            run.Output.Json(VerificationText.Json(context, kind, result));
+            run.Output.Json(VerificationText.Json(context, kind, result, damage));
             return;
         }
 
-        foreach (var line in VerificationText.Lines(kind, result, limit))
+        foreach (var line in VerificationText.Lines(kind, result, limit).Concat(VerificationText.Lines(context, damage)))
         {
             run.Output.Line(line);
         }

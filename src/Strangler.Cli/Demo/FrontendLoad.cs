@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 

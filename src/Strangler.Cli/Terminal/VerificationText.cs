@@ -1,4 +1,5 @@
 using System.Globalization;
+using Strangler.Findings;
 using Strangler.Mapping;
 
 namespace Strangler.Cli.Terminal;
@@ -36,7 +37,26 @@ internal static class VerificationText
         }
     }
 
-    public static object Json(string context, string kind, MappingVerification result) => new
+    /// <summary>Damage that the mapping declares; nothing where it declares none.</summary>
+    public static IEnumerable<string> Lines(string context, FindingsResult damage)
+    {
+        foreach (var line in Counts("Known damage, carried over as it is:", damage.Counts.Select(one => (one.Key, one.Value)), int.MaxValue))
+        {
+            yield return line;
+        }
+
+        foreach (var reason in damage.NotAsked)
+        {
+            yield return $"  not asked: {reason}";
+        }
+
+        if (damage.Total > 0)
+        {
+            yield return $"  row by row: strangler mapping findings {context}";
+        }
+    }
+
+    public static object Json(string context, string kind, MappingVerification result, FindingsResult damage) => new
     {
         context,
         kind,
@@ -51,6 +71,8 @@ internal static class VerificationText
         refused_by_new = result.RefusedByNew,
         trials_refused = result.TrialsRefused,
         samples = result.Samples,
+        findings = damage.Counts,
+        findings_not_asked = damage.NotAsked,
     };
 
     private static IEnumerable<string> Counts(string heading, IEnumerable<(string What, long Count)> counts, int limit)

@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Strangler.Hooks;
 using Strangler.Mapping;
+using Strangler.Neighbours;
 using Strangler.Schemas;
 
 namespace Strangler.DualWrite;
@@ -70,6 +71,12 @@ public sealed class ContextRuntime
 
     /// <summary>Other programs that someone answers for.</summary>
     public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];
+
+    /// <summary>Fields of this context's entities that hold ids of others, as the mapping declares.</summary>
+    public IReadOnlyList<DeclaredReference> References { get; init; } = [];
+
+    /// <summary>The other contexts of the installation.</summary>
+    public INeighbours Neighbours { get; init; } = NoNeighbours.Instance;
 
     /// <summary>Whether legacy's tables are as the mapping says.</summary>
     public SchemaWatch Schema { get; }

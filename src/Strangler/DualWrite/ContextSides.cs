@@ -1,9 +1,11 @@
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
+using Strangler.Findings;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Merging;
+using Strangler.Purging;
 using Strangler.Reconciliation;
 using Strangler.Schemas;
 using Strangler.Timeline;
@@ -42,6 +44,9 @@ public sealed record ContextSides
     /// <summary>Conflicts with other programs' writes, and what merging them rests on.</summary>
     public required IMergeLog Merges { get; init; }
 
+    /// <summary>How far purges have come.</summary>
+    public required IPurgeLog Purges { get; init; }
+
     public required IReplicas Replicas { get; init; }
 
     /// <summary>Of other programs' writes to legacy; null where legacy's store has none.</summary>
@@ -67,6 +72,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 
     /// <summary>How busy the side's server is; null where that cannot be asked.</summary>
     public IServerLoad? Load { get; init; }
+
+    /// <summary>Legacy only: whose the rows of referenced tables are; null where a store cannot tell.</summary>
+    public IReferencedRows? ReferencedRows { get; init; }
 
     /// <summary>Whether the side's server is a replica, and how far its own replicas are behind; null where a store does not replicate.</summary>
     public IReplication? Replication { get; init; }

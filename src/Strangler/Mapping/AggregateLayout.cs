@@ -9,7 +9,10 @@ public enum ColumnType
     /// <summary><see cref="string"/> or null, exactly as stored, trailing blanks included.</summary>
     Text,
 
-    /// <summary>A DATE or DATETIME as its text (<c>2016-05-17 11:42:02</c>, <c>0000-00-00 00:00:00</c>) or null; whole seconds. Read by a cast, so that zero and impossible dates survive.</summary>
+    /// <summary>
+    /// A DATE or DATETIME as its text (<c>2016-05-17 11:42:02</c>, <c>0000-00-00 00:00:00</c>) or null; whole seconds. Read by a cast, so
+    /// that zero and impossible dates survive.
+    /// </summary>
     DateTime,
 
     /// <summary>A byte array or null.</summary>
@@ -33,7 +36,14 @@ public sealed record ColumnLayout(
     int MaxBytes = 0,
     long MinValue = long.MinValue,
     long MaxValue = long.MaxValue,
-    bool BasicPlaneOnly = false);
+    bool BasicPlaneOnly = false)
+{
+    /// <summary>
+    /// New side only: the kind of the same context that the column refers to. A row carries the public id, the table the new id, and the store
+    /// translates; 0 is none in both.
+    /// </summary>
+    public string? References { get; init; }
+}
 
 /// <summary>How a table of an aggregate hangs on the root.</summary>
 public enum TableRole
@@ -43,20 +53,55 @@ public enum TableRole
     /// <summary>At most one row: its key column equals the root's key.</summary>
     One,
 
-    /// <summary>At most one row: its key column equals <see cref="TableLayout.ReferencedBy"/> of the parent table, whose key the database allots.</summary>
+    /// <summary>
+    /// At most one row: its key column equals <see cref="TableLayout.ReferencedBy"/> of the parent table, whose key the database allots.
+    /// </summary>
     Referenced,
 
-    /// <summary>Any number of rows, ordered by the <c>ordinal</c> column; key column + ordinal is the primary key.</summary>
+    /// <summary>
+    /// Any number of rows. Ordered by the <c>ordinal</c> column, and key column + ordinal is the primary key; where <see
+    /// cref="TableLayout.Children"/>
+    /// says so, without an ordinal.
+    /// </summary>
     Many,
 }
+
+/// <summary>How rows of a <see cref="TableRole.Many"/> table without an ordinal are told apart and found.</summary>
+/// <param name="OwnKey">
+/// The column that the database allots, and that their order goes by; the first of the table's columns, null in a row that is to be
+/// inserted. Null:
+/// the row is its stored columns.
+/// </param>
+/// <param name="Index">The index that begins with the key column: forced, so that a search locks no other entity's rows.</param>
+public sealed record ChildRows(string? OwnKey, string Index);
+
+/// <summary>
+/// A table of shared rows that a column refers to: found by the columns that say what it is, inserted when nobody has needed it yet, and
+/// never changed or
+/// removed. What the row says stands in the referring row as if it were its own.
+/// </summary>
+/// <param name="Table">The table of shared rows.</param>
+/// <param name="KeyColumn">Its key, which the database allots.</param>
+/// <param name="ReferencedBy">The stored column that refers to it; null in a row whose reference is to be found.</param>
+/// <param name="First">The place of the first looked-up column among the columns of the referring table.</param>
+/// <param name="Columns">The looked-up columns under the names that they have in <paramref name="Table"/>.</param>
+public sealed record LookupLayout(string Table, string KeyColumn, string ReferencedBy, int First, IReadOnlyList<ColumnLayout> Columns);
+
+/// <summary>A column that has one and the same value in all rows of this context: rows with another value are none of it.</summary>
+/// <param name="Value">Letters, digits, <c>_</c>, <c>-</c> and <c>.</c> only.</param>
+public sealed record FixedColumn(string Name, string Value);
 
 /// <summary>One table of an aggregate.</summary>
 /// <param name="Name">The table.</param>
 /// <param name="Role">How it hangs on the root.</param>
-/// <param name="KeyColumn">The column that holds the root's key (for <see cref="TableRole.Referenced"/>: its own allotted key). Not among <paramref name="Columns"/>.</param>
-/// <param name="Columns">The columns that are read and written, in order. For Many tables without the ordinal, which is the row's place.</param>
+/// <param name="KeyColumn">The column that holds the root's key (for <see cref="TableRole.Referenced"/>: its own allotted key). Not among
+/// <paramref name="Columns"/>.</param>
+/// <param name="Columns">
+/// The columns that are read and written, in order, then what is looked up. For Many tables without the ordinal, which is the row's place.
+/// </param>
 /// <param name="ReferencedBy">For Referenced: the root column that holds this table's key (also among the root's columns).</param>
-/// <param name="Parent">For tables below a Referenced table (class-table inheritance): that table's name; they share its key. Null otherwise.</param>
+/// <param name="Parent">For tables below a Referenced table (class-table inheritance): that table's name; they share its key. Null
+/// otherwise.</param>
 public sealed record TableLayout(
     string Name,
     TableRole Role,
@@ -65,6 +110,24 @@ public sealed record TableLayout(
     string? ReferencedBy = null,
     string? Parent = null)
 {
+    /// <summary>For Referenced: several roots, or other programs' tables, may refer to one row, so it is nobody's to change or to remove while others do.</summary>
+    public bool IsShared { get; init; }
+
+    /// <summary>For Many tables without an ordinal (the legacy side's); null otherwise.</summary>
+    public ChildRows? Children { get; init; }
+
+    /// <summary>What its columns refer to.</summary>
+    public IReadOnlyList<LookupLayout> Lookups { get; init; } = [];
+
+    /// <summary>For One and Many tables: not among <see cref="Columns"/>.</summary>
+    public IReadOnlyList<FixedColumn> Fixed { get; init; } = [];
+
+    /// <summary>How many of the <see cref="Columns"/> are the table's own; what is behind them is looked up.</summary>
+    public int StoredColumns => Lookups.Count == 0 ? Columns.Count : Lookups[0].First;
+
+    /// <summary>Whether rows are numbered by a column <c>ordinal</c>.</summary>
+    public bool HasOrdinal => Role == TableRole.Many && Children is null;
+
     /// <summary>The place of a column, or -1.</summary>
     public int IndexOf(string column)
     {
@@ -116,7 +179,7 @@ public sealed class AggregateLayout
 
 /// <summary>
 /// The raw column values of one aggregate, table by table. <c>Tables[i]</c> holds the rows of <c>Layout.Tables[i]</c>: exactly one for
-/// the root, none or one for One and Referenced, any number (in ordinal order) for Many; each row has one value a column.
+/// the root, none or one for One and Referenced, any number (in the order of ordinal or own key) for Many; each row has one value a column.
 /// Keys are not in it. Treated as immutable: <see cref="Clone"/> before changing.
 /// </summary>
 public sealed class AggregateRow

@@ -59,6 +59,9 @@ public sealed class CompiledMapping
     /// <summary>Other programs that someone answers for; the same for all kinds of the file.</summary>
     public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];
 
+    /// <summary>What becomes of legacy tables that no kind reads; the same for all kinds of the file.</summary>
+    public IReadOnlyList<DeclaredFate> DeclaredFates { get; init; } = [];
+
     /// <summary>The legacy tables as the file declares them, with their places in it.</summary>
     public IReadOnlyList<DeclaredTable> LegacyTables { get; init; } = [];
 
@@ -75,6 +78,15 @@ public sealed class CompiledMapping
 
     /// <summary>The boolean field that says that the entity's personal data was erased; null when there is none.</summary>
     public string? ErasedBy { get; init; }
+
+    /// <summary>The timestamp field that says when the entity was deleted while its rows stayed; null when there is none.</summary>
+    public string? DeletedAt { get; init; }
+
+    /// <summary>Fields that hold ids of other entities.</summary>
+    public IReadOnlyList<DeclaredReference> References { get; init; } = [];
+
+    /// <summary>Damage that is known to be in legacy's rows.</summary>
+    public IReadOnlyList<DeclaredFinding> Findings { get; init; } = [];
 
     /// <summary>Who is right where another program and the new side, while it leads, have changed the same.</summary>
     public MergeRules Merging { get; init; } = MergeRules.Undeclared;
@@ -101,6 +113,7 @@ public sealed class CompiledMapping
     /// understands.</exception>
     public Record Change(Record record, string field, object? value)
     {
+        value = Schema.Fields[Schema.OrdinalOf(field)].Canonical(value);
         if (IsOpaque(record, field) && !Record.ValuesEqual(record[field], value))
         {
             throw new CannotHoldException(field, "legacy holds entries there that nobody understands, and a change would drop them");

@@ -9,7 +9,8 @@ namespace Strangler.Mapping;
 /// <param name="Column">From 1.</param>
 public sealed record MappingPlace(string File, int Line, int Column)
 {
-    internal static MappingPlace Of(string file, XElement at) =>
+    /// <summary>The place of an element that was read with its lines; 0 where it was not.</summary>
+    public static MappingPlace Of(string file, XElement at) =>
         at is IXmlLineInfo place ? new(file, place.LineNumber, place.LinePosition) : new(file, 0, 0);
 }
 
@@ -29,10 +30,23 @@ public sealed record DeclaredColumn(string Name, string SqlType, int Length, boo
 /// <param name="Columns">In the order of the file.</param>
 /// <param name="At">Its place in the file.</param>
 public sealed record DeclaredTable(
-    string Name, string KeyColumn, string? CharacterSet, IReadOnlyList<DeclaredColumn> Columns, MappingPlace At);
+    string Name, string KeyColumn, string? CharacterSet, IReadOnlyList<DeclaredColumn> Columns, MappingPlace At)
+{
+    /// <summary>Columns that stay in legacy by declaration: known, and none of the mapping's business.</summary>
+    public IReadOnlyList<string> Staying { get; init; } = [];
+
+    /// <summary>
+    /// A column that the database allots to each row that is inserted: the own key of a table of many rows, the key of shared rows.
+    /// </summary>
+    public string? OwnKey { get; init; }
+
+    /// <summary>The index that must begin with <see cref="KeyColumn"/>; null where none is needed.</summary>
+    public string? Index { get; init; }
+}
 
 /// <summary>A program that may go on writing legacy tables, since someone answers for it until a day.</summary>
-/// <param name="User">The database user, <c>foc</c>, or with the host it comes from, <c>foc@10.0.*</c>; <c>*</c> stands for anything.</param>
+/// <param name="User">The database user, <c>foc</c>, or with the host it comes from, <c>foc@10.0.*</c>; <c>*</c> stands for
+/// anything.</param>
 /// <param name="Owner">Who answers for it.</param>
 /// <param name="Reason">Why it still writes.</param>
 /// <param name="Until">The last day (UTC), inclusive.</param>

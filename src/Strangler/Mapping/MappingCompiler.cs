@@ -20,7 +20,7 @@ public static class MappingCompiler
         {
             foreach (var kind in declaration.Kinds)
             {
-                new KindChecks(kind, converters, problems).Run();
+                new KindChecks(declaration, kind, converters, problems).Run();
             }
         }
 

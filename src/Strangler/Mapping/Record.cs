@@ -51,7 +51,10 @@ public sealed class Record
         return new Record(Schema, values);
     }
 
-    /// <summary>Equality of two canonical values: byte-wise for text, by content for lists and bytes, hidden equal to nothing but hidden of the same derivation.</summary>
+    /// <summary>
+    /// Equality of two canonical values: byte-wise for text, by content for lists and bytes, hidden equal to nothing but hidden of the same
+    /// derivation.
+    /// </summary>
     public static bool ValuesEqual(object? left, object? right) => (left, right) switch
     {
         (null, null) => true,
@@ -119,4 +122,44 @@ public sealed class RecordList : IEquatable<RecordList>
     public override bool Equals(object? obj) => Equals(obj as RecordList);
 
     public override int GetHashCode() => Rows.Count;
+
+    /// <summary>
+    /// The rows sorted by their values, the first item first: the same for all lists of the same rows. Itself, when they are.
+    /// </summary>
+    public RecordList Sorted()
+    {
+        for (var row = 1; row < Rows.Count; row++)
+        {
+            if (Compare(Rows[row - 1], Rows[row]) > 0)
+            {
+                return new RecordList([.. Rows.Order(Comparer<object?[]>.Create(Compare))]);
+            }
+        }
+
+        return this;
+    }
+
+    private static int Compare(object?[] left, object?[] right)
+    {
+        for (var item = 0; item < left.Length; item++)
+        {
+            if (Compare(left[item], right[item]) is var order and not 0)
+            {
+                return order;
+            }
+        }
+
+        return 0;
+    }
+
+    private static int Compare(object? left, object? right) => (left, right) switch
+    {
+        (null, null) => 0,
+        (null, _) => -1,
+        (_, null) => 1,
+        (string a, string b) => string.CompareOrdinal(a, b),
+        (byte[] a, byte[] b) => a.AsSpan().SequenceCompareTo(b),
+        (IComparable a, _) when a.GetType() == right.GetType() => a.CompareTo(right),
+        _ => string.CompareOrdinal(left.GetType().Name, right.GetType().Name),
+    };
 }

@@ -52,6 +52,22 @@ public sealed record RecordField(
     IReadOnlyList<RecordField> Items,
     object? Default)
 {
+    /// <summary>A secret: personal, and never shown in clear to anybody; equal or not is all that can be told of two.</summary>
+    public bool Secret { get; init; }
+
+    /// <summary>
+    /// Of a list: whether its order says nothing. Such a list is always in one and the same order, <see cref="RecordList.Sorted"/>.
+    /// </summary>
+    public bool IsUnordered { get; init; }
+
+    /// <summary>The value as records hold it: lists without an order are sorted.</summary>
+    public object? Canonical(object? value) => value switch
+    {
+        RecordList list when IsUnordered => list.Sorted(),
+        Hidden { Derived: RecordList list } when IsUnordered => new Hidden(list.Sorted()),
+        _ => value,
+    };
+
     /// <summary>
     /// Of a list that is merged element by element where both sides changed it: which item tells its elements apart. Null: it is merged as
     /// a whole, like any other field.

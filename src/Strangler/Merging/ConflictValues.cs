@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Strangler.Mapping;
+using Strangler.Reconciliation;
 
 namespace Strangler.Merging;
 
@@ -10,11 +11,14 @@ internal static class ConflictValues
 {
     private const string Time = "yyyy-MM-dd HH:mm:ss";
 
-    public static string Encode(object? value) => JsonSerializer.Serialize(Node(value));
+    /// <param name="field">Of a secret only the mark is kept: it is shown, and the decision takes the value from the side that has it.</param>
+    /// <param name="value">Of the field.</param>
+    /// <param name="mask">Makes the mark.</param>
+    public static string Encode(RecordField field, object? value, ValueMask mask) => JsonSerializer.Serialize(Node(field, value, mask));
 
     /// <summary>The values of a whole record by field name; of an entity that is on one side only.</summary>
-    public static string Encode(Record record) => JsonSerializer.Serialize(
-        new JsonObject(record.Schema.Fields.Select(field => KeyValuePair.Create(field.Name, Node(record.Values[field.Ordinal])))));
+    public static string Encode(Record record, ValueMask mask) => JsonSerializer.Serialize(new JsonObject(
+        record.Schema.Fields.Select(field => KeyValuePair.Create(field.Name, Node(field, record.Values[field.Ordinal], mask)))));
 
     public static object? Decode(RecordField field, string text) => Value(field, JsonNode.Parse(text));
 
@@ -31,17 +35,19 @@ internal static class ConflictValues
         }
     }
 
-    private static JsonNode? Node(object? value) => value switch
+    private static JsonNode? Node(RecordField field, object? value, ValueMask mask) => value switch
     {
         null => null,
+        Hidden hidden => new JsonObject { ["derived"] = Node(field, hidden.Derived, mask) },
+        _ when field.Secret => mask.Mark(value).Text,
         bool flag => flag,
         long number => number,
         string text => text,
         DateTime moment => moment.ToString(Time, CultureInfo.InvariantCulture),
         DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         byte[] bytes => Convert.ToBase64String(bytes),
-        RecordList list => new JsonArray([.. list.Rows.Select(row => (JsonNode?)new JsonArray([.. row.Select(Node)]))]),
-        Hidden hidden => new JsonObject { ["derived"] = Node(hidden.Derived) },
+        RecordList list => new JsonArray(
+            [.. list.Rows.Select(row => (JsonNode?)new JsonArray([.. row.Select((item, at) => Node(field.Items[at], item, mask))]))]),
         _ => throw new ArgumentException($"{value.GetType()} is no canonical type.", nameof(value)),
     };
 
@@ -49,6 +55,7 @@ internal static class ConflictValues
     {
         (null, _) => null,
         (JsonObject hidden, _) => new Hidden(Value(field, hidden["derived"])),
+        _ when field.Secret => new SecretMark(node.GetValue<string>()),
         (_, FieldType.Boolean) => node.GetValue<bool>(),
         (_, FieldType.Integer or FieldType.Money) => node.GetValue<long>(),
         (_, FieldType.Timestamp) => DateTime.ParseExact(node.GetValue<string>(), Time, CultureInfo.InvariantCulture),

@@ -5,6 +5,7 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
+using Strangler.Reconciliation;
 using Strangler.Telemetry;
 
 namespace Strangler.Merging;
@@ -230,9 +231,10 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
     /// <summary>Lists the key; what is to be thrown then.</summary>
     public async Task<MergeConflictException> ListAsync(MergeOutcome outcome, ILogger log, CancellationToken cancellationToken)
     {
+        var mask = new ValueMask(runtime.Hasher);
         var fields = outcome.Conflicts.Select(name => name == FieldMerge.Existence
-            ? new ConflictField(name, Legacy is null ? null : ConflictValues.Encode(Legacy), New is null ? null : ConflictValues.Encode(New))
-            : new ConflictField(name, ConflictValues.Encode(Legacy![name]), ConflictValues.Encode(New![name]))).ToList();
+            ? new ConflictField(name, Legacy is null ? null : ConflictValues.Encode(Legacy, mask), New is null ? null : ConflictValues.Encode(New, mask))
+            : Clash(New!.Schema.Fields[New.Schema.OrdinalOf(name)])).ToList();
         var version = _new!.Version(_new.Fence.DualEpoch);
         await runtime.Sides.Merges.PutAsync(
             new Conflict(key, version, _legacyState!.Entity!.ForeignSeq, outcome.Reason, fields, default, await WriterAsync(cancellationToken)), cancellationToken);
@@ -241,6 +243,9 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         log.InConflict(
             runtime.Context, key.Kind, key.Id, string.Join(", ", outcome.Conflicts), outcome.Reason.Length > 0 ? outcome.Reason : "no owner is declared");
         return new MergeConflictException(runtime.Context, key, outcome.Conflicts, outcome.Reason);
+
+        ConflictField Clash(RecordField field) => new(
+            field.Name, ConflictValues.Encode(field, Legacy!.Values[field.Ordinal], mask), ConflictValues.Encode(field, New!.Values[field.Ordinal], mask));
     }
 
     // Legacy's own write as lead that the new side never got, or two of the same version: a forced flip left it behind.

@@ -5,10 +5,13 @@ using Strangler.Mapping;
 
 namespace Strangler.Reconciliation;
 
+/// <summary>What stands for a secret where its value must not: a keyed hash, without even the value's shape.</summary>
+internal sealed record SecretMark(string Text);
+
 /// <summary>
 /// How a value is shown in reports. Personal ones as a keyed-hash prefix and their shape: equal values look equal, nothing can be read
 /// back.
-/// Others in plain, shortened, on one line.
+/// Secrets as the hash alone, also for those who may see personal values. Others in plain, shortened, on one line.
 /// </summary>
 internal sealed class ValueMask(FieldHasher hasher)
 {
@@ -18,6 +21,8 @@ internal sealed class ValueMask(FieldHasher hasher)
     {
         null => "null",
         Hidden => "(not expressible)",
+        SecretMark mark => mark.Text,
+        _ when field.Secret => Mark(value).Text,
         RecordList list => $"{Hash(value)} ({list.Count} rows)",
         _ when IsPersonal(field) => $"{Hash(value)} ({Shape(value)})",
         _ => Plain(field, value) ?? Hash(value),
@@ -28,11 +33,16 @@ internal sealed class ValueMask(FieldHasher hasher)
     {
         null => "null",
         Hidden => "(not expressible)",
+        SecretMark mark => mark.Text,
+        _ when field.Secret => "(secret)",
         RecordList list => $"[{string.Join("; ", list.Rows.Select(row => string.Join(", ", field.Items.Select((item, at) => Clear(item, row[at])))))}]",
         string text => Quote(text, int.MaxValue),
         byte[] bytes => Convert.ToHexStringLower(bytes),
         _ => Plain(field, value) ?? value.ToString() ?? "",
     };
+
+    /// <summary>All that may be kept of a secret outside of its own column: enough to tell whether two are the same.</summary>
+    internal SecretMark Mark(object value) => new(value is "" ? "empty" : Hash(value));
 
     private static string? Plain(RecordField field, object value) => value switch
     {

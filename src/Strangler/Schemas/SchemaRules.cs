@@ -34,13 +34,16 @@ public static class SchemaRules
         }
 
         var columns = actual.ToDictionary(column => column.Name, StringComparer.OrdinalIgnoreCase);
-        var known = table.Columns.Select(column => column.Name).Append(table.KeyColumn).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var known = table.Columns.Select(column => column.Name).Append(table.KeyColumn).Append(table.OwnKey ?? table.KeyColumn)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         ActualColumn[] unknown = [.. actual.Where(column => !known.Contains(column.Name))];
         return
         [
             .. KeyOf(table, columns, unknown),
+            .. OwnKeyOf(table, columns, unknown),
             .. table.Columns.SelectMany(column => ColumnOf(table, column, columns, unknown)),
-            .. unknown.Select(column => Unknown(table, column)),
+            .. unknown.Where(column => column.MustBeGiven || !table.Staying.Contains(column.Name, StringComparer.OrdinalIgnoreCase))
+                .Select(column => Unknown(table, column)),
         ];
     }
 
@@ -54,6 +57,30 @@ public static class SchemaRules
         else if (!WholeNumbers.Contains(key.SqlType))
         {
             yield return Stop(table.At, $"{table.Name}.{key.Name}", $"the key is {TypeOf(key)}, and must be a whole number");
+        }
+        else if (table.Index is { } index && !key.Indexes.Contains(index, StringComparer.OrdinalIgnoreCase))
+        {
+            var there = key.Indexes.Count == 0 ? "none does" : $"these do: {string.Join(", ", key.Indexes)}";
+            yield return Stop(table.At, $"{table.Name}.{key.Name}", $"no index {index} begins with {key.Name} ({there}); say index=\"…\", or add one");
+        }
+    }
+
+    private static IEnumerable<SchemaDifference> OwnKeyOf(
+        DeclaredTable table, Dictionary<string, ActualColumn> columns, ActualColumn[] unknown)
+    {
+        if (table.OwnKey is not { } name)
+        {
+            yield break;
+        }
+
+        if (!columns.TryGetValue(name, out var key))
+        {
+            yield return Gone(table, name, table.At, unknown);
+        }
+        else if (!WholeNumbers.Contains(key.SqlType) || key.MustBeGiven)
+        {
+            var fault = key.MustBeGiven ? " and not AUTO_INCREMENT" : "";
+            yield return Stop(table.At, $"{table.Name}.{key.Name}", $"the column is {TypeOf(key)}{fault}: rows are inserted without it");
         }
     }
 

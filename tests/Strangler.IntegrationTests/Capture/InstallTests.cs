@@ -297,7 +297,7 @@ public sealed class InstallTests
     {
         await using var world = await DonationsWorld.CreateAsync(capture: false);
         await world.MoveToAsync(Stage.DualWrite);
-        await Assert.ThatAsync(world.BackfillAsync, Throws.TypeOf<CaptureException>().With.Message.Contains("strangler capture install donations"));
+        await Assert.ThatAsync(() => world.BackfillAsync(), Throws.TypeOf<CaptureException>().With.Message.Contains("strangler capture install donations"));
         var gate = (await world.Host.Cutover.GatesAsync(Stage.ShadowRead, CancellationToken.None)).Single(gate => gate.Name == "capture");
         Assert.That((gate.Passed, gate.Value, gate.Cure), Is.EqualTo((false, "not installed", "strangler capture install donations")));
 

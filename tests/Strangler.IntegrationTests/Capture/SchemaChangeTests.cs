@@ -68,7 +68,7 @@ public sealed class SchemaChangeTests
             await Assert.ThatAsync(
                 () => _world.Open().Relay.DrainAsync(CancellationToken.None),
                 Throws.TypeOf<SchemaMismatchException>().With.Message.Match(@"donations\.xml:\d+:\d+: ").And.Message.Contains(message));
-            await Assert.ThatAsync(_world.ReconcileAsync, Throws.TypeOf<SchemaMismatchException>());
+            await Assert.ThatAsync(() => _world.ReconcileAsync(), Throws.TypeOf<SchemaMismatchException>());
             var depth = await _world.Host.Sides.Legacy.Journal.DepthAsync(CancellationToken.None);
             Assert.That((depth.Open > 0, depth.Parked), Is.EqualTo((true, 0L)), "all of it is still owed, nothing is parked");
             await AssertItIsToldAsync(message);

@@ -1,5 +1,6 @@
 using Dapper;
 using Strangler.Cli;
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;

@@ -1,4 +1,5 @@
 using Dapper;
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.Hooks;

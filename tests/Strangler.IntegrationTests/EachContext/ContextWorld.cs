@@ -107,23 +107,30 @@ internal abstract class ContextWorld : IAsyncDisposable
     {
         if (target is Stage.ShadowRead)
         {
-            await BackfillAsync();
-            await Host.Sides.Quarantine.SignOffAsync(Kind, null, "test", "damaged on purpose", CancellationToken.None);
+            foreach (var kind in Host.Runtime.Kinds.Keys)
+            {
+                await BackfillAsync(kind);
+                await Host.Sides.Quarantine.SignOffAsync(kind, null, "test", "damaged on purpose", CancellationToken.None);
+            }
         }
 
         if (target > Stage.DualWrite)
         {
             await Host.Relay.DrainAsync(CancellationToken.None);
-            await ReconcileAsync();
+            foreach (var kind in Host.Runtime.Kinds.Keys)
+            {
+                await ReconcileAsync(kind);
+            }
         }
     }
 
-    public Task<BackfillResult> BackfillAsync() =>
-        new BackfillJob(Host.Runtime, new BackfillOptions()).RunAsync(Kind, null, CancellationToken.None);
+    /// <summary>Of the context's kind, or of another that it has.</summary>
+    public Task<BackfillResult> BackfillAsync(string? kind = null) =>
+        new BackfillJob(Host.Runtime, new BackfillOptions()).RunAsync(kind ?? Kind, null, CancellationToken.None);
 
     /// <summary>In full, without regard to writers: a load that writes all the while would else outgrow a slow machine's run.</summary>
-    public Task<ReconciliationReport> ReconcileAsync() =>
-        Host.Reconciler(Hasty(Host)).RunAsync(new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
+    public Task<ReconciliationReport> ReconcileAsync(string? kind = null) =>
+        Host.Reconciler(Hasty(Host)).RunAsync(new ReconciliationScope { Kind = kind ?? Kind }, null, CancellationToken.None);
 
     /// <summary>Of a reconciliation without regard to writers.</summary>
     public static ReconciliationOptions Hasty(ContextHost host)

@@ -70,6 +70,42 @@ internal sealed class MySqlReferencedTableTests
         Assert.That(await sides.QueryAsync<long>(SideName.Legacy, "SELECT COUNT(*) FROM thing"), Is.EqualTo(new[] { 1L }));
     }
 
+    /// <summary>Two roots refer to one row: a change for one gives it a row of its own, and a row goes with the last who refers to it.</summary>
+    [Test]
+    public async Task A_shared_row_is_changed_for_one_and_removed_for_none_while_another_refers_to_it()
+    {
+        const string Shared = """
+            CREATE TABLE payment (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, type VARCHAR(3) NOT NULL) AUTO_INCREMENT = 500;
+            CREATE TABLE thing (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL, payment_id INT NULL, code VARCHAR(36) NOT NULL,
+                FOREIGN KEY (payment_id) REFERENCES payment (id));
+            INSERT INTO payment VALUES (7, 'SUB');
+            INSERT INTO thing VALUES (1, 'a', 7, ''), (2, 'b', 7, ''), (3, 'c', 7, '');
+            """;
+        var layout = new AggregateLayout([Layout.Root, Layout.Tables[1] with { IsShared = true }]);
+        await using var sides = await MySqlTestSides.CreateAsync(Shared, layout);
+        var store = sides.Sides.Legacy.Store;
+
+        await ChangeAsync(store, 1, Changed(await RowAsync(1), row => row.Tables[1][0][0] = "MCP"));
+        Assert.That(await TextAsync(), Is.EqualTo("1:500:MCP 2:7:SUB 3:7:SUB"), "a row of its own");
+        await ChangeAsync(store, 1, Changed(await RowAsync(1), row => row.Tables[1][0][0] = "PPL"));
+        Assert.That(await TextAsync(), Is.EqualTo("1:500:PPL 2:7:SUB 3:7:SUB"), "its own row is changed in place");
+        await ChangeAsync(store, 2, Changed(await RowAsync(2), row => row.Root[0] = "b2"));
+        Assert.That(await TextAsync(), Is.EqualTo("1:500:PPL 2:7:SUB 3:7:SUB"), "what was not changed stays shared");
+        await ChangeAsync(store, 2, Changed(await RowAsync(2), row => row.Tables[1] = []));
+        Assert.That(await TextAsync(), Is.EqualTo("1:500:PPL 2:-:- 3:7:SUB"));
+        await ChangeAsync(store, 3, null);
+        await ChangeAsync(store, 1, Changed(await RowAsync(1), row => row.Tables[1] = []));
+        Assert.That(await TextAsync(), Is.EqualTo("1:-:- 2:-:-"));
+        Assert.That(await sides.QueryAsync<long>(SideName.Legacy, "SELECT COUNT(*) FROM payment"), Is.EqualTo(new[] { 0L }));
+
+        async Task<AggregateRow> RowAsync(long id) => (await store.ReadAsync(new EntityKey("thing", id), default)).Row!;
+
+        async Task<string> TextAsync() => (await sides.QueryAsync<string>(SideName.Legacy, """
+            SELECT GROUP_CONCAT(CONCAT_WS(':', t.id, COALESCE(t.payment_id, '-'), COALESCE(p.type, '-')) ORDER BY t.id SEPARATOR ' ')
+            FROM thing t LEFT JOIN payment p ON p.id = t.payment_id
+            """)).Single();
+    }
+
     private static AggregateRow Row(string name, string type, string? confirmed) =>
         new(Layout, [[[name, null, "code"]], [[type]], [[confirmed]]]);
 

@@ -39,7 +39,7 @@ internal sealed class MySqlTransactionTests
         Assert.That(batch.ToString(), Is.EqualTo("""
             UPDATE `thing` SET `name` = @p0 WHERE `id` = @p1;
             UPDATE `thing_note` SET `text` = @p2 WHERE `thing_id` = @p3 AND `ordinal` = @p4;
-            DELETE x FROM `thing_note` x FORCE INDEX (PRIMARY) WHERE x.`thing_id` = @p5 AND `ordinal` >= @p6;
+            DELETE x FROM `thing_note` x FORCE INDEX (`PRIMARY`) WHERE x.`thing_id` = @p5 AND `ordinal` >= @p6;
 
             """));
     }

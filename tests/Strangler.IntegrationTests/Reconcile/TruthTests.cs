@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.Cutover;
 using Strangler.DualWrite;

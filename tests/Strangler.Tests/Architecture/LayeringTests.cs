@@ -9,6 +9,8 @@ namespace Strangler.Tests.Architecture;
 /// <summary>Arrows point one way, contexts know nothing of each other, and the domain knows nothing of any database.</summary>
 public sealed partial class LayeringTests
 {
+    private const string Common = nameof(Strangler.Contexts.Common);
+
     private static readonly Dictionary<string, string[]> AllowedReferences = new(StringComparer.Ordinal)
     {
         ["Strangler"] = [],
@@ -62,12 +64,14 @@ public sealed partial class LayeringTests
     {
         var contexts = Directory.GetDirectories(SourceTree.PathOf("src", "Strangler.Contexts"))
             .Select(folder => Path.GetFileName(folder)!)
-            .Where(name => name is not ("bin" or "obj"))
+            .Where(name => name is not ("bin" or "obj" or "Common"))
             .ToList();
+
+        // What several contexts have in common names none of them, and may be named by each.
         foreach (var context in contexts)
         {
             // Within Strangler.Contexts the short name leads there as well.
-            var others = contexts.Where(other => other != context).Select(other => new Regex($@"\b{other}\s*[.;]")).ToList();
+            var others = contexts.Where(other => other != context && other != Common).Select(other => new Regex($@"\b{other}\s*[.;]")).ToList();
             var offenders = Directory.EnumerateFiles(SourceTree.PathOf("src", "Strangler.Contexts", context), "*.cs", SearchOption.AllDirectories)
                 .Where(file => others.Exists(other => other.IsMatch(File.ReadAllText(file))));
             Assert.That(offenders, Is.Empty);
@@ -77,7 +81,7 @@ public sealed partial class LayeringTests
     [TestCaseSource(nameof(ContextNames))]
     public void A_context_is_one_folder_one_mapping_and_one_folder_of_migrations(string context)
     {
-        var folder = char.ToUpperInvariant(context[0]) + context[1..];
+        var folder = string.Concat(context.Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
         Assert.That(Directory.GetFiles(SourceTree.PathOf("src", "Strangler.Contexts", folder, "Domain"), "*.cs"), Is.Not.Empty);
         Assert.That(File.Exists(SourceTree.PathOf("legacy-mappings", $"{context}.xml")));
         Assert.That(Directory.GetFiles(SourceTree.PathOf("migrations", context, "mysql"), "*.sql"), Is.Not.Empty);
@@ -95,7 +99,7 @@ public sealed partial class LayeringTests
             {
                 Assert.That(DatabaseWord().Match(text).Value, Is.Empty, file);
                 Assert.That(text, Does.Not.Contain("\n["), $"{file}: no attributes in the domain");
-                Assert.That(text, Does.Not.Contain("using Strangler"), $"{file}: the domain stands alone");
+                Assert.That(Outside().Match(text).Value, Is.Empty, $"{file}: the domain stands alone, beside what contexts have in common");
             });
         }
     }
@@ -116,6 +120,9 @@ public sealed partial class LayeringTests
     private static IEnumerable<string> Sources(string project) => Directory
         .EnumerateFiles(SourceTree.PathOf("src", project), "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
+
+    [GeneratedRegex(@"using Strangler(?!\.Contexts\.Common\.\w+;)[\w.]*")]
+    private static partial Regex Outside();
 
     [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector|using MongoDB\.")]
     private static partial Regex DriverName();

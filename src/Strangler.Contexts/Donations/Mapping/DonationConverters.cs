@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.Payments.Mapping;
 using Strangler.Mapping.Converters;
 
 namespace Strangler.Contexts.Donations.Mapping;
@@ -7,8 +8,7 @@ public static class DonationConverters
 {
     /// <summary>Adds them to a registry and returns it.</summary>
     public static ConverterRegistry AddDonations(this ConverterRegistry registry) =>
-        registry
+        registry.AddPayments()
             .Add("donation-status", DonationStatusConverter.Shape, static binding => new DonationStatusConverter(binding))
-            .Add("paypal-account", PayPalAccountConverter.Shape, static binding => new PayPalAccountConverter(binding))
             .Add("donation-anonymized", AnonymizedConverter.Shape, static binding => new AnonymizedConverter(binding));
 }

@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.Mapping;
 using Strangler.Mapping.Converters;
 
 namespace Strangler.Contexts.Subscriptions.Mapping;
@@ -7,8 +8,7 @@ public static class SubscriptionConverters
 {
     /// <summary>Adds them to a registry and returns it.</summary>
     public static ConverterRegistry AddSubscriptions(this ConverterRegistry registry) =>
-        registry
+        registry.AddNothingPersonal()
             .Add("subscription-status", SubscriptionStatusConverter.Shape, static binding => new SubscriptionStatusConverter(binding))
-            .Add("confirmation-code", ConfirmationCodeConverter.Shape, static binding => new ConfirmationCodeConverter(binding))
-            .Add("nothing-personal", NothingPersonalConverter.Shape, static binding => new NothingPersonalConverter(binding));
+            .Add("confirmation-code", ConfirmationCodeConverter.Shape, static binding => new ConfirmationCodeConverter(binding));
 }

@@ -16,13 +16,15 @@ internal sealed class DeclarationReader(Problems problems)
         var kinds = Elements(root, "kind").Select(ReadKind).ToList();
         CheckUnique(kinds.Select(kind => (kind.At, kind.Name)), "kind");
         _ = int.TryParse(Get(root, "version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
-        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), kinds);
+        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), ReadFates(root), kinds);
     }
 
     private KindDeclaration ReadKind(XElement at)
     {
-        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value };
+        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value, DeletedAt = at.Attribute("deleted-at")?.Value };
         ReadTables(at, "legacy", kind.Legacy, isLegacy: true);
+        kind.Lookups.AddRange(kind.Legacy.Where(table => table.IsLookup));
+        kind.Legacy.RemoveAll(table => table.IsLookup);
         ReadTables(at, "new", kind.New, isLegacy: false);
         kind.Codes.AddRange(Elements(at, "codes").Select(ReadCodes));
         kind.Ids = ReadIds(at, kind);
@@ -37,6 +39,10 @@ internal sealed class DeclarationReader(Problems problems)
             ReadDifference(element, kind);
         }
 
+        kind.References.AddRange(Elements(at, "reference").Select(ReadReference));
+        CheckUnique(kind.References.Select(reference => (reference.At, reference.Name)), "reference");
+        kind.Findings.AddRange(Elements(at, "finding").Select(ReadFinding));
+        CheckUnique(kind.Findings.Select(finding => (finding.At, finding.Name)), "finding");
         kind.Sums.AddRange(Elements(at, "sum").Select(ReadSum));
         CheckUnique(kind.Sums.Select(sum => (sum.At, sum.Name)), "sum");
         return kind;
@@ -91,6 +97,16 @@ internal sealed class DeclarationReader(Problems problems)
         return writers;
     }
 
+    private List<DeclaredFate> ReadFates(XElement root)
+    {
+        CheckUnique(Elements(root, "table-fate").Select(at => (at, Get(at, "name"))), "table-fate");
+        return
+        [
+            .. Elements(root, "table-fate").Select(at => new DeclaredFate(
+                Get(at, "name"), Get(at, "fate") == "kept" ? TableFate.Kept : TableFate.Dropped, Get(at, "reason"))),
+        ];
+    }
+
     private IdSource? ReadIds(XElement kind, KindDeclaration declaration)
     {
         if (Elements(kind, "ids").FirstOrDefault() is not { } at || declaration.Legacy.FirstOrDefault() is not { } root)
@@ -115,20 +131,30 @@ internal sealed class DeclarationReader(Problems problems)
     {
         foreach (var at in Elements(kind, side).Elements().Where(element => element.Name.LocalName == "table"))
         {
-            var role = Enum.TryParse<TableRole>(Get(at, "role"), ignoreCase: true, out var parsed) ? parsed : TableRole.One;
-            var table = new TableDeclaration
-            {
-                At = at, Name = Get(at, "name"), Role = role, Key = Get(at, "key"), ReferencedBy = at.Attribute("referenced-by")?.Value,
-                Parent = at.Attribute("below")?.Value,
-            };
-            var basicPlaneOnly = Get(at, "character-set") == "utf8";
-            table.Columns.AddRange(Elements(at, "column").Select(column => ReadColumn(column, basicPlaneOnly, isLegacy)));
-            table.Lob = Elements(at, "lob").Select(ReadLob).FirstOrDefault();
-            CheckUnique(table.Columns.Select(column => (column.At, column.Name)), "column");
-            tables.Add(table);
+            tables.Add(ReadTable(at, isLegacy));
         }
 
         CheckUnique(tables.Select(table => (table.At, table.Name)), "table");
+    }
+
+    private TableDeclaration ReadTable(XElement at, bool isLegacy)
+    {
+        var table = new TableDeclaration
+        {
+            At = at, Name = Get(at, "name"), Key = Get(at, "key"), IsLegacy = isLegacy, IsLookup = Get(at, "role") == "lookup",
+            Role = Enum.TryParse<TableRole>(Get(at, "role"), ignoreCase: true, out var parsed) ? parsed : TableRole.One,
+            ReferencedBy = at.Attribute("referenced-by")?.Value, Parent = at.Attribute("below")?.Value,
+            OwnKey = at.Attribute("own-key")?.Value, Index = at.Attribute("index")?.Value, IsShared = Flag(at, "shared"),
+        };
+        var basicPlaneOnly = Get(at, "character-set") == "utf8";
+        List<ColumnDeclaration> columns = [.. Elements(at, "column").Select(column => ReadColumn(column, basicPlaneOnly, isLegacy))];
+        var staying = columns.ToLookup(column => column.At.Attribute("stays") is not null);
+        table.Columns.AddRange(staying[false].Where(column => column.Fixed is null));
+        table.Fixed.AddRange(staying[false].Where(column => column.Fixed is not null));
+        table.Staying.AddRange(staying[true].Select(column => (column, Get(column.At, "stays"))));
+        table.Lob = Elements(at, "lob").Select(ReadLob).FirstOrDefault();
+        CheckUnique(columns.Select(column => (column.At, column.Name)), "column");
+        return table;
     }
 
     private ColumnDeclaration ReadColumn(XElement at, bool basicPlaneOnly, bool isLegacy)
@@ -151,7 +177,11 @@ internal sealed class DeclarationReader(Problems problems)
             min,
             max,
             basicPlaneOnly && columnType == ColumnType.Text);
-        return new ColumnDeclaration(at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal"), type == "char");
+        return new ColumnDeclaration(
+            at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal") || Flag(at, "secret"), type == "char")
+        {
+            Secret = Flag(at, "secret"), Lookup = at.Attribute("lookup")?.Value, Fixed = at.Attribute("fixed")?.Value,
+        };
     }
 
     private object? DefaultOf(XElement at, ColumnLayout column, bool isLegacy)
@@ -170,6 +200,16 @@ internal sealed class DeclarationReader(Problems problems)
         if (given is not null && column.Type == ColumnType.Text)
         {
             return given.Value;
+        }
+
+        if (given is not null && column.Type == ColumnType.DateTime)
+        {
+            if (Values.TryDateTime(given.Value, out _) || Values.TryDate(given.Value, out _))
+            {
+                return given.Value;
+            }
+
+            problems.Add(given, column.Name, "the default is no time written Y-m-d H:i:s, and no date written Y-m-d");
         }
 
         // What an insert of the legacy programs leaves out: NULL where that is allowed.
@@ -236,7 +276,8 @@ internal sealed class DeclarationReader(Problems problems)
         At = at,
         Name = Get(at, "name"),
         Type = Enum.TryParse<FieldType>(Get(at, "type"), ignoreCase: true, out var type) ? type : null,
-        Personal = Flag(at, "personal"),
+        Personal = Flag(at, "personal") || Flag(at, "secret"),
+        Secret = Flag(at, "secret"),
         Legacy = at.Attribute("legacy")?.Value,
         New = at.Attribute("new")?.Value,
         Codes = at.Attribute("codes")?.Value,
@@ -257,7 +298,8 @@ internal sealed class DeclarationReader(Problems problems)
         var list = new FieldDeclaration
         {
             At = at, Name = Get(at, "name"), Type = FieldType.List, Personal = Flag(at, "personal"), Legacy = at.Attribute("legacy")?.Value,
-            New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none", Owner = OwnerOf(at, "owner"),
+            New = at.Attribute("new")?.Value, Hidden = Get(at, "legacy") == "none", IsUnordered = Get(at, "order") == "none",
+            Owner = OwnerOf(at, "owner"),
             MergesByElement = Get(at, "merge") == "union",
         };
         list.Items.AddRange(Elements(at, "item").Select(item => ReadField(item, null)));
@@ -323,6 +365,31 @@ internal sealed class DeclarationReader(Problems problems)
             kind.Differences.Add((at, new DeclaredDifference(Get(at, "field"), Get(at, "owner"), Get(at, "reason"), until)));
         }
     }
+
+    private static ReferenceDeclaration ReadReference(XElement at) => new(
+        at,
+        Get(at, "name"),
+        Get(at, "field"),
+        at.Attribute("by")?.Value,
+        [.. Elements(at, "to").Select(to => (to, to.Attribute("when")?.Value, to.Attribute("context")?.Value, Get(to, "kind")))]);
+
+    private static FindingDeclaration ReadFinding(XElement at) =>
+        new(at, Get(at, "name"), Enum.TryParse<FindingCheck>(Get(at, "check").Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var check) ? check : null)
+        {
+            Reason = Get(at, "reason"),
+            Reference = at.Attribute("reference")?.Value,
+            Field = at.Attribute("field")?.Value,
+            Value = at.Attribute("value")?.Value,
+            Other = at.Attribute("other")?.Value,
+            Table = at.Attribute("table")?.Value,
+            List = at.Attribute("list")?.Value,
+            Item = at.Attribute("item")?.Value,
+            Same = at.Attribute("same")?.Value,
+            After = at.Attribute("after")?.Value,
+            Time = at.Attribute("time")?.Value,
+            Before = DateOnly.TryParseExact(Get(at, "before"), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null,
+            Targets = [.. Elements(at, "target").Select(target => (target, target.Attribute("when")?.Value, Get(target, "field"), Get(target, "value")))],
+        };
 
     private static SumDeclaration ReadSum(XElement at) => new(
         at,

@@ -7,7 +7,7 @@ namespace Strangler.Mapping.Compiling;
 
 internal sealed record MappingDeclaration(
     string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<DeclaredWriter> Writers,
-    IReadOnlyList<KindDeclaration> Kinds);
+    IReadOnlyList<DeclaredFate> Fates, IReadOnlyList<KindDeclaration> Kinds);
 
 internal sealed class KindDeclaration
 {
@@ -17,11 +17,16 @@ internal sealed class KindDeclaration
 
     public string? ErasedBy { get; init; }
 
+    public string? DeletedAt { get; init; }
+
     public IdSource? Ids { get; set; }
 
     public OwnersDeclaration Owners { get; set; } = new(null, null, []);
 
     public List<TableDeclaration> Legacy { get; } = [];
+
+    /// <summary>Legacy tables of shared rows.</summary>
+    public List<TableDeclaration> Lookups { get; } = [];
 
     public List<TableDeclaration> New { get; } = [];
 
@@ -37,6 +42,13 @@ internal sealed class KindDeclaration
     public List<(XElement At, DeclaredDifference Difference)> Differences { get; } = [];
 
     public List<SumDeclaration> Sums { get; } = [];
+
+    public List<ReferenceDeclaration> References { get; } = [];
+
+    public List<FindingDeclaration> Findings { get; } = [];
+
+    /// <summary>The reference that the field holds; null: none.</summary>
+    public ReferenceDeclaration? ReferenceOf(FieldDeclaration field) => References.Find(reference => reference.Field == field.Name);
 
     /// <summary>
     /// Who is right on a clash: the field's own word, its converter's, that of the field it is a flag of, its group's, the default.
@@ -72,21 +84,89 @@ internal sealed class TableDeclaration
 
     public string? Parent { get; init; }
 
+    public bool IsShared { get; init; }
+
+    /// <summary>As it was written: whether the role is lookup.</summary>
+    public bool IsLookup { get; init; }
+
+    public string? OwnKey { get; init; }
+
+    public string? Index { get; init; }
+
     public List<ColumnDeclaration> Columns { get; } = [];
+
+    /// <summary>Columns of one and the same value; not among the others.</summary>
+    public List<ColumnDeclaration> Fixed { get; } = [];
+
+    /// <summary>Columns that stay in legacy: in no layout, so never read nor written.</summary>
+    public List<(ColumnDeclaration Column, string Reason)> Staying { get; } = [];
 
     public LobDeclaration? Lob { get; set; }
 
     public ColumnDeclaration? Find(string column) => Columns.Find(candidate => candidate.Name == column);
 
-    public TableLayout Layout => new(Name, Role, Key, [.. Columns.Select(column => column.Layout)], ReferencedBy, Parent);
+    /// <summary>The column whose rows are looked up in that table.</summary>
+    public ColumnDeclaration? ReferenceTo(TableDeclaration lookup) => Columns.Find(column => column.Lookup == lookup.Name);
+
+    /// <summary>The table's own columns, then those that it looks up: each with its place.</summary>
+    public IReadOnlyList<(TableDeclaration Table, ColumnDeclaration Column)> Places(IEnumerable<TableDeclaration> lookups) =>
+    [
+        .. Columns.Select(column => (this, column)),
+        .. LookedUp(lookups).SelectMany(lookup => lookup.Columns.Select(column => (lookup, column))),
+    ];
+
+    public TableLayout Layout => LayoutWith([]);
+
+    /// <summary>Of a legacy table: the own key, its columns, what it looks up.</summary>
+    public TableLayout LayoutWith(IReadOnlyList<TableDeclaration> lookups)
+    {
+        List<ColumnLayout> columns = [.. Columns.Select(column => column.Layout)];
+        if (OwnKey is not null)
+        {
+            columns.Insert(0, new ColumnLayout(OwnKey, ColumnType.Integer, Nullable: false));
+        }
+
+        List<LookupLayout> layouts = [];
+        foreach (var lookup in LookedUp(lookups))
+        {
+            ColumnLayout[] natural = [.. lookup.Columns.Select(column => column.Layout)];
+            layouts.Add(new LookupLayout(lookup.Name, lookup.Key, ReferenceTo(lookup)!.Name, columns.Count, natural));
+            columns.AddRange(natural.Select(column => column with { Name = $"{lookup.Name}.{column.Name}" }));
+        }
+
+        return new TableLayout(Name, Role, Key, columns, ReferencedBy, Parent)
+        {
+            Children = Role == TableRole.Many && IsLegacy ? new ChildRows(OwnKey, Index ?? "PRIMARY") : null,
+            Lookups = layouts,
+            Fixed = [.. Fixed.Select(column => new FixedColumn(column.Name, column.Fixed!))],
+            IsShared = IsShared,
+        };
+    }
+
+    public required bool IsLegacy { get; init; }
 
     public DeclaredTable Declared(string file) => new(
-        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Select(column => column.Declared(file))], MappingPlace.Of(file, At));
+        Name, Key, At.Attribute("character-set")?.Value, [.. Columns.Concat(Fixed).Select(column => column.Declared(file))], MappingPlace.Of(file, At))
+    {
+        OwnKey = OwnKey ?? (IsLookup ? Key : null),
+        Staying = [.. Staying.Select(column => column.Column.Name)],
+        Index = Role == TableRole.Many && IsLegacy && !IsLookup ? Index ?? "PRIMARY" : null,
+    };
+
+    private IEnumerable<TableDeclaration> LookedUp(IEnumerable<TableDeclaration> lookups) => lookups.Where(lookup => ReferenceTo(lookup) is not null);
 }
 
 internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, object? Default, bool Personal, bool DropsTrailingBlanks)
 {
+    public bool Secret { get; init; }
+
     public string Name => Layout.Name;
+
+    /// <summary>The table of shared rows that it refers to.</summary>
+    public string? Lookup { get; init; }
+
+    /// <summary>Its one value.</summary>
+    public string? Fixed { get; init; }
 
     public DeclaredColumn Declared(string file) => new(
         Name,
@@ -113,6 +193,8 @@ internal sealed class FieldDeclaration
 
     public bool Personal { get; init; }
 
+    public bool Secret { get; init; }
+
     public string? Legacy { get; init; }
 
     public string? New { get; init; }
@@ -138,6 +220,12 @@ internal sealed class FieldDeclaration
     public ConverterDeclaration? Converter { get; init; }
 
     public List<FieldDeclaration> Items { get; } = [];
+
+    /// <summary>Of a list: whether its order says nothing.</summary>
+    public bool IsUnordered { get; init; }
+
+    /// <summary>Of a list: the rows of a legacy table, and not a map in a LOB.</summary>
+    public bool IsTable => IsList && !IsExtras && !Hidden && Legacy is { } place && !place.Contains('.', StringComparison.Ordinal);
 
     public bool IsExtras { get; init; }
 
@@ -168,6 +256,57 @@ internal sealed class ConverterDeclaration
     public Dictionary<string, string> Parameters { get; } = new(StringComparer.Ordinal);
 
     public List<FieldDeclaration> Fields { get; } = [];
+}
+
+internal sealed record ReferenceDeclaration(
+    XElement At, string Name, string Field, string? By, IReadOnlyList<(XElement At, string? When, string? Context, string Kind)> Targets)
+{
+    /// <summary>The kind of the same context that it leads to; null: to other contexts.</summary>
+    public string? Within => Targets is [{ Context: null } target] ? target.Kind : null;
+
+    public DeclaredReference Declared(string context, string kind) => new(
+        kind, Name, Field, By, [.. Targets.Select(target => new ReferenceTarget(target.When, target.Context ?? context, target.Kind))]);
+}
+
+internal sealed record FindingDeclaration(XElement At, string Name, FindingCheck? Check)
+{
+    public string Reason { get; init; } = "";
+
+    public string? Reference { get; init; }
+
+    public string? Field { get; init; }
+
+    public string? Value { get; init; }
+
+    public string? Other { get; init; }
+
+    public string? Table { get; init; }
+
+    public string? Time { get; init; }
+
+    public DateOnly? Before { get; init; }
+
+    public string? List { get; init; }
+
+    public string? Item { get; init; }
+
+    public string? Same { get; init; }
+
+    public string? After { get; init; }
+
+    public IReadOnlyList<string> Starts => After?.Split('|', StringSplitOptions.RemoveEmptyEntries) ?? [];
+
+    public IReadOnlyList<(XElement At, string? When, string Field, string Value)> Targets { get; init; } = [];
+
+    public DeclaredFinding Declared(KindDeclaration kind) => new(kind.Name, Name, Check!.Value, Reason)
+    {
+        Reference = Reference, Field = Field, Value = Value, Other = Other, Table = Table, Time = Time, Before = Before,
+        Listed = List is null ? null : new ListedIds(List, PlaceOf(kind, Item), Starts),
+        Same = Same is null ? null : PlaceOf(kind, Same),
+        Targets = [.. Targets.Select(target => new FindingTarget(target.When, target.Field, target.Value))],
+    };
+
+    private int PlaceOf(KindDeclaration kind, string? item) => kind.Fields.First(field => field.Name == List).Items.FindIndex(one => one.Name == item);
 }
 
 internal sealed record SumDeclaration(XElement At, string Name, string Amount, IReadOnlyList<(XElement At, SumDimension Dimension)> By)

@@ -22,7 +22,12 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
         [.. (kind.Extras?.Preserved ?? []).Select(place => place.Place + (place.Personal ? " *" : ""))],
         [.. kind.Differences.Select(entry => entry.Difference)],
         [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
-        (kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask).ToString().ToLowerInvariant());
+        (kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask).ToString().ToLowerInvariant())
+    {
+        Staying = [.. kind.Legacy.SelectMany(table => table.Staying.Select(column => $"{table.Name}.{column.Column.Name}: {column.Reason}"))],
+        References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
+        Findings = [.. kind.Findings.Select(finding => finding.Declared(kind))],
+    };
 
     private IEnumerable<ExplainedField> Explain(FieldDeclaration field)
     {
@@ -35,18 +40,18 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
             field.New ?? "",
             field.Personal,
             codes is null ? [] : [.. codes.Codes.Select(code => (code.Legacy, code.English))],
-            [.. NotesOf(field), .. MergingOf(field)]);
+            [.. NotesOf(field), .. MergingOf(field)]) { Secret = field.Secret };
         foreach (var item in field.Items)
         {
             yield return new ExplainedField(
                 $"{field.Name}[].{item.Name}",
                 item.Type!.Value.ToString().ToLowerInvariant(),
                 item.Legacy ?? "",
-                "",
+                field.IsTable ? Formats.Of(item) ?? "" : "",
                 $"{field.New}.{item.New}",
                 item.Personal || field.Personal,
-                [],
-                []);
+                [.. kind.Codes.Find(list => list.Name == item.Codes)?.Codes.Select(code => (code.Legacy, code.English)) ?? []],
+                LookupNotes(item)) { Secret = item.Secret };
         }
     }
 
@@ -69,10 +74,21 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
         : field.FlagOf is not null ? $"(whether {field.FlagOf} is set)"
         : field.Rows is not null ? $"(row in {string.Join(" and ", field.Rows)})"
         : field.Converter is not null ? $"({field.Converter.Use})"
+        : field.IsTable ? $"(rows of {field.Legacy})"
         : field.Legacy!;
+
+    private string[] LookupNotes(FieldDeclaration item) =>
+        item.Legacy is { } place && kind.Lookups.Find(lookup => place.StartsWith(lookup.Name + ".", StringComparison.Ordinal)) is { } lookup
+            ? [$"shared rows of {lookup.Name}: found by {string.Join(", ", lookup.Columns.Select(column => column.Name))}, inserted when missing"]
+            : [];
 
     private static IEnumerable<string> NotesOf(FieldDeclaration field)
     {
+        if (field.IsUnordered)
+        {
+            yield return "in no order";
+        }
+
         if (field.Mirror is not null)
         {
             var fillsIn = field.MirrorFillsIn ? ", and read where the first has nothing" : "";

@@ -10,6 +10,7 @@ internal static class Formats
     private const string Number = "number";
     private const string Euro = "euro";
     private const string EuroWithPoint = "euro-with-point";
+    private const string WholeEuros = "whole-euros";
     private const string Cents = "cents";
     private const string PlainText = "text";
     private const string Codes = "codes";
@@ -25,7 +26,7 @@ internal static class Formats
     {
         FieldType.Boolean => [Flag, StrictFlag],
         FieldType.Integer => [Number],
-        FieldType.Money => [Euro, EuroWithPoint, Cents],
+        FieldType.Money => [Euro, EuroWithPoint, WholeEuros, Cents],
         FieldType.Text => [PlainText],
         FieldType.Code => [Codes],
         FieldType.Timestamp => [Time],
@@ -44,7 +45,7 @@ internal static class Formats
 
     public static ColumnType[] ColumnTypesOf(string format) => format switch
     {
-        Flag or StrictFlag or Number or Cents => _integers,
+        Flag or StrictFlag or Number or WholeEuros or Cents => _integers,
         Euro or EuroWithPoint or PlainText => _texts,
         Codes => _textsAndIntegers,
         _ => _times,
@@ -63,6 +64,7 @@ internal static class Formats
         Flag => new FlagFormat(onlyOne: false),
         StrictFlag => new FlagFormat(onlyOne: true),
         Number or Cents => new IntegerFormat(),
+        WholeEuros => new WholeEurosFormat(),
         Euro => new EuroFormat(needsPoint: false),
         EuroWithPoint => new EuroFormat(needsPoint: true),
         Codes => new CodeFormat([.. codes!.Codes.Select(code => code.Legacy)], [.. codes.Codes.Select(code => code.English)]),

@@ -5,7 +5,7 @@ namespace Strangler.Mapping.Compiling;
 
 /// <summary>Everything about one kind that a schema cannot see: whether names lead somewhere, types fit, and nothing is mapped twice or
 /// forgotten.</summary>
-internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry converters, Problems problems)
+internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kind, ConverterRegistry converters, Problems problems)
 {
     private readonly Dictionary<string, string> _legacyClaims = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _newClaims = new(StringComparer.Ordinal);
@@ -15,6 +15,7 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
     {
         CheckTables(kind.Legacy, "legacy");
         CheckTables(kind.New, "new");
+        kind.Lookups.ForEach(CheckLookup);
         CheckCodes();
         CheckFieldNames();
         foreach (var field in kind.Fields)
@@ -28,6 +29,12 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         CheckDifferences();
         CheckOwners();
         kind.Sums.ForEach(CheckSum);
+        new ReferenceChecks(mapping, kind, problems).Run();
+        if (kind.DeletedAt is { } deletion && !kind.Fields.Exists(field => field.Name == deletion && field.Type == FieldType.Timestamp))
+        {
+            problems.Add(kind.At.Attribute("deleted-at")!, deletion, "deleted-at names no timestamp field");
+        }
+
         if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
         {
             problems.Add(kind.At.Attribute("erased-by")!, erasure, "erased-by names no boolean field");
@@ -45,6 +52,12 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         foreach (var table in tables)
         {
             CheckRole(table, tables, side);
+            foreach (var (column, _) in side == "legacy" ? [] : table.Staying)
+            {
+                problems.Add(column.At, column.Name, "only a column of legacy can stay there");
+            }
+
+            CheckColumnsOf(table);
             if (table.Lob is { } lob && table.Find(lob.Column) is not { Layout.Type: ColumnType.Text })
             {
                 problems.Add(lob.At, lob.Column, $"the LOB is no text column of {table.Name}");
@@ -54,9 +67,15 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
 
     private void CheckRole(TableDeclaration table, List<TableDeclaration> tables, string side)
     {
-        if (table.Role == TableRole.Many && side == "legacy")
+        var hasChildren = table.Role == TableRole.Many && side == "legacy";
+        if (!hasChildren && (table.OwnKey ?? table.Index) is not null)
         {
-            problems.Add(table.At, table.Name, "a legacy table of many rows cannot be mapped yet");
+            problems.Add(table.At, table.Name, "own-key and index are for legacy tables of many rows");
+        }
+
+        if (hasChildren)
+        {
+            CheckChildren(table);
         }
 
         if (table.Role == TableRole.Referenced && (table.ReferencedBy is null || tables[0].Find(table.ReferencedBy) is null))
@@ -64,9 +83,81 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             problems.Add(table.At, table.Name, "referenced-by must name the column of the root table that holds this table's key");
         }
 
+        if (table.IsShared && (side != "legacy" || table.Role != TableRole.Referenced || tables.Exists(other => other.Parent == table.Name)))
+        {
+            problems.Add(table.At, table.Name, "only a referenced table of legacy, with no table below it, can be shared");
+        }
+
         if (table.Parent is not null && tables.Find(candidate => candidate.Name == table.Parent) is not { Role: TableRole.Referenced })
         {
             problems.Add(table.At, table.Name, $"below must name a referenced table, and '{table.Parent}' is none");
+        }
+    }
+
+    private void CheckChildren(TableDeclaration table)
+    {
+        if (table.OwnKey is { } ownKey && (ownKey == table.Key || table.Find(ownKey) is not null))
+        {
+            problems.Add(table.At, table.Name, $"own-key names a column beside key and columns; '{ownKey}' is one of them");
+        }
+
+        if (table is { OwnKey: not null, Index: null })
+        {
+            problems.Add(
+                table.At, table.Name,
+                $"a table with own-key needs index: the index that begins with {table.Key}, so that a search locks no other entity's rows");
+        }
+
+        if (table.Lob is { } lob)
+        {
+            problems.Add(lob.At, lob.Column, "a table of many rows can have no LOB");
+        }
+
+        if (kind.Fields.Count(field => field.IsTable && field.Legacy == table.Name) is var lists and not 1)
+        {
+            problems.Add(table.At, table.Name, lists == 0 ? "no list holds the rows of this table" : "two lists hold the rows of this table");
+        }
+    }
+
+    private void CheckColumnsOf(TableDeclaration table)
+    {
+        foreach (var column in table.Fixed.Where(_ => !table.IsLegacy || table.Role is not (TableRole.One or TableRole.Many)))
+        {
+            problems.Add(column.At, column.Name, "fixed is for columns of legacy tables of one row or of many");
+        }
+
+        foreach (var column in table.Columns.Where(column => column.Lookup is not null))
+        {
+            if (!table.IsLegacy || table.Role == TableRole.Referenced || kind.Lookups.TrueForAll(lookup => lookup.Name != column.Lookup))
+            {
+                problems.Add(column.At, column.Name, $"lookup must name a legacy table of the role lookup, and '{column.Lookup}' is none");
+            }
+
+            if (column.Layout.Type != ColumnType.Integer)
+            {
+                problems.Add(column.At, column.Name, "a column with lookup holds a key: a whole number");
+            }
+        }
+    }
+
+    private void CheckLookup(TableDeclaration lookup)
+    {
+        if (kind.Legacy.Sum(table => table.Columns.Count(column => column.Lookup == lookup.Name)) is var references and not 1)
+        {
+            problems.Add(
+                lookup.At, lookup.Name,
+                references == 0
+                    ? "no column refers to this table: lookup=\"…\"" : "two columns refer to this table, and nobody could tell whose row is meant");
+        }
+
+        if (lookup.Columns.Count == 0 || lookup.Columns.Exists(column => column.Lookup is not null))
+        {
+            problems.Add(lookup.At, lookup.Name, "a lookup table has the columns by which its rows are found, and refers to nothing itself");
+        }
+
+        if (lookup.Fixed.Count > 0 || lookup.Lob is not null || (lookup.OwnKey ?? lookup.Index ?? lookup.ReferencedBy ?? lookup.Parent) is not null)
+        {
+            problems.Add(lookup.At, lookup.Name, "a lookup table has a key and columns, and nothing else");
         }
     }
 
@@ -146,21 +237,23 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         }
     }
 
-    private void CheckCodesOf(FieldDeclaration field)
+    private void CheckCodesOf(FieldDeclaration field, string? item = null)
     {
+        var name = item ?? field.Name;
         if ((field.Type == FieldType.Code) != (field.Codes is not null))
         {
             var message = field.Codes is null ? "a code needs its list: codes=\"…\"" : $"a {field.Type} has no codes";
-            problems.Add(field.At, field.Name, message);
+            problems.Add(field.At, name, message);
         }
         else if (field.Codes is not null && !kind.Codes.Exists(list => list.Name == field.Codes))
         {
-            problems.Add(field.At, field.Name, $"unknown code list '{field.Codes}'");
+            problems.Add(field.At, name, $"unknown code list '{field.Codes}'");
         }
     }
 
-    private void CheckFormat(FieldDeclaration field, LegacyPlaceRef place)
+    private void CheckFormat(FieldDeclaration field, LegacyPlaceRef place, string? item = null)
     {
+        var name = item ?? field.Name;
         var format = Formats.Of(field);
         if (format is null)
         {
@@ -168,21 +261,21 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             var message = field.Format is null
                 ? $"a {field.Type} needs its format: {allowed}"
                 : $"the format '{field.Format}' does not fit a {field.Type}: {allowed}";
-            problems.Add(field.At, field.Name, message);
+            problems.Add(field.At, name, message);
         }
         else if (place.Key is null && !Formats.ColumnTypesOf(format).Contains(place.Column.Layout.Type))
         {
-            problems.Add(field.At, field.Name, $"the format '{format}' does not fit the column {place.Name}");
+            problems.Add(field.At, name, $"the format '{format}' does not fit the column {place.Name}");
         }
 
         if (field.NothingUntil is not null && field.Type != FieldType.Timestamp)
         {
-            problems.Add(field.At, field.Name, "nothing-until is for timestamps");
+            problems.Add(field.At, name, "nothing-until is for timestamps");
         }
 
         if (field.KeptAsExtra && kind.Extras is null)
         {
-            problems.Add(field.At, field.Name, "otherwise=\"extra\" needs a list of extras");
+            problems.Add(field.At, name, "otherwise=\"extra\" needs a list of extras");
         }
     }
 
@@ -191,6 +284,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         if (place.IsPersonal && !field.Personal)
         {
             problems.Add(field.At, field.Name, $"{place.Name} is personal: the field needs personal=\"yes\"");
+        }
+
+        if (place is { Key: null, Column.Secret: true } && !field.Secret)
+        {
+            problems.Add(field.At, field.Name, $"{place.Name} is a secret: the field needs secret=\"yes\"");
         }
     }
 
@@ -241,7 +339,8 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
     {
         foreach (var name in field.Rows ?? [])
         {
-            if (field.Type != FieldType.Boolean || kind.Legacy.Find(table => table.Name == name) is not { Role: not TableRole.Root })
+            var companion = kind.Legacy.Find(table => table.Name == name);
+            if (field.Type != FieldType.Boolean || companion is not { Role: TableRole.One or TableRole.Referenced })
             {
                 problems.Add(
                     field.At, field.Name, $"row makes a boolean of a companion table, and '{name}' is none, or the field is no boolean");
@@ -262,7 +361,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             CheckNew(item, item.New is null ? null : $"{list.New}.{item.New}", list);
         }
 
-        if (!list.IsExtras && !list.Hidden && list.Legacy is not null && Resolve(list.At, list.Name, list.Legacy) is { } place)
+        if (list.IsTable)
+        {
+            CheckTableList(list);
+        }
+        else if (!list.IsExtras && !list.Hidden && list.Legacy is not null && Resolve(list.At, list.Name, list.Legacy) is { } place)
         {
             Claim(list.At, list.Name, place);
             CheckMap(list, place);
@@ -275,6 +378,46 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         if (list is { MergesByElement: true, KeyItem: < 0 })
         {
             problems.Add(list.At, list.Name, "merge=\"union\" needs an item with legacy=\"key\", which tells the elements apart");
+        }
+    }
+
+    private void CheckTableList(FieldDeclaration list)
+    {
+        if (kind.Legacy.Find(candidate => candidate.Name == list.Legacy) is not { Role: TableRole.Many } table)
+        {
+            problems.Add(list.At, list.Name, $"unknown table '{list.Legacy}' of many rows on the legacy side");
+            return;
+        }
+
+        if (table.OwnKey is null && !list.IsUnordered)
+        {
+            problems.Add(list.At, list.Name, $"without own-key nothing tells the order of the rows of {table.Name}: order=\"none\"");
+        }
+
+        foreach (var item in list.Items.Where(item => item.Type is not null))
+        {
+            CheckItem(list, item, table);
+        }
+    }
+
+    private void CheckItem(FieldDeclaration list, FieldDeclaration item, TableDeclaration table)
+    {
+        var name = $"{list.Name}[].{item.Name}";
+        if (item.Legacy is null or "key" or "value")
+        {
+            problems.Add(item.At, name, $"an item of a table's rows needs its legacy column: {table.Name}.column, or one that is looked up");
+            return;
+        }
+
+        CheckCodesOf(item, name);
+        if (Resolve(item.At, name, item.Legacy, table) is { } place)
+        {
+            Claim(item.At, name, place);
+            CheckFormat(item, place, name);
+            if (place.IsPersonal && !item.Personal && !list.Personal)
+            {
+                problems.Add(item.At, name, $"{place.Name} is personal: the item needs personal=\"yes\"");
+            }
         }
     }
 
@@ -372,10 +515,10 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
         foreach (var role in shape.Places)
         {
             var count = converter.Places.Count(place => place.Role == role.Role);
-            if (count == 0 || (count > 1 && !role.Many))
+            if ((count == 0 && !role.Optional) || (count > 1 && !role.Many))
             {
-                problems.Add(
-                    converter.At, converter.Use, $"the place '{role.Role}' must be given {(role.Many ? "at least once" : "once")}");
+                var often = (role.Many, role.Optional) switch { (true, _) => "at least once", (_, true) => "once, or not at all", _ => "once" };
+                problems.Add(converter.At, converter.Use, $"the place '{role.Role}' must be given {often}");
             }
         }
 
@@ -417,6 +560,11 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
             if (Resolve(at, text, text) is { } place)
             {
                 Claim(at, text, place);
+                if (place is { Key: null, Column.Secret: true })
+                {
+                    problems.Add(at, text, "a secret cannot be an extra, which is shown as any other personal value: give it a field, or let it stay");
+                }
+
                 if (place.IsPersonal && !personal)
                 {
                     problems.Add(at, text, "the place is personal: it needs personal=\"yes\"");
@@ -427,7 +575,7 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
 
     private void CheckNothingForgotten()
     {
-        foreach (var table in kind.Legacy)
+        foreach (var table in kind.Legacy.Concat(kind.Lookups))
         {
             foreach (var column in table.Columns.Where(column => IsForgotten(table, column)))
             {
@@ -516,16 +664,32 @@ internal sealed class KindChecks(KindDeclaration kind, ConverterRegistry convert
     private bool HasField(string name) => kind.Fields.Exists(field => field.Name == name);
 
     private bool IsForgotten(TableDeclaration table, ColumnDeclaration column) =>
-        table.Lob?.Column != column.Name
+        table.Lob?.Column != column.Name && column.Lookup is null
         && kind.Legacy.TrueForAll(other => other.ReferencedBy != column.Name)
         && !_legacyClaims.ContainsKey($"{table.Name}.{column.Name}");
 
-    private LegacyPlaceRef? Resolve(XElement at, string field, string text)
+    private LegacyPlaceRef? Resolve(XElement at, string field, string text, TableDeclaration? many = null)
     {
-        var place = LegacyPlaceRef.Parse(text, kind.Legacy, out var problem);
+        var place = LegacyPlaceRef.Parse(text, kind, out var problem);
         if (place is null)
         {
             problems.Add(at, field, problem);
+            return null;
+        }
+
+        if (many is not null ? place.Table != many : place.Table.Role == TableRole.Many)
+        {
+            problems.Add(
+                at, field,
+                many is null
+                    ? $"{place.Name} belongs to a table of many rows: it can only be an item of its list" : $"{place.Name} is no column of {many.Name}");
+            return null;
+        }
+
+        if (place is { Lookup: null, Column.Lookup: { } lookup })
+        {
+            problems.Add(at, field, $"{place.Name} is a key of {lookup}: name what is looked up there instead");
+            return null;
         }
 
         return place;

@@ -31,7 +31,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             schema,
             new LegacyLens(schema, plan, legacyFields, converted, flags, extras) { FieldsByColumn = _fieldsByColumn },
             new NewLens(
-                schema, new AggregateLayout([.. kind.New.Select(table => table.Layout)]),
+                schema, new AggregateLayout([.. kind.New.Select(NewLayout)]),
                 [.. kind.New.Select(table => BuildNewTable(table, schema))]),
             _extrasOfField,
             HarmlessExtras(),
@@ -43,10 +43,14 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             TimeZone = mapping.TimeZone,
             ForeignWriters = mapping.ForeignWriters,
             DeclaredWriters = mapping.Writers,
-            LegacyTables = [.. kind.Legacy.Select(table => table.Declared(file))],
+            DeclaredFates = mapping.Fates,
+            LegacyTables = [.. kind.Legacy.Concat(kind.Lookups).Select(table => table.Declared(file))],
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
             ErasedBy = kind.ErasedBy,
+            DeletedAt = kind.DeletedAt,
+            References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
+            Findings = [.. kind.Findings.Select(finding => finding.Declared(kind))],
             Merging = new MergeRules(
                 [.. kind.Fields.Select(kind.OwnerOf)], kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask,
                 kind.ErasedBy is { } erased ? schema.OrdinalOf(erased) : null),
@@ -67,9 +71,21 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             [.. field.Items.Select(RecordFieldOf)],
             DefaultOf(field))
         {
-            ElementKey = field.MergesByElement ? field.KeyItem : null,
+            IsUnordered = field.IsUnordered, Secret = field.Secret, ElementKey = field.MergesByElement ? field.KeyItem : null,
         };
     }
+
+    // The store translates what refers to a kind of the same context.
+    private TableLayout NewLayout(TableDeclaration table) => table.Layout with
+    {
+        Columns =
+        [
+            .. table.Columns.Select(column => column.Layout with
+            {
+                References = kind.Fields.Find(field => field.New == $"{table.Name}.{column.Name}") is { } field ? kind.ReferenceOf(field)?.Within : null,
+            }),
+        ],
+    };
 
     private object? DefaultOf(FieldDeclaration field) => field.Type switch
     {
@@ -94,8 +110,8 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         int[] lengths =
         [
             field.New is null ? 0 : LegacyPlaceRef.Find(field.New, kind.New, out _).Column?.Layout.MaxLength ?? 0,
-            field.Legacy is null ? 0 : LegacyPlaceRef.Parse(field.Legacy, kind.Legacy, out _)?.Column.Layout.MaxLength ?? 0,
-            field.Mirror is null ? 0 : LegacyPlaceRef.Parse(field.Mirror, kind.Legacy, out _)?.Column.Layout.MaxLength ?? 0,
+            field.Legacy is null ? 0 : LegacyPlaceRef.Parse(field.Legacy, kind, out _)?.Column.Layout.MaxLength ?? 0,
+            field.Mirror is null ? 0 : LegacyPlaceRef.Parse(field.Mirror, kind, out _)?.Column.Layout.MaxLength ?? 0,
         ];
         return lengths.Where(length => length > 0).DefaultIfEmpty().Min();
     }
@@ -110,6 +126,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
                 field.Hidden ? new HiddenField(ordinal, field.Name, schema.Fields[ordinal].Default)
                 : field.Rows is not null
                     ? new RowField(ordinal, field.Name, [.. field.Rows.Select(row => kind.Legacy.FindIndex(table => table.Name == row))])
+                : field.IsTable ? BuildChildren(field, ordinal)
                 : field.IsList ? BuildMap(field, ordinal)
                 : BuildPlaced(field, schema.Fields[ordinal]));
         }
@@ -135,10 +152,13 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         }
 
         var placed =
-            new PlaceField(record.Ordinal, field.Name, place, Formats.Create(field, CodesOf(field)), record.Default, field.KeptAsExtra);
+            new PlaceField(record.Ordinal, field.Name, place, FormatOf(field), record.Default, field.KeptAsExtra);
         return place is ColumnPlace { Table: > 0 } column && field.Type == FieldType.Code
             ? new CompanionField(placed, column.Table, record.Default) : placed;
     }
+
+    private ValueFormat FormatOf(FieldDeclaration field) =>
+        kind.ReferenceOf(field) is null ? Formats.Create(field, CodesOf(field)) : new ReferenceFormat();
 
     private MapField BuildMap(FieldDeclaration list, int ordinal)
     {
@@ -151,6 +171,19 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             ordinal, list.Name, place, key.Type == FieldType.Timestamp, value.Type == FieldType.Integer,
                 keyIsFirst: ReferenceEquals(list.Items[0], key));
     }
+
+    private ChildrenField BuildChildren(FieldDeclaration list, int ordinal)
+    {
+        var table = kind.Legacy.FindIndex(candidate => candidate.Name == list.Legacy);
+        return new ChildrenField(
+            ordinal, list.Name, table, kind.Legacy[table].OwnKey is not null, list.IsUnordered,
+            [
+                .. list.Items.Select(item => BuildItem(item, $"{list.Name}[].{item.Name}")),
+            ]);
+    }
+
+    private ChildItem BuildItem(FieldDeclaration item, string name) =>
+        new(name, (ColumnPlace)Place(item.Legacy!, name), Formats.Create(item, CodesOf(item)));
 
     private ConvertedFields[] BuildConverters(RecordSchema schema) =>
     [
@@ -189,11 +222,11 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             return known;
         }
 
-        var place = LegacyPlaceRef.Parse(text, kind.Legacy, out _)!;
+        var place = LegacyPlaceRef.Parse(text, kind, out _)!;
         var table = kind.Legacy.IndexOf(place.Table);
-        var column = place.Table.Columns.IndexOf(place.Column);
         if (place.Key is null)
         {
+            var column = ColumnIndex(place);
             _fieldsByColumn.TryAdd((table, column), field);
             known = new ColumnPlace(
                 place.Name, place.ExtraName, table, column, place.Column.Layout, place.Column.Default, place.Column.DropsTrailingBlanks);
@@ -209,14 +242,24 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         return known;
     }
 
+    private int ColumnIndex(LegacyPlaceRef place) =>
+        place.Table.Places(kind.Lookups).Index().First(entry => entry.Item.Column == place.Column).Index + (place.Table.OwnKey is null ? 0 : 1);
+
     private List<TableDeclaration> LobTables => [.. kind.Legacy.Where(table => table.Lob is not null)];
 
     private LegacyPlan BuildPlan() => new(
-        new AggregateLayout([.. kind.Legacy.Select(table => table.Layout)]),
-        [.. kind.Legacy.Select(table => table.Columns.Select(column => column.Default).ToArray())],
+        new AggregateLayout([.. kind.Legacy.Select(table => table.LayoutWith(kind.Lookups))]),
+        [.. kind.Legacy.Select(DefaultsOf)],
         [.. kind.Legacy.Select(table => kind.Fields.Find(field => field.Rows?.Contains(table.Name) ?? false)?.Name)],
         [.. LobTables.Select(BuildLob)],
         _slots.Count);
+
+    // The database allots an own key, and a reference is found by what is looked up.
+    private object?[] DefaultsOf(TableDeclaration table)
+    {
+        var columns = table.Places(kind.Lookups).Select(place => place.Column.Lookup is null ? place.Column.Default : null);
+        return [.. table.OwnKey is null ? columns : columns.Prepend(null)];
+    }
 
     private LobPlan BuildLob(TableDeclaration table)
     {
@@ -275,6 +318,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         NewValue value = field.Type switch
         {
             FieldType.Boolean => new NewBoolean(place),
+            FieldType.Integer when list is null && kind.ReferenceOf(field) is not null => new NewReference(place, column.Layout),
             FieldType.Integer or FieldType.Money => new NewInteger(place, column.Layout),
             FieldType.Code => new NewCode(place, [.. CodesOf(field)!.Codes.Select(code => code.English)]),
             FieldType.Timestamp => new NewTimestamp(place),
@@ -282,6 +326,6 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             FieldType.Bytes => new NewBytes(place, column.Layout),
             _ => new NewText(place, column.Layout),
         };
-        return new NewColumn(ordinal(at), list ?? field.Name, DefaultOf(field), value);
+        return new NewColumn(ordinal(at), list is null ? field.Name : $"{list}[].{field.Name}", DefaultOf(field), value);
     }
 }

@@ -27,7 +27,11 @@ public abstract class LegacyConverter
 /// <param name="Role">Its name there.</param>
 /// <param name="Written">Whether the converter writes it: then nobody else may.</param>
 /// <param name="Many">Whether any number of places may have that role.</param>
-public sealed record ConverterPlace(string Role, bool Written, bool Many = false);
+public sealed record ConverterPlace(string Role, bool Written, bool Many = false)
+{
+    /// <summary>Whether an installation may lack it: then <see cref="ConverterBinding.Places"/> has none of that role.</summary>
+    public bool Optional { get; init; }
+}
 
 /// <summary>What the mapping file must give to a converter.</summary>
 /// <param name="Fields">The types of its fields, in order.</param>
@@ -74,7 +78,9 @@ public sealed class ConverterRegistry
 
     public ConverterRegistry() =>
         Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding))
-            .Add("marked-time", MarkedTimeConverter.Shape, static binding => new MarkedTimeConverter(binding));
+            .Add("marked-time", MarkedTimeConverter.Shape, static binding => new MarkedTimeConverter(binding))
+            .Add("code-or-null", CodeOrNullConverter.Shape, static binding => new CodeOrNullConverter(binding))
+            .Add("optional-flag", OptionalFlagConverter.Shape, static binding => new OptionalFlagConverter(binding));
 
     /// <summary>In the order of the alphabet.</summary>
     public IReadOnlyList<string> Names => [.. _converters.Keys.Order(StringComparer.Ordinal)];

@@ -27,6 +27,14 @@ public sealed class LegacyCursor
         _lobs = new PhpArray?[plan.Lobs.Length];
         _largest = new (string, int)[plan.Lobs.Length];
         TakeRows();
+        foreach (var (table, _, _) in plan.Lookups)
+        {
+            if (_rows[table] is { } referring)
+            {
+                CheckReferences(table, referring);
+            }
+        }
+
         for (var lob = 0; lob < _lobs.Length; lob++)
         {
             OpenLob(lob);
@@ -42,6 +50,29 @@ public sealed class LegacyCursor
     internal object? Value(int table, int column) => _rows[table]?[column];
 
     internal bool HasRow(int table) => _rows[table] is not null;
+
+    /// <summary>The rows of a table of many.</summary>
+    internal IReadOnlyList<object?[]> Rows(int table) => _row.Tables[table];
+
+    internal void SetRows(int table, IReadOnlyList<object?[]> rows) => _row.Tables[table] = rows;
+
+    /// <summary>Of a table of many rows: the one that its places mean from now on; null for none.</summary>
+    internal void Select(int table, object?[]? row) => _rows[table] = row;
+
+    internal object?[] Blank(int table) => (object?[])_plan.Defaults[table].Clone();
+
+    /// <summary>A reference to a shared row that is not there: what it said, nobody knows.</summary>
+    internal void CheckReferences(int table, object?[] row)
+    {
+        foreach (var (_, reference, lookup) in _plan.Lookups.Where(known => known.Table == table))
+        {
+            var isMissing = lookup.Columns.Index().Any(column => !column.Item.Nullable && row[lookup.First + column.Index] is null);
+            if (isMissing && row[reference] is not null)
+            {
+                throw new UnreadableException($"{_plan.Layout.Tables[table].Name}.{lookup.ReferencedBy}", $"refers to no row of {lookup.Table}");
+            }
+        }
+    }
 
     internal PhpValue? Slot(int slot) => _slots[slot];
 
@@ -60,7 +91,13 @@ public sealed class LegacyCursor
         }
 
         EnsureRow(table);
-        _rows[table]![column] = value;
+        var row = _rows[table]!;
+        if (!Record.ValuesEqual(row[column], value))
+        {
+            Forget(table, column, row);
+        }
+
+        row[column] = value;
     }
 
     /// <summary>Creates a companion row, and the one that it hangs on.</summary>
@@ -144,11 +181,24 @@ public sealed class LegacyCursor
         return _row;
     }
 
+    // Another shared row is meant from now on.
+    private void Forget(int table, int column, object?[] row)
+    {
+        foreach (var (of, reference, lookup) in _plan.Lookups)
+        {
+            if (of == table && column >= lookup.First && column < lookup.First + lookup.Columns.Count)
+            {
+                row[reference] = null;
+            }
+        }
+    }
+
     private void TakeRows()
     {
         for (var table = 0; table < _rows.Length; table++)
         {
-            _rows[table] = _row.Tables[table].Count > 0 ? _row.Tables[table][0] : null;
+            var isSingle = _plan.Layout.Tables[table].Role != TableRole.Many && _row.Tables[table].Count > 0;
+            _rows[table] = isSingle ? _row.Tables[table][0] : null;
         }
     }
 

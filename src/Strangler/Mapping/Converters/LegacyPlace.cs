@@ -57,6 +57,9 @@ public abstract class LegacyPlace
     /// <exception cref="NotSupportedException">It is no column of bytes or text.</exception>
     public virtual void SetBytes(LegacyCursor row, string field, byte[] bytes) => throw NoBytes();
 
+    /// <summary>Of a map in a LOB those entries that are texts, in order; of anything else nothing.</summary>
+    public virtual IReadOnlyList<(string Key, string Text)> Entries(LegacyCursor row) => [];
+
     /// <summary>The scalar as text.</summary>
     /// <exception cref="UnreadableException">It is no scalar, or no UTF-8.</exception>
     public string Text(LegacyCursor row) => TryText(row, out var text, out var reason) ? text : throw new UnreadableException(Name, reason);
@@ -95,6 +98,9 @@ public abstract class LegacyPlace
 
     /// <summary>Back to what an insert would have there.</summary>
     internal abstract void Reset(LegacyCursor row, string field);
+
+    /// <summary>Where the place takes no NULL: back to what an insert leaves there, if that says nothing. False: nothing was done.</summary>
+    internal virtual bool ResetTo(LegacyCursor row, Func<string, bool> saysNothing) => false;
 
     public override string ToString() => Name;
 
@@ -306,6 +312,17 @@ internal sealed class ColumnPlace(
             row.SetValue(table, column, _default, field);
         }
     }
+
+    internal override bool ResetTo(LegacyCursor row, Func<string, bool> saysNothing)
+    {
+        if (layout.Nullable || _default is not string text || !saysNothing(text))
+        {
+            return false;
+        }
+
+        Reset(row, Name);
+        return true;
+    }
 }
 
 /// <summary>A key in a LOB.</summary>
@@ -320,6 +337,25 @@ internal sealed class LobPlace(string name, string extraName, int lob, int slot,
     public void SetValue(LegacyCursor row, string field, PhpValue? value) => row.SetSlot(lob, slot, _key, value, field);
 
     public override bool IsPresent(LegacyCursor row) => row.Slot(slot) is not (null or PhpNull);
+
+    public override IReadOnlyList<(string Key, string Text)> Entries(LegacyCursor row)
+    {
+        if (row.Slot(slot) is not PhpArray { Count: > 0 } array)
+        {
+            return [];
+        }
+
+        List<(string, string)> entries = new(array.Count);
+        foreach (var (entry, value) in array)
+        {
+            if (!entry.IsInt && value is PhpString text && text.TryGetText(out var read) && System.Text.Unicode.Utf8.IsValid(entry.Bytes.Span))
+            {
+                entries.Add((Encoding.UTF8.GetString(entry.Bytes.Span), read));
+            }
+        }
+
+        return entries;
+    }
 
     public override bool IsEmpty(LegacyCursor row) =>
         row.Slot(slot) is null or PhpNull or PhpString { Bytes.IsEmpty: true } or PhpArray { Count: 0 };

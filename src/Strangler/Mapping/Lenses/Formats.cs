@@ -52,6 +52,26 @@ internal sealed class IntegerFormat : ValueFormat
         place.SetInteger(row, field, Values.Expect<long>(field, value));
 }
 
+/// <summary>The public id of another entity; 0 is none.</summary>
+internal sealed class ReferenceFormat : ValueFormat
+{
+    private const string NoId = "is below 0, and ids begin at 1";
+
+    public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        var isRead = place.TryInteger(row, out var number, out reason);
+        value = Values.Of(number);
+        reason = isRead && number < 0 ? NoId : reason;
+        return isRead && number >= 0;
+    }
+
+    public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
+    {
+        var number = Values.Expect<long>(field, value);
+        place.SetInteger(row, field, number >= 0 ? number : throw new CannotHoldException(field, NoId));
+    }
+}
+
 /// <summary>An amount in euros as a decimal text.</summary>
 internal sealed class EuroFormat(bool needsPoint) : ValueFormat
 {
@@ -75,6 +95,41 @@ internal sealed class EuroFormat(bool needsPoint) : ValueFormat
 
     public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value) =>
         place.SetText(row, field, Numbers.Euro(field, Values.Expect<long>(field, value)));
+}
+
+/// <summary>An amount of which legacy keeps the euros and drops the cents: what has cents is refused, never cut.</summary>
+internal sealed class WholeEurosFormat : ValueFormat
+{
+    private const long Cents = 100;
+
+    public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        value = null;
+        if (!place.TryInteger(row, out var euros, out reason))
+        {
+            return false;
+        }
+
+        if (euros is < 0 or > long.MaxValue / Cents)
+        {
+            reason = "is no amount of 0 or more euros";
+            return false;
+        }
+
+        value = Values.Of(euros * Cents);
+        return true;
+    }
+
+    public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
+    {
+        var cents = Values.Expect<long>(field, value);
+        if (cents < 0 || cents % Cents != 0)
+        {
+            throw new CannotHoldException(field, $"{place} holds whole euros only");
+        }
+
+        place.SetInteger(row, field, cents / Cents);
+    }
 }
 
 /// <summary>A code by its list. Few codes: comparing them one by one beats hashing.</summary>
@@ -156,6 +211,11 @@ internal sealed class TimestampFormat(DateTime? nothingUntil) : ValueFormat
     public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
     {
         var time = value is null ? (DateTime?)null : Values.Expect<DateTime>(field, value);
+        if (time is null && place.ResetTo(row, text => TryRead(text, nothingUntil, out var none) && none is null))
+        {
+            return;
+        }
+
         if (time <= nothingUntil)
         {
             throw new CannotHoldException(field, $"legacy reads times up to {Values.DateTimeText(field, nothingUntil.Value)} as none");

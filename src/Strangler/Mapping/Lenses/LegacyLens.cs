@@ -25,6 +25,7 @@ internal sealed class LegacyLens(
         "legacy would show other extras; a field that was given a value must lose its extra (CompiledMapping.Change)";
 
     private readonly LegacyField[] _rows = [.. fields.Where(field => field is RowField)];
+    private readonly RecordField[] _unordered = [.. schema.Fields.Where(field => field.IsUnordered)];
     private readonly LegacyField[] _places = [.. fields.Where(field => field is not RowField)];
 
     public RecordSchema Schema { get; } = schema;
@@ -70,6 +71,8 @@ internal sealed class LegacyLens(
             values[field.Ordinal] = field.Read(row);
         }
 
+        Sort(values);
+
         foreach (var converted in converters)
         {
             converted.Converter.Read(row, values.AsSpan(converted.First, converted.Count));
@@ -105,7 +108,16 @@ internal sealed class LegacyLens(
             }
         }
 
+        Sort(wanted);
         return wanted;
+    }
+
+    private void Sort(object?[] values)
+    {
+        foreach (var field in _unordered)
+        {
+            values[field.Ordinal] = field.Canonical(values[field.Ordinal]);
+        }
     }
 
     private static bool Agrees(object?[] shown, object?[] wanted)
@@ -205,7 +217,7 @@ internal sealed class LegacyLens(
             {
                 for (var column = 0; column < values.Length; column++)
                 {
-                    if (values[column] is null && !Layout.Tables[table].Columns[column].Nullable)
+                    if (values[column] is null && !Layout.Tables[table].Columns[column].Nullable && !plan.IsFilledIn(table, column))
                     {
                         throw new CannotHoldException(FieldAt(table, column), "must be set");
                     }

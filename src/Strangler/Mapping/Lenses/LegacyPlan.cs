@@ -20,6 +20,17 @@ internal sealed class LegacyPlan(AggregateLayout layout, object?[][] defaults, s
     /// <summary>How many LOB keys the mapping knows, over all LOBs.</summary>
     public int Slots { get; } = slots;
 
+    /// <summary>Columns that refer to shared rows, with what is looked up there.</summary>
+    public (int Table, int Reference, LookupLayout Lookup)[] Lookups { get; } =
+    [
+        .. layout.Tables.SelectMany((table, at) => table.Lookups.Select(lookup => (at, table.IndexOf(lookup.ReferencedBy), lookup))),
+    ];
+
+    /// <summary>Whether the database gives the value, or it is found by what is looked up: null stands for that.</summary>
+    public bool IsFilledIn(int table, int column) =>
+        (column == 0 && Layout.Tables[table].Children is { OwnKey: not null })
+        || Array.Exists(Lookups, lookup => lookup.Table == table && lookup.Reference == column);
+
     /// <summary>What an insert starts from: the root row with its defaults, no other rows.</summary>
     public AggregateRow Blank { get; } = new(
         layout,

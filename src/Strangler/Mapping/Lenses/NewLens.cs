@@ -25,7 +25,7 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
         {
             if (tables[at].List >= 0)
             {
-                values[tables[at].List] = ReadList(tables[at], row.Tables[at]);
+                values[tables[at].List] = Schema.Fields[tables[at].List].Canonical(ReadList(tables[at], row.Tables[at]));
             }
             else
             {
@@ -91,6 +91,11 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
         for (var i = 0; i < wanted.Length; i++)
         {
             wanted[i] = wanted[i] is Hidden ? shown[i] : wanted[i];
+        }
+
+        foreach (var list in tables.Where(table => table.List >= 0))
+        {
+            wanted[list.List] = Schema.Fields[list.List].Canonical(wanted[list.List]);
         }
 
         for (var at = 0; at < tables.Length; at++)
@@ -178,8 +183,11 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
         return row;
     }
 
-    private IReadOnlyList<object?[]> WriteList(NewTable table, Record record) =>
-        WriteItems(table, Values.Expect<RecordList>(Schema.Fields[table.List].Name, Values.Resolve(record.Values[table.List])));
+    private IReadOnlyList<object?[]> WriteList(NewTable table, Record record)
+    {
+        var field = Schema.Fields[table.List];
+        return WriteItems(table, Values.Expect<RecordList>(field.Name, field.Canonical(Values.Resolve(record.Values[table.List]))));
+    }
 
     private static IReadOnlyList<object?[]> WriteItems(NewTable table, RecordList list)
     {

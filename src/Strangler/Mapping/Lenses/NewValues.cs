@@ -33,6 +33,20 @@ internal sealed class NewInteger(string place, ColumnLayout column) : NewValue(p
     }
 }
 
+/// <summary>An id. A row carries the public one; a stored new id that the map does not know comes as <see cref="Unmapped"/>.</summary>
+internal sealed class NewReference(string place, ColumnLayout column) : NewValue(place)
+{
+    /// <summary>What a store reads where no map row leads back from a new id.</summary>
+    public const long Unmapped = -1;
+
+    private readonly NewInteger _number = new(place, column);
+
+    public override object Read(object? raw) =>
+        raw is Unmapped ? throw new UnreadableException(Place, "holds a new id that no row of the id map leads to") : _number.Read(raw);
+
+    public override object? Write(string field, object? value) => _number.Write(field, value);
+}
+
 internal sealed class NewText(string place, ColumnLayout column) : NewValue(place)
 {
     public override object Read(object? raw) => raw ?? "";

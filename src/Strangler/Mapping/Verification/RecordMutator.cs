@@ -85,14 +85,18 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
             field.Name == mapping.Extras?.Name ? [.. rows.OrderBy(row => (string)row[0]!, StringComparer.Ordinal)] : rows);
     }
 
-    private static object?[] Row(RecordField list, Random random) =>
+    private object?[] Row(RecordField list, Random random) =>
     [
         .. list.Items.Select(item => item.Type switch
         {
+            FieldType.Boolean => random.Next(2) == 0,
             FieldType.Timestamp => Pick(_times, random),
+            FieldType.Date => Pick(_times, random) is { } time ? DateOnly.FromDateTime(time) : null,
             FieldType.Integer => Pick(_integers, random),
+            FieldType.Money => Pick(_amounts, random),
+            FieldType.Code => Pick(item.Codes, random),
             FieldType.Bytes => Pick(_contents, random),
-            _ when item.Name == "name" => ExtraName(random),
+            _ when item.Name == "name" && list.Name == mapping.Extras?.Name => ExtraName(random),
             _ => (object?)Pick(_texts, random),
         }),
     ];

@@ -1,4 +1,5 @@
 using NUnit.Framework;
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 
 namespace Strangler.Tests.Contexts.Donations;

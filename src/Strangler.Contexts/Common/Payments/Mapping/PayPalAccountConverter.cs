@@ -1,7 +1,7 @@
 using Strangler.Mapping;
 using Strangler.Mapping.Converters;
 
-namespace Strangler.Contexts.Donations.Mapping;
+namespace Strangler.Contexts.Common.Payments.Mapping;
 
 /// <summary>The provider's account, which of a PayPal payment is the payer's id once more.</summary>
 internal sealed class PayPalAccountConverter(ConverterBinding binding) : LegacyConverter

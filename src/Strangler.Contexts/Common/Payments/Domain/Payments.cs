@@ -1,14 +1,14 @@
-namespace Strangler.Contexts.Donations;
+namespace Strangler.Contexts.Common.Payments;
 
 /// <summary>
-/// Where the payment stands, apart from cancellation and moderation. A donation in any of these states may also be cancelled or moderated.
+/// Where the payment stands, apart from cancellation and moderation: what is paid for may be cancelled or held back in any of these states.
 /// </summary>
 public enum PaymentState
 {
     /// <summary>Direct debit: needs no booking step.</summary>
     New,
 
-    /// <summary>The donor promised to pay (bank transfer), or an instant transfer was confirmed.</summary>
+    /// <summary>The payer promised to pay (bank transfer), or an instant transfer was confirmed.</summary>
     Promised,
 
     /// <summary>Sent to an external provider, no notification yet.</summary>
@@ -37,7 +37,7 @@ public abstract record Payment
 /// <summary>A bank account; IBAN upper case without blanks, BIC may be "".</summary>
 public sealed record BankAccount(string Iban, string Bic, string AccountNumber = "", string BankCode = "", string BankName = "");
 
-/// <summary>Collected from the donor's account; the account is null once it was erased or never recorded.</summary>
+/// <summary>Collected from the payer's account; the account is null once it was erased or never recorded.</summary>
 public sealed record DirectDebitPayment(BankAccount? Account) : Payment
 {
     public override PaymentState InitialState => PaymentState.New;
@@ -45,7 +45,7 @@ public sealed record DirectDebitPayment(BankAccount? Account) : Payment
     public override Payment Anonymized() => new DirectDebitPayment((BankAccount?)null);
 }
 
-/// <summary>The donor transfers, quoting the code; "" once it was erased or never recorded.</summary>
+/// <summary>The payer transfers, quoting the code; "" once it was erased or never recorded.</summary>
 public sealed record BankTransferPayment(string TransferCode) : Payment
 {
     public override PaymentState InitialState => PaymentState.Promised;
@@ -54,7 +54,7 @@ public sealed record BankTransferPayment(string TransferCode) : Payment
 }
 
 /// <summary>PayPal; without a booking until the provider has notified us.</summary>
-/// <param name="FollowUps">Later payments of a recurring donation that became donations of their own.</param>
+/// <param name="FollowUps">Later payments of a recurring one that became records of their own.</param>
 public sealed record PayPalPayment(PayPalBooking? Booking, FollowUps FollowUps) : Payment
 {
     public PayPalPayment(PayPalBooking? booking)
@@ -62,12 +62,25 @@ public sealed record PayPalPayment(PayPalBooking? Booking, FollowUps FollowUps) 
     {
     }
 
+    /// <summary>When the first payment of a recurring one is due, known before it is booked; the program's own text, "" for none.</summary>
+    public string FirstPaymentDate { get; init; } = "";
+
+    /// <summary>Of a later payment of a recurring one: the public id of the record that it follows. 0: it follows none, or does not say.</summary>
+    public long ParentId { get; init; }
+
+    /// <summary>Old records may name several that they follow. Which is right, nobody can tell; somebody who knows may.</summary>
+    public bool NamesSeveralParents { get; init; }
+
     public override PaymentState InitialState => Booking is null ? PaymentState.Incomplete : PaymentState.Booked;
 
-    public override Payment Anonymized() => new PayPalPayment(Booking is null ? null : Booking with
+    public override Payment Anonymized() => this with
     {
-        TransactionId = "", PayerId = "", SubscriptionId = "", FirstName = "", LastName = "", AddressName = "",
-    });
+        Booking = Booking is null ? null : Booking with
+        {
+            TransactionId = "", PayerId = "", SubscriptionId = "", FirstName = "", LastName = "", AddressName = "",
+        },
+        FollowUps = FollowUps.None,
+    };
 }
 
 /// <summary>What PayPal notified. Amounts in cents; the timestamp is the provider's own text.</summary>
@@ -103,11 +116,11 @@ public sealed record PayPalBooking
 
     public string Timestamp { get; init; } = "";
 
-    /// <summary>Id of the parent's payment; 0 = none.</summary>
+    /// <summary>Id of the parent's payment, as programs of 2022 and later number payments; 0 = none.</summary>
     public long ParentPaymentId { get; init; }
 }
 
-/// <summary>Provider transactions and the donations they became, in order.</summary>
+/// <summary>Provider transactions and the records they became, in order.</summary>
 public sealed class FollowUps(IReadOnlyList<FollowUp> items) : IEquatable<FollowUps>
 {
     public static readonly FollowUps None = new([]);
@@ -123,8 +136,9 @@ public sealed class FollowUps(IReadOnlyList<FollowUp> items) : IEquatable<Follow
     public override int GetHashCode() => Items.Count;
 }
 
-/// <summary>One later payment of a recurring donation.</summary>
-public sealed record FollowUp(string TransactionId, long DonationId);
+/// <summary>One later payment of a recurring one.</summary>
+/// <param name="Id">The public id of the record that it became.</param>
+public sealed record FollowUp(string TransactionId, long Id);
 
 /// <summary>Credit card; without a booking until the provider has notified us. Also the provider used before 2016.</summary>
 public sealed record CreditCardPayment(CreditCardBooking? Booking, bool IsFormerProvider = false) : Payment

@@ -1,0 +1,23 @@
+using Strangler.DualWrite;
+using Strangler.Mapping;
+
+namespace Strangler.Contexts.Impressions;
+
+/// <summary>Banners in the legacy tables, read and written through the mapping.</summary>
+public sealed class LegacyBannerRepository(ISideStore store, ISqlQueries queries, IRecordLens lens, BannerRecords records)
+    : SideRepository<Banner>(store, lens, records, ImpressionsContext.BannerKind), IBannerRepository
+{
+    public async Task<Banner?> FindByNameAsync(string name, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (name.Length == 0)
+        {
+            return null;
+        }
+
+        var (_, id) = await queries.QueryAsync(
+            (connection, transaction, token) => LegacyImpressionQueries.FindBannerAsync(connection, transaction, name, token),
+            cancellationToken).ConfigureAwait(false);
+        return id is { } found ? await FindAsync(found, cancellationToken).ConfigureAwait(false) : null;
+    }
+}
