@@ -50,7 +50,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             ErasedBy = kind.ErasedBy,
             DeletedAt = kind.DeletedAt,
             References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
-            Findings = [.. kind.Findings.Select(finding => finding.Declared(kind.Name))],
+            Findings = [.. kind.Findings.Select(finding => finding.Declared(kind))],
             Merging = new MergeRules(
                 [.. kind.Fields.Select(kind.OwnerOf)], kind.Owners.Existence ?? kind.Owners.Default ?? FieldOwner.Ask,
                 kind.ErasedBy is { } erased ? schema.OrdinalOf(erased) : null),
