@@ -16,14 +16,13 @@ public sealed class NewSchemaTests(string context)
     private static readonly HashSet<string> English = [.. """
         aborted access account action active address ambiguous amount anonymized anonymous applicant at auth author back backed bank
         banner bic binary birth booked booking bucket buckets campaign cancelled card cash cents change city code comment company
-        confirmation confirmed content counted country created credit currency current cut date debit decided deleted direct
-        donation donor due email entries entry event evidence expires expiry export exported external extra extras fee first flags
-        follow form full given gross hash historical iban id identifier impression impressions incentive incentives incomplete
-        interval is keyword last layout legacy log logged membership message missing moderated moderation modified months name named
-        new newsletter no none notice number of office ordinal page parent password payer payment paypal person phone postcode
-        previous promised provider public reason reasons receipt registered remote role salutation sent session settle sofort source
-        state status street subscription sustaining text timestamp title token tracking transaction transfer type unconfirmed
-        undecided unknown up update ups user valuation wants yes
+        confirmation confirmed content counted country created credit currency current cut date debit decided deleted direct donation
+        donor due email entries entry event evidence expires expiry export exported external extra extras fee first flags follow form full
+        given gross hash historical iban id identifier impression impressions incentive incentives incomplete interval is keyword last
+        layout legacy log logged membership message missing moderated moderation modified months name named new newsletter no none notice
+        number of office ordinal page parent password payer payment paypal person phone postcode previous promised provider public reason
+        reasons receipt registered remote role salutation sent session settle sofort source state status street subscription sustaining
+        text timestamp title token tracking transaction transfer type unconfirmed undecided unknown up update ups user valuation wants yes
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
 
     private static readonly string[] Amounts = ["amount", "legacy_amount", "gross", "fee", "settle_amount", "membership_fee"];
