@@ -146,6 +146,7 @@ public sealed class RepairTests
     ];
 
     [Test]
+    [Category("Case45")]
     public void What_another_program_wrote_while_new_leads_and_nobody_noted_is_merged([Range(0, 2)] int index)
     {
         var (name, harm) = Theirs[index];
