@@ -41,6 +41,8 @@ internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSp
     {
         if (Id == 0)
             return;
+        // Stopped, it starts no process between our look and its end.
+        Posix.Signal(Id, Posix.SigStop);
         foreach (var pid in Posix.Family(Id))
             Posix.Signal(pid, Posix.SigKill);
         await ReapAsync(cancellationToken).ConfigureAwait(false);
