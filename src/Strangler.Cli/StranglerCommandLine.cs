@@ -63,6 +63,8 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(ConflictsCommand.Create(standard));
         root.Subcommands.Add(CutoverCommand.Create(standard));
         root.Subcommands.Add(IdMapCommand.Create(standard));
+        root.Subcommands.Add(PurgeCommand.Create(standard));
+        root.Subcommands.Add(FatesCommand.Create(standard));
         root.Subcommands.Add(StatusCommand.Create(standard));
         root.Subcommands.Add(ServeCommand.Create(standard));
         root.Subcommands.Add(DemoCommand.Create(standard));

@@ -1,6 +1,7 @@
 using Strangler.Contexts.AddressChanges;
 using Strangler.Contexts.BackOfficeUsers;
 using Strangler.Contexts.Buckets;
+using Strangler.Contexts.ChangeLog;
 using Strangler.Contexts.Donations;
 using Strangler.Contexts.Impressions;
 using Strangler.Contexts.Memberships;
@@ -38,5 +39,6 @@ public static class ContextList
         BackOfficeUsersContext.Definition,
         ImpressionsContext.Definition,
         BucketsContext.Definition,
+        ChangeLogContext.Definition,
     ];
 }

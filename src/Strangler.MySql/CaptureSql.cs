@@ -15,6 +15,15 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
         $"CREATE {(replace ? "OR REPLACE " : "")}TRIGGER {AggregateSql.Quote(Name)} AFTER {Event} ON {AggregateSql.Quote(Table)} FOR EACH ROW\n{Body}";
 }
 
+/// <summary>One procedure that the triggers call. Its name tells its text, so that it is never replaced under those who call it.</summary>
+internal sealed record CaptureRoutine(string Job, string Parameters, string Body)
+{
+    public string Name => $"{CaptureSql.RoutinePrefix}{Job}_{CaptureSql.Hash(Parameters + Body)}";
+
+    public string Create(bool replace) =>
+        $"CREATE {(replace ? "OR REPLACE " : "")}PROCEDURE {AggregateSql.Quote(Name)} ({Parameters})\nMODIFIES SQL DATA\n{Body}";
+}
+
 /// <summary>
 /// The text of the capture triggers. What they must never do is to make another program's statement fail, or wait for anything but its own
 /// rows:
@@ -30,7 +39,11 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// <item>The roots that refer to a row are found by a plain SELECT (a cursor): a locking one would lock the index of the root table, and with it
 /// others' inserts. It sees the transaction's snapshot, which may be older than the reference. A changed row that nobody refers to is noted, and
 /// a relay looks again once it is committed (<see cref="MySqlCapture.ResolveAsync"/>).</item>
-/// <item>A side table that is missing (error 1146) is passed over; <c>capture check</c> tells.</item>
+/// <item>What is written into our tables is written by procedures that all triggers share. Of two triggers that write the same table
+/// themselves, the server (MariaDB 10.11) takes one for a user of the other's copy of it under LOCK TABLES … WRITE, as dumps are loaded, and the
+/// statement fails with error 1442. A procedure's tables are opened once, whoever calls it.</item>
+/// <item>Times are the server's, also for a session that has set a <c>timestamp</c> of its own: a note of tomorrow would wait until then.</item>
+/// <item>A side table (error 1146) or a procedure (1305) that is missing is passed over; <c>capture check</c> tells.</item>
 /// <item>A column that is gone or has another name (error 1054, raised when the statement that names it is executed, not when the trigger is
 /// loaded) makes the comparison NULL, and then every update counts: more work than needed, but no write of theirs fails or is missed. Without
 /// the table's key nobody can tell which entity it was; the write goes on, and that there was one is noted ("!"). Error 1326 is what follows
@@ -45,7 +58,55 @@ internal sealed record CaptureTrigger(string Name, string Table, string Event, s
 /// </remarks>
 internal sealed partial class CaptureSql(string context, bool isMariaDb)
 {
+    /// <summary>With what the names of our procedures begin; they serve all contexts.</summary>
+    public const string RoutinePrefix = "strangler_capture_";
+
     private const int MaxName = 64;
+
+    private const string Name64 = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin";
+
+    // Since NOW() at most a statement's time has passed, or it is a time that the session has set.
+    private const string IsClock = "SYSDATE() BETWEEN NOW() AND NOW() + INTERVAL 60 SECOND";
+    private const string NowUtc = $"IF({IsClock}, UTC_TIMESTAMP(6), COALESCE(CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00'), UTC_TIMESTAMP(6)))";
+
+    // Ids below 1 cannot be keys of ours, and would not fit.
+    private static readonly CaptureRoutine Touches = new(
+        "touch",
+        $"strangler_context {Name64}, strangler_kind {Name64}, strangler_key BIGINT",
+        $"""
+        BEGIN
+          DECLARE strangler_at DATETIME(6) DEFAULT {NowUtc};
+          DECLARE strangler_local DATETIME(6) DEFAULT IF({IsClock}, NOW(6), SYSDATE(6));
+          IF strangler_key > 0 THEN
+            INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer, changed_at)
+              VALUES (strangler_context, strangler_kind, strangler_key, 1, LEFT(USER(), 190), strangler_local)
+              ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = LEFT(USER(), 190), changed_at = strangler_local;
+            INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
+              SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', strangler_at, strangler_at, LEFT(USER(), 190)
+              FROM strangler_entity e WHERE e.context = strangler_context AND e.kind = strangler_kind AND e.`key` = strangler_key;
+          END IF;
+        END
+        """.ReplaceLineEndings("\n"));
+
+    private static readonly CaptureRoutine Notes = new(
+        "note",
+        $"strangler_context {Name64}, strangler_table {Name64}, strangler_event {Name64}, strangler_columns TEXT CHARACTER SET utf8mb4",
+        $"""
+        INSERT INTO strangler_foreign_write (context, table_name, event, `columns`, writer, connection_id, written_at)
+          VALUES (strangler_context, strangler_table, strangler_event, LEFT(strangler_columns, 2000), LEFT(USER(), 190), CONNECTION_ID(), {NowUtc})
+        """.ReplaceLineEndings("\n"));
+
+    private static readonly CaptureRoutine Refers = new(
+        "refer",
+        $"strangler_context {Name64}, strangler_kind {Name64}, strangler_table {Name64}, strangler_reference BIGINT",
+        $"""
+        INSERT INTO strangler_foreign_reference (context, kind, table_name, reference, writer, written_at)
+          VALUES (strangler_context, strangler_kind, strangler_table, strangler_reference, LEFT(USER(), 190), {NowUtc})
+        """.ReplaceLineEndings("\n"));
+
+    /// <summary>What the triggers call.</summary>
+    public static IReadOnlyList<CaptureRoutine> Routines { get; } = [Touches, Notes, Refers];
+
     private static readonly string[] Events = ["INSERT", "UPDATE", "DELETE"];
 
     private readonly string _context = Literal(context);
@@ -62,7 +123,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         return name.Length <= MaxName ? name : $"{name[..(MaxName - 9)]}_{Hash(name)}";
     }
 
-    private static string Hash(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8];
+    internal static string Hash(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8];
 
     private string Body(CapturedTable table, string on) => table.Owner == CaptureOwner.ByKey ? OfKey(table, on) : OfReference(table, on);
 
@@ -136,10 +197,8 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             """,
     };
 
-    private string NoteReference(CapturedTable table, string reference) => $"""
-        INSERT INTO strangler_foreign_reference (context, kind, table_name, reference, writer, written_at)
-          VALUES ({_context}, {Literal(table.Kind)}, {Literal(table.Table)}, {reference}, LEFT(USER(), 190), UTC_TIMESTAMP(6));
-        """;
+    private string NoteReference(CapturedTable table, string reference) =>
+        $"CALL {Refers.Name}({_context}, {Literal(table.Kind)}, {Literal(table.Table)}, {reference});";
 
     // Only rows of the context's own count: those that were, and those that are from now on.
     private static string OfContext(CapturedTable table, string on) => on switch
@@ -176,7 +235,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             BEGIN
               DECLARE strangler_counts INT DEFAULT 1;
               DECLARE strangler_blind INT DEFAULT 0;
-            {declares}{declared}  DECLARE CONTINUE HANDLER FOR 1146, 1054 BEGIN END;
+            {declares}{declared}  DECLARE CONTINUE HANDLER FOR 1146, 1054, 1305 BEGIN END;
               IF NOT (@strangler_own <=> {_context}) THEN
             {sets}    IF {condition} THEN
             {Indented("      ", Fence())}
@@ -217,10 +276,8 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         string Unnoted(int chunk) => $"(strangler_changed_{chunk} & ~{noted}_{chunk})";
     }
 
-    private string Insert(CapturedTable table, string on, string columns) => $"""
-        INSERT INTO strangler_foreign_write (context, table_name, event, `columns`, writer, connection_id, written_at)
-          VALUES ({_context}, {Literal(table.Table)}, '{on}', LEFT({columns}, 2000), LEFT(USER(), 190), CONNECTION_ID(), UTC_TIMESTAMP(6));
-        """;
+    private string Insert(CapturedTable table, string on, string columns) =>
+        $"CALL {Notes.Name}({_context}, {Literal(table.Table)}, '{on}', {columns});";
 
     private static string Names(List<List<(string Name, string Differs)>> changed, Func<int, string> bits) => $"CONCAT_WS(',', {string.Join(
         ", ",
@@ -252,16 +309,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         END;
         """;
 
-    // Ids below 1 cannot be keys of ours, and would not fit.
-    private string Touch(string kind, string key) => $"""
-        IF {key} > 0 THEN
-          INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({_context}, {Literal(kind)}, {key}, 1, LEFT(USER(), 190))
-            ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = LEFT(USER(), 190);
-          INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
-            SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), LEFT(USER(), 190)
-            FROM strangler_entity e WHERE e.context = {_context} AND e.kind = {Literal(kind)} AND e.`key` = {key};
-        END IF;
-        """;
+    private string Touch(string kind, string key) => $"CALL {Touches.Name}({_context}, {Literal(kind)}, {key});";
 
     private static string Indented(string indent, string text) =>
         string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => indent + line));

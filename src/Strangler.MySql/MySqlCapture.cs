@@ -32,14 +32,24 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             {
                 var view = await ViewAsync(connection, token).ConfigureAwait(false);
                 Refuse(view.State.Problems);
-                return (IReadOnlyList<string>)[.. view.Todo.SelectMany(todo => Statements(todo, view.IsMariaDb))];
+                return (IReadOnlyList<string>)
+                [
+                    .. view.Routines.SelectMany(routine => Statements(routine, view)), .. view.Todo.SelectMany(todo => Statements(todo, view.IsMariaDb)),
+                ];
             },
             cancellationToken);
 
     public Task<IReadOnlyList<string>> PlanRemoveAsync(CancellationToken cancellationToken) =>
         UseAsync(
             async (connection, token) =>
-                (IReadOnlyList<string>)[.. (await ViewAsync(connection, token).ConfigureAwait(false)).Present.Select(trigger => Drop(trigger.Name))],
+            {
+                var view = await ViewAsync(connection, token).ConfigureAwait(false);
+                return (IReadOnlyList<string>)
+                [
+                    .. view.Present.Select(trigger => Drop(trigger.Name)),
+                    .. view.Unused([.. view.Triggers.Except(view.Present)]).Select(DropRoutine),
+                ];
+            },
             cancellationToken);
 
     public Task<int> InstallAsync(TimeSpan patience, IProgress<CapturePart>? progress, CancellationToken cancellationToken) =>
@@ -48,6 +58,11 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             {
                 var view = await ViewAsync(connection, token).ConfigureAwait(false);
                 Refuse(view.State.Problems);
+                foreach (var routine in view.Routines)
+                {
+                    await ExecuteAsync(connection, Part(routine), Statements(routine, view), patience, token).ConfigureAwait(false);
+                }
+
                 foreach (var todo in view.Todo)
                 {
                     await ExecuteAsync(connection, todo.Part, Statements(todo, view.IsMariaDb), patience, token).ConfigureAwait(false);
@@ -56,6 +71,7 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
                 }
 
                 var after = await ViewAsync(connection, token).ConfigureAwait(false);
+                await DropUnusedAsync(connection, after, patience, token).ConfigureAwait(false);
                 return after.State.IsComplete
                     ? view.Todo.Count
                     : throw new CaptureException(side.Context, $"Capture of {side.Context} is not as it was installed: {after.State.Fault}.");
@@ -76,6 +92,7 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
 
                 await side.ExecuteAsync(
                     connection, new Batch().Add($"DELETE FROM strangler_capture WHERE context = {side.Context}"), true, token).ConfigureAwait(false);
+                await DropUnusedAsync(connection, await ViewAsync(connection, token).ConfigureAwait(false), patience, token).ConfigureAwait(false);
                 return view.Present.Count;
             },
             cancellationToken);
@@ -210,11 +227,30 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
 
     private static string Drop(string name) => $"DROP TRIGGER IF EXISTS {AggregateSql.Quote(name)}";
 
+    private static string DropRoutine(string name) => $"DROP PROCEDURE IF EXISTS {AggregateSql.Quote(name)}";
+
+    private static CapturePart Part(CaptureRoutine routine) => new("", "", routine.Name, CapturePartState.Missing, "");
+
+    // No longer called by any trigger of this database, of other contexts and builds included.
+    private async Task DropUnusedAsync(DbConnection connection, View view, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        foreach (var name in view.Unused(view.Triggers))
+        {
+            var part = new CapturePart("", "", name, CapturePartState.Stale, "removed");
+            await ExecuteAsync(connection, part, [DropRoutine(name)], patience, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static IEnumerable<string> Statements(CaptureRoutine routine, View view) => view.IsMariaDb ? [routine.Create(replace: true)]
+        : view.RoutineNames.Contains(routine.Name) ? [DropRoutine(routine.Name), routine.Create(replace: false)]
+        : [routine.Create(replace: false)];
+
     // MySQL cannot replace a trigger; under the table's lock nobody writes between the two statements.
     private static IEnumerable<string> Statements(Todo todo, bool isMariaDb) => todo switch
     {
         { Trigger: null } => [Drop(todo.Part.Name)],
         { Part.State: CapturePartState.Missing } => [todo.Trigger.Create(replace: false)],
+        { WentTo: not null } => [Drop(todo.Part.Name), todo.Trigger.Create(replace: false)],
         _ when isMariaDb => [todo.Trigger.Create(replace: true)],
         _ => [$"LOCK TABLES {AggregateSql.Quote(todo.Trigger.Table)} WRITE", Drop(todo.Part.Name), todo.Trigger.Create(replace: false), "UNLOCK TABLES"],
     };
@@ -265,10 +301,11 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
     private string? Reason(DbException e, CapturePart part) => MySqlDriver.Classify(e) switch
     {
         MySqlErrorKind.LockWaitTimeout =>
-            $"{part.Table} was in use without a pause: some transaction on it stays open. Nothing was changed there; end that transaction, or repeat with "
+            $"{(part.Table.Length > 0 ? part.Table : part.Name)} was in use without a pause: some transaction on it stays open. Nothing was changed there; end that transaction, or repeat with "
             + "more --patience. Triggers that were created before stay, and the next run goes on.",
         MySqlErrorKind.AccessDenied =>
-            $"{side.Database.Display} may not create or drop triggers on {part.Table}. An administrator grants it: GRANT TRIGGER ON <database>.* TO <user>; "
+            $"{side.Database.Display} may not create or drop triggers, or the procedures that they call{(part.Table.Length > 0 ? $", on {part.Table}" : "")}. "
+            + "An administrator grants it: GRANT TRIGGER, CREATE ROUTINE, ALTER ROUTINE, EXECUTE ON <database>.* TO <user>; "
             + "or executes what --dry-run prints, as this user (a trigger works with the rights of whoever created it).",
         MySqlErrorKind.BinaryLogging =>
             $"{side.Database.Address} writes a binary log and lets only administrators create triggers. An administrator sets "
@@ -300,15 +337,20 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
     {
         var isMariaDb = connection.ServerVersion.Contains("MariaDB", StringComparison.OrdinalIgnoreCase);
         var sql = new CaptureSql(side.Context, isMariaDb);
-        var batch = new Batch();
+        // The time of a trigger's creation is shown in the session's zone.
+        var batch = new Batch().Add($"SET SESSION time_zone = '+00:00'");
         batch.Add($"""
             SELECT COUNT(*) FROM strangler_fence f, strangler_entity e, strangler_journal j, strangler_foreign_write w, strangler_foreign_reference r
             WHERE f.context = '' AND e.context = '' AND j.context = '' AND w.id = 0 AND r.id = 0
             """);
-        batch.Add($"SELECT name, checksum FROM strangler_capture WHERE context = {side.Context}");
+        batch.Add($"SELECT name, checksum, installed_at FROM strangler_capture WHERE context = {side.Context}");
         batch.Add($"""
-            SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_TIMING, ACTION_STATEMENT, SQL_MODE
+            SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_TIMING, ACTION_STATEMENT, SQL_MODE, CREATED
             FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+            """);
+        batch.Add($"""
+            SELECT ROUTINE_NAME, COALESCE(ROUTINE_DEFINITION, '') FROM information_schema.ROUTINES
+            WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME LIKE {CaptureSql.RoutinePrefix.Replace("_", "\\_", StringComparison.Ordinal) + "%"}
             """);
         batch.Add($"SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()");
         batch.Add($"SELECT TABLE_NAME, COALESCE(ENGINE, TABLE_TYPE) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()");
@@ -318,14 +360,16 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             async (reader, token) =>
             {
                 await reader.NextResultAsync(token).ConfigureAwait(false);
-                var noted = (await PairsAsync(reader, token).ConfigureAwait(false)).ToDictionary(pair => pair.Left, pair => pair.Right, StringComparer.OrdinalIgnoreCase);
+                var noted = await NotedAsync(reader, token).ConfigureAwait(false);
                 await reader.NextResultAsync(token).ConfigureAwait(false);
                 var there = await TriggersAsync(reader, token).ConfigureAwait(false);
+                await reader.NextResultAsync(token).ConfigureAwait(false);
+                var routines = (await PairsAsync(reader, token).ConfigureAwait(false)).ToDictionary(pair => pair.Left, pair => pair.Right, StringComparer.OrdinalIgnoreCase);
                 await reader.NextResultAsync(token).ConfigureAwait(false);
                 var columns = (await PairsAsync(reader, token).ConfigureAwait(false)).ToHashSet();
                 await reader.NextResultAsync(token).ConfigureAwait(false);
                 var engines = (await PairsAsync(reader, token).ConfigureAwait(false)).ToDictionary(pair => pair.Left, pair => pair.Right);
-                var view = Compare(sql, noted, there, columns, isMariaDb);
+                var view = Compare(sql, noted, there, routines, columns, isMariaDb);
                 List<string> more = [.. tables.Select(table => table.Table).Distinct().SelectMany(table => Unsuited(table, engines)), .. Foreign(view, there)];
                 return more.Count == 0 ? view : view with { State = view.State with { Problems = [.. view.State.Problems, .. more] } };
             },
@@ -334,20 +378,24 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
     }
 
     private View Compare(
-        CaptureSql sql, Dictionary<string, string> noted, List<Found> there, HashSet<(string Left, string Right)> columns, bool isMariaDb)
+        CaptureSql sql, Dictionary<string, Noted> noted, List<Found> there, Dictionary<string, string> routines,
+        HashSet<(string Left, string Right)> columns, bool isMariaDb)
     {
         var byName = there.ToDictionary(found => found.Name, StringComparer.OrdinalIgnoreCase);
+        var lacking = CaptureSql.Routines.Where(routine => !IsThere(routine, routines)).ToList();
         List<Todo> all = [];
         foreach (var trigger in sql.Of(tables))
         {
-            var (state, detail) = byName.TryGetValue(trigger.Name, out var found) ? Judge(trigger, found, noted)
-                : (CapturePartState.Missing, noted.ContainsKey(trigger.Name) ? Unseen : "");
-            all.Add(new Todo(new CapturePart(trigger.Table, trigger.Event, trigger.Name, state, detail), trigger));
+            all.Add(byName.TryGetValue(trigger.Name, out var found)
+                ? Judge(trigger, found, noted, lacking)
+                : new Todo(new CapturePart(
+                    trigger.Table, trigger.Event, trigger.Name, CapturePartState.Missing, noted.ContainsKey(trigger.Name) ? Unseen : ""), trigger));
         }
 
-        var wanted = all.Select(todo => todo.Part.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var ours = there.FindAll(found => wanted.Contains(found.Name) || noted.ContainsKey(found.Name));
-        all.AddRange(ours.Where(found => !wanted.Contains(found.Name)).Select(found => new Todo(
+        var wanted = all.ToDictionary(todo => todo.Part.Name, StringComparer.OrdinalIgnoreCase);
+        var ours = there.FindAll(found => noted.ContainsKey(found.Name)
+            || (wanted.TryGetValue(found.Name, out var todo) && (todo.Part.Table == found.Table || todo.WentTo is not null)));
+        all.AddRange(ours.Where(found => !wanted.ContainsKey(found.Name)).Select(found => new Todo(
             new CapturePart(found.Table, found.Event, found.Name, CapturePartState.Stale, "the mapping has no such table any more"), null)));
         var problems = tables.SelectMany(table => Missing(table, columns)).Distinct().ToList();
         var captured = tables.Select(table => table.Table).ToHashSet(StringComparer.OrdinalIgnoreCase);
@@ -356,8 +404,12 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             .ToList();
         return new View(
             new CaptureState([.. all.Select(todo => todo.Part)], problems, notes),
-            all.FindAll(todo => todo.Part.State != CapturePartState.Installed), ours, isMariaDb);
+            all.FindAll(todo => todo.Part.State != CapturePartState.Installed), ours, there, lacking, [.. routines.Keys], isMariaDb);
     }
+
+    // Whoever may not see its text is told by its name what it is.
+    private static bool IsThere(CaptureRoutine routine, Dictionary<string, string> routines) =>
+        routines.TryGetValue(routine.Name, out var body) && (body.Length == 0 || body.Trim() == routine.Body);
 
     // What is not transactional keeps a change whose note is rolled back.
     private static IEnumerable<string> Unsuited(string table, Dictionary<string, string> engines) =>
@@ -366,24 +418,45 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             : [];
 
     private static IEnumerable<string> Foreign(View view, List<Found> there) => view.Todo
-        .Where(todo => todo.Part.State == CapturePartState.Changed)
+        .Where(todo => todo is { Part.State: CapturePartState.Changed, WentTo: null })
         .Select(todo => (todo.Part, Found: there.First(found => found.Name.Equals(todo.Part.Name, StringComparison.OrdinalIgnoreCase))))
         .Where(pair => pair.Found.Table != pair.Part.Table)
         .Select(pair => $"a trigger of the name {pair.Part.Name} stands on {pair.Found.Table} and is none of ours: its owner has to rename it");
 
-    private static (CapturePartState State, string Detail) Judge(CaptureTrigger trigger, Found found, Dictionary<string, string> noted)
+    private static Todo Judge(CaptureTrigger trigger, Found found, Dictionary<string, Noted> noted, List<CaptureRoutine> lacking)
     {
-        if (found.Body is null)
-        {
-            return (CapturePartState.Changed, Unreadable);
-        }
+        var known = noted.GetValueOrDefault(trigger.Name);
+        var (state, detail, wentTo) = Judge();
+        return new Todo(new CapturePart(trigger.Table, trigger.Event, trigger.Name, state, detail), trigger) { WentTo = wentTo };
 
-        var actual = trigger with { Body = found.Body };
-        return (trigger.Table, trigger.Event, "AFTER", trigger.Body, SqlMode) == (found.Table, found.Event, found.Timing, found.Body, found.SqlMode)
-            ? (CapturePartState.Installed, "")
-            : (CapturePartState.Changed, noted.GetValueOrDefault(trigger.Name) == actual.Checksum
-                ? "the mapping or this program has changed since it was installed"
-                : "somebody has changed it");
+        (CapturePartState State, string Detail, string? WentTo) Judge()
+        {
+            if (found.Body is null)
+            {
+                return (CapturePartState.Changed, Unreadable, null);
+            }
+
+            var isOurs = found.Body == trigger.Body || (trigger with { Body = found.Body }).Checksum == known?.Checksum;
+            if (trigger.Table != found.Table && isOurs)
+            {
+                return (CapturePartState.Changed, $"it went along with its table, which is {found.Table} now: what was written since went unnoted", found.Table);
+            }
+
+            if ((trigger.Table, trigger.Event, "AFTER", trigger.Body, SqlMode) != (found.Table, found.Event, found.Timing, found.Body, found.SqlMode))
+            {
+                return (CapturePartState.Changed, isOurs ? "the mapping or this program has changed since it was installed" : "somebody has changed it", null);
+            }
+
+            if (lacking.Find(routine => found.Body.Contains(routine.Name, StringComparison.Ordinal)) is { } routine)
+            {
+                return (CapturePartState.Changed, $"the procedure {routine.Name}, which it calls, is gone, changed, or not to be seen by this user", null);
+            }
+
+            // Noted when it had been created.
+            return known is not null && found.CreatedUtc > known.InstalledUtc
+                ? (CapturePartState.Changed, "somebody has created it anew, as a restored dump does: what was written meanwhile went unnoted", null)
+                : (CapturePartState.Installed, "", null);
+        }
     }
 
     private static IEnumerable<string> Missing(CapturedTable table, HashSet<(string Left, string Right)> columns)
@@ -404,10 +477,21 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         {
             found.Add(new Found(
                 reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.IsDBNull(4) ? null : reader.GetString(4).Trim(),
-                reader.GetString(5)));
+                reader.GetString(5), reader.IsDBNull(6) ? null : FenceSql.Utc(reader, 6)));
         }
 
         return found;
+    }
+
+    private static async Task<Dictionary<string, Noted>> NotedAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        Dictionary<string, Noted> noted = new(StringComparer.OrdinalIgnoreCase);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            noted[reader.GetString(0)] = new Noted(reader.GetString(1), FenceSql.Utc(reader, 2));
+        }
+
+        return noted;
     }
 
     private static async Task<List<(string Left, string Right)>> PairsAsync(DbDataReader reader, CancellationToken cancellationToken)
@@ -435,10 +519,30 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
     /// <summary>A row that somebody has changed, by its key.</summary>
     private sealed record Reference(long Id, string Kind, string Table, long Key, string Writer);
 
-    private sealed record Found(string Name, string Table, string Event, string Timing, string? Body, string SqlMode);
+    private sealed record Found(string Name, string Table, string Event, string Timing, string? Body, string SqlMode, DateTime? CreatedUtc);
+
+    /// <summary>What was noted when it was installed.</summary>
+    private sealed record Noted(string Checksum, DateTime InstalledUtc);
 
     /// <summary>A trigger to be created or replaced; dropped when there is none.</summary>
-    private sealed record Todo(CapturePart Part, CaptureTrigger? Trigger);
+    private sealed record Todo(CapturePart Part, CaptureTrigger? Trigger)
+    {
+        /// <summary>The table on which it stands, where that is another one: a table that was renamed takes its triggers along.</summary>
+        public string? WentTo { get; init; }
+    }
 
-    private sealed record View(CaptureState State, List<Todo> Todo, List<Found> Present, bool IsMariaDb);
+    /// <param name="State">For others.</param>
+    /// <param name="Todo">What is not as it must be.</param>
+    /// <param name="Present">Ours.</param>
+    /// <param name="Triggers">All of the database.</param>
+    /// <param name="Routines">Procedures of ours that lack.</param>
+    /// <param name="RoutineNames">All procedures that have a name of ours.</param>
+    /// <param name="IsMariaDb">Or MySQL.</param>
+    private sealed record View(
+        CaptureState State, List<Todo> Todo, List<Found> Present, List<Found> Triggers, List<CaptureRoutine> Routines, List<string> RoutineNames, bool IsMariaDb)
+    {
+        /// <summary>Procedures of ours that none of these triggers calls. A trigger whose text is not to be seen may call any.</summary>
+        public List<string> Unused(IReadOnlyList<Found> triggers) =>
+            RoutineNames.FindAll(name => triggers.All(trigger => trigger.Body?.Contains(name, StringComparison.OrdinalIgnoreCase) == false));
+    }
 }

@@ -118,7 +118,7 @@ public static class MySqlDriver
         // 1020: under MariaDB's innodb_snapshot_isolation the row has changed since the snapshot; the transaction is to be repeated.
         1213 or 1020 or 1614 => MySqlErrorKind.Deadlock,
         1040 or 1042 or 1043 or 1129 or 1203 or 1226 or 2002 or 2003 or 2005 => MySqlErrorKind.Unreachable,
-        1044 or 1045 or 1142 or 1143 or 1227 or 1698 => MySqlErrorKind.AccessDenied,
+        1044 or 1045 or 1142 or 1143 or 1227 or 1370 or 1698 => MySqlErrorKind.AccessDenied,
         1049 => MySqlErrorKind.UnknownDatabase,
         1418 or 1419 => MySqlErrorKind.BinaryLogging,
         1146 => MySqlErrorKind.NoSuchTable,

@@ -28,6 +28,28 @@ internal sealed class MySqlLegacyTables(MySqlSide side) : ILegacyTables
         return await side.QueryAsync(batch, ReadAsync, cancellationToken, background: true).ConfigureAwait(false);
     }
 
+    public async Task<IReadOnlyList<TableRows>> CountAllAsync(CancellationToken cancellationToken)
+    {
+        var names = await side.ListAsync(
+            new Batch().Add($"""
+                SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'
+                AND LEFT(TABLE_NAME, 10) <> 'strangler_' ORDER BY TABLE_NAME
+                """),
+            reader => reader.GetString(0),
+            cancellationToken,
+            background: true).ConfigureAwait(false);
+        List<TableRows> tables = [];
+        foreach (var name in names)
+        {
+            var quoted = new Sql($"`{name.Replace("`", "``", StringComparison.Ordinal)}`");
+            var rows = await side.ListAsync(
+                new Batch().Add($"SELECT COUNT(*) FROM {quoted}"), reader => reader.GetInt64(0), cancellationToken, background: true).ConfigureAwait(false);
+            tables.Add(new TableRows(name, rows[0]));
+        }
+
+        return tables;
+    }
+
     private static void OfTables(Batch batch, string select, IReadOnlyCollection<string> tables, string order)
     {
         batch.Raw(select + " (");

@@ -378,7 +378,8 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         if (_references.IsNeeded(was, now))
         {
             var translated = await _references.TranslateAsync([was, now], RunAsync, cancellationToken).ConfigureAwait(false);
-            (was, now) = (translated[0], translated[1]);
+            (was, now) = (translated.Rows[0], translated.Rows[1]);
+            newId ??= translated.NewIds.TryGetValue((key.Kind, key.Id), out var allotted) ? allotted : null;
         }
 
         if (was is null && now is not null)

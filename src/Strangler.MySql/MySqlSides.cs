@@ -7,6 +7,7 @@ using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Merging;
+using Strangler.Purging;
 using Strangler.Reconciliation;
 using Strangler.Schemas;
 
@@ -27,7 +28,8 @@ public sealed record MySqlNewSide(
     IReconciliationLease ReconciliationLease,
     IShadowLog ShadowLog,
     IObligationLog Obligations,
-    IMergeLog Merges)
+    IMergeLog Merges,
+    IPurgeLog Purges)
 {
     public ISchedules? Schedules { get; init; }
 }
@@ -109,7 +111,8 @@ public static class MySqlSides
             new MySqlReconciliationLease(side),
             new MySqlShadowLog(side),
             new MySqlObligationLog(side),
-            new MySqlMergeLog(side)) { Schedules = new MySqlSchedules(side) };
+            new MySqlMergeLog(side),
+            new MySqlPurgeLog(side)) { Schedules = new MySqlSchedules(side) };
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
@@ -130,6 +133,7 @@ public static class MySqlSides
         ShadowLog = @new.ShadowLog,
         Obligations = @new.Obligations,
         Merges = @new.Merges,
+        Purges = @new.Purges,
         Replicas = legacy.Replicas,
         Capture = legacy.Capture,
         Census = legacy.Census,

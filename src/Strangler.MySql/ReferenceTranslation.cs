@@ -37,9 +37,11 @@ internal sealed class ReferenceTranslation(string context, AggregateSql sql)
         && (was is null || !Ids(now).SequenceEqual(Ids(was)) || _columns.Any(column => sql.Layout.Tables[column.Table].Role == TableRole.Many));
 
     /// <summary>
-    /// The rows with new ids in place of public ones, in the same order; null stays null. Ids that the map does not know are allotted ahead.
+    /// The rows with new ids in place of public ones, in the same order; null stays null. Ids that the map does not know are allotted ahead; they are among
+    /// the pairs that come back, since a row that is about to be inserted may be what another of its kind, or it itself, refers to.
     /// </summary>
-    public async Task<AggregateRow?[]> TranslateAsync(IReadOnlyList<AggregateRow?> rows, Query query, CancellationToken cancellationToken)
+    public async Task<(AggregateRow?[] Rows, IReadOnlyDictionary<(string Kind, long Id), long> NewIds)> TranslateAsync(
+        IReadOnlyList<AggregateRow?> rows, Query query, CancellationToken cancellationToken)
     {
         Dictionary<(string Kind, long Id), long> known = [];
         foreach (var wanted in rows.OfType<AggregateRow>().SelectMany(Ids).Where(reference => reference.Id > 0).Distinct().GroupBy(one => one.Kind))
@@ -50,7 +52,7 @@ internal sealed class ReferenceTranslation(string context, AggregateSql sql)
             }
         }
 
-        return [.. rows.Select(row => row is null ? null : Translate(row, known))];
+        return ([.. rows.Select(row => row is null ? null : Translate(row, known))], known);
     }
 
     private async Task FindAsync(

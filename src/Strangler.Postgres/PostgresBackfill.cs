@@ -293,10 +293,15 @@ internal sealed class PostgresBackfillChunk : IBackfillChunk
             return writes;
         }
 
-        var rows = await _references.TranslateAsync(
+        var (rows, newIds) = await _references.TranslateAsync(
             [.. writes.Select(write => write.Was), .. writes.Select(write => write.Now)],
             async (batch, read, token) => await RunAsync(batch, read, token).ConfigureAwait(false),
             cancellationToken).ConfigureAwait(false);
+        foreach (var ((_, id), newId) in newIds.Where(pair => pair.Key.Kind == _sql.Kind))
+        {
+            _newIds.TryAdd(id, newId);
+        }
+
         return [.. writes.Select((write, i) => write with { Was = rows[i], Now = rows[writes.Count + i] })];
     }
 

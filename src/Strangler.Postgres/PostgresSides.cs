@@ -4,6 +4,7 @@ using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Merging;
+using Strangler.Purging;
 using Strangler.Reconciliation;
 
 namespace Strangler.Postgres;
@@ -20,6 +21,7 @@ public sealed record PostgresNewSide(
     IShadowLog ShadowLog,
     IObligationLog Obligations,
     IMergeLog Merges,
+    IPurgeLog Purges,
     ISchedules Schedules);
 
 /// <summary>Makes the seams of a context whose new side is a PostgreSQL database. Connects to nothing yet.</summary>
@@ -66,6 +68,7 @@ public static class PostgresSides
             new PostgresShadowLog(side),
             new PostgresObligationLog(side),
             new PostgresMergeLog(side),
+            new PostgresPurgeLog(side),
             new PostgresSchedules(side));
     }
 

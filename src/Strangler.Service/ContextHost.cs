@@ -42,6 +42,9 @@ public sealed class ContextHost : IAsyncDisposable
 
     public string Name => Sides.Context;
 
+    /// <summary>Server and database of legacy, without secrets: contexts with the same one share it.</summary>
+    public string LegacyDatabase => _databases.Legacy.Migrations(SideName.Legacy).Display;
+
     /// <summary>Compiled mappings by kind.</summary>
     public IReadOnlyDictionary<string, CompiledMapping> Mappings { get; }
 

@@ -135,6 +135,7 @@ internal sealed record SidePair(MySqlSideDatabase Legacy, SideDatabase New) : IA
             ShadowLog = @new.ShadowLog,
             Obligations = @new.Obligations,
             Merges = @new.Merges,
+            Purges = @new.Purges,
             Replicas = legacy.Replicas,
             Capture = legacy.Capture,
             Census = legacy.Census,

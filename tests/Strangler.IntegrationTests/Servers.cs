@@ -149,7 +149,13 @@ public class TestDatabase : IAsyncDisposable
 
     public virtual Task<DbConnection> OpenAsync() => Source.OpenAsync(CancellationToken.None);
 
-    public virtual async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
+    {
+        await DropAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected virtual async Task DropAsync()
     {
         await Source.DisposeAsync();
         await RunAsync($"DROP DATABASE IF EXISTS `{Name}`");

@@ -22,7 +22,7 @@ internal static class CensusCommand
             """
             Which other programs write the legacy tables: who, what, how often, when first and last
 
-            Counted by the capture triggers from DualWrite on, in statements, with the columns that a statement's first row changed. The program's name is known only where the server tells it (performance_schema) and while the
+            Counted by the capture triggers from DualWrite on, in statements, with the columns that its rows changed. The program's name is known only where the server tells it (performance_schema) and while the
             program was connected when it was asked for. Who answers for a writer is declared in the mapping: <foreign-writer user="foc@*" owner="…" reason="…"
             until="2027-06-30"/>. Before NewOnly nobody may have written without an owner for foreignWriterQuiet (7 days). Exit code 1 when someone has no owner.
 

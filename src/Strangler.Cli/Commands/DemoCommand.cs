@@ -3,7 +3,7 @@ using Strangler.Cli.Demo;
 
 namespace Strangler.Cli.Commands;
 
-/// <summary><c>strangler demo</c>: the whole way of the donations context on servers of its own.</summary>
+/// <summary><c>strangler demo</c>: the whole way of the donations context on servers of its own, and of all others in short.</summary>
 internal static class DemoCommand
 {
     public static Command Create(StandardOptions standard)
@@ -15,8 +15,8 @@ internal static class DemoCommand
             """
             Tell the whole story on a private MariaDB
 
-            Takes the server in STRANGLER_MYSQL if that is set. Legacy tables full of donations, a frontend that writes all the while, backfill, shadow reads, planted differences found and repaired, cutover forward, back and forward again. Ends with a computed
-            summary; exit code 1 if anything is off.
+            Takes the server in STRANGLER_MYSQL if that is set. Legacy tables full of donations, a frontend that writes all the while, backfill, shadow reads, planted differences found and repaired, cutover forward, back and forward again. Then
+            every other context goes the same way, one after the other. Ends with a computed summary; exit code 1 if anything is off.
 
             Examples:
               strangler demo

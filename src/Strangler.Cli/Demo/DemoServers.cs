@@ -73,41 +73,40 @@ internal sealed class DemoServers : IAsyncDisposable
         }
     }
 
-    /// <summary>The settings under which the demo and its frontend open the context.</summary>
-    public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
-    {
-        [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.Legacy)] = LegacyConnection,
-        [StranglerConfiguration.VariableOf(DonationsContext.Name, SideName.New)] = NewConnection,
-        ["STRANGLER_HASH_KEY"] = HashKey,
-    };
+    /// <summary>The settings under which the demo and its frontend open the contexts: as in production, all of them share both databases.</summary>
+    public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(
+        ContextCatalog.Names.SelectMany(name => new[]
+        {
+            KeyValuePair.Create(StranglerConfiguration.VariableOf(name, SideName.Legacy), LegacyConnection),
+            KeyValuePair.Create(StranglerConfiguration.VariableOf(name, SideName.New), NewConnection),
+        }).Append(KeyValuePair.Create("STRANGLER_HASH_KEY", HashKey)));
 
-    /// <summary>The configuration file that both processes read: every read is shadowed, so that the demo needs no day of traffic.</summary>
+    /// <summary>
+    /// The configuration file that both processes read: every read is shadowed, so that the demo needs no day of traffic; and only donations have readers.
+    /// </summary>
     public string WriteConfiguration()
     {
         var path = Path.Combine(Folder.Path, "strangler.json");
-        File.WriteAllText(
-            path,
-            """
-            {
-              "contexts": {
-                "donations": {
-                  "options": { "shadowReadSample": 1, "shadowReadMinimum": 200, "relayPoll": "200ms", "pauseBudget": "10s" }
+        var contexts = ContextCatalog.Names.Select(name =>
+            $$"""
+                "{{name}}": {
+                  "options": { "shadowReadSample": 1, "shadowReadMinimum": {{(name == DonationsContext.Name ? 200 : 0)}}, "relayPoll": "200ms", "pauseBudget": "10s" }
                 }
-              }
-            }
             """);
+        File.WriteAllText(path, $$"""{ "contexts": { {{string.Join(',', contexts)}} } }""");
         return path;
     }
 
-    public ContextHost Open(CommandRun run)
+    public StranglerConfiguration Configuration()
     {
         var settings = Environment;
-        var configuration = StranglerConfiguration.Load(
+        return StranglerConfiguration.Load(
             WriteConfiguration(),
             ContextCatalog.Names,
             name => settings.TryGetValue(name, out var value) ? value : System.Environment.GetEnvironmentVariable(name));
-        return ContextHost.Open(configuration, DonationsContext.Name, run.Loggers, run.Time);
     }
+
+    public ContextHost Open(CommandRun run, string context = DonationsContext.Name) => ContextHost.Open(Configuration(), context, run.Loggers, run.Time);
 
     public async ValueTask DisposeAsync()
     {

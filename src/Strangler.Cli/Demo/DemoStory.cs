@@ -19,6 +19,9 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
     private const string Kind = DonationsContext.DonationKind;
     private const long MemoryLimit = 512;
 
+    // Enough for every oddity that the generators know.
+    private const int OtherRows = 600;
+
     private readonly DemoSummary _summary = new();
     private readonly long _began = run.Time.GetTimestamp();
     private int _step;
@@ -31,8 +34,8 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         Step($"Server: {servers.Description}");
         var unreadable = await FillLegacyAsync(cancellationToken).ConfigureAwait(false);
         await using var host = servers.Open(run);
-        Step("Migrate: side tables and the new schema");
-        var migrated = await host.MigrateAsync(null, cancellationToken).ConfigureAwait(false);
+        Step($"Migrate: side tables and the new schema of {ContextCatalog.Names.Count} contexts, with one command");
+        var migrated = await MigrationPlan.ApplyAsync(servers.Configuration(), ContextCatalog.Names, null, cancellationToken).ConfigureAwait(false);
         foreach (var target in migrated.Targets)
         {
             Detail($"{target.Side.ToString().ToLowerInvariant()} side: {target.Items.Count} migrations applied");
@@ -58,6 +61,7 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
             await relay.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
+        await new OtherContexts(run, servers, _summary, Step, Detail).TellAsync(OtherRows, seed, cancellationToken).ConfigureAwait(false);
         using var self = Process.GetCurrentProcess();
         _summary.AtMost("peak memory of this process", self.PeakWorkingSet64 / (1024 * 1024), MemoryLimit, "MiB");
         Step(string.Create(CultureInfo.InvariantCulture, $"Summary, after {run.Time.GetElapsedTime(_began).TotalSeconds:0} s"));
@@ -68,10 +72,10 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
 
     private async Task<int> FillLegacyAsync(CancellationToken cancellationToken)
     {
-        Step($"Legacy: create spenden and its companions, fill in {rows:N0} donations");
+        Step($"Legacy: create spenden and all its neighbours, fill in {rows:N0} donations");
         await using (var connection = await servers.Legacy.OpenAsync(cancellationToken).ConfigureAwait(false))
         {
-            await LegacySchema.CreateAsync(connection, cancellationToken).ConfigureAwait(false);
+            await LegacyFundraising.CreateAsync(connection, cancellationToken).ConfigureAwait(false);
         }
 
         var generator = new LegacyDonationGenerator(new LegacyDonationOptions { Rows = rows, Seed = seed });

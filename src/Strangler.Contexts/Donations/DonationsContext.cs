@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.EventLog;
 using Strangler.DualWrite;
 using Strangler.Contexts.Donations.Mapping;
 using Strangler.Mapping;
@@ -15,9 +16,11 @@ public sealed class DonationsContext
 
     private readonly DonationRecords _records;
 
-    private DonationsContext(DonationRecords records, LegacyDonationRepository legacy, DonationRepository @new)
+    private readonly TimeZoneInfo _zone;
+
+    private DonationsContext(DonationRecords records, TimeZoneInfo zone, LegacyDonationRepository legacy, DonationRepository @new)
     {
-        _records = records;
+        (_records, _zone) = (records, zone);
         Legacy = legacy;
         New = @new;
     }
@@ -36,6 +39,9 @@ public sealed class DonationsContext
 
     /// <summary>The public comment list.</summary>
     public CommentFinder Comments { get; private set; } = null!;
+
+    /// <summary>The lines that donations carry: who did what, when, from which program.</summary>
+    public EventLogger<Donation> Events { get; private set; } = null!;
 
     /// <summary>Whether a donation can be read and both sides could hold an ordinary change of it; false also when it is not there.</summary>
     public async Task<bool> CanBeChangedAsync(long id, CancellationToken cancellationToken)
@@ -66,6 +72,7 @@ public sealed class DonationsContext
         var records = new DonationRecords(mapping);
         var context = new DonationsContext(
             records,
+            mapping.TimeZone,
             new LegacyDonationRepository(sides.Legacy.Store, mapping.Legacy, records),
             new DonationRepository(sides.New.Store, mapping.New, records));
         return new ContextParts([new EntityKind(DonationKind, context.Legacy, context.New) { Merging = mapping.Merging }], context, context.Attach);
@@ -75,5 +82,8 @@ public sealed class DonationsContext
     {
         Donations = new DonationRepositoryWrapper(writer, Legacy, New, _records);
         Comments = new CommentFinder(new LeadQueries(runtime));
+        Events = new EventLogger<Donation>(
+            Donations, (donation, at, text) => donation.AddLog(at, text), donation => donation.Log.Select(entry => EventLine.Of(entry.LoggedAt, entry.Message)),
+            runtime.Time, _zone);
     }
 }

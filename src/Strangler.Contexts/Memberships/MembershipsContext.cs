@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.EventLog;
 using Strangler.Contexts.Memberships.Mapping;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -17,9 +18,11 @@ public sealed class MembershipsContext
 
     private readonly MembershipRecords _records;
 
-    private MembershipsContext(MembershipRecords records, LegacyMembershipRepository legacy, MembershipRepository @new)
+    private readonly TimeZoneInfo _zone;
+
+    private MembershipsContext(MembershipRecords records, TimeZoneInfo zone, LegacyMembershipRepository legacy, MembershipRepository @new)
     {
-        _records = records;
+        (_records, _zone) = (records, zone);
         Legacy = legacy;
         New = @new;
     }
@@ -36,12 +39,16 @@ public sealed class MembershipsContext
     /// <summary>What frontends use.</summary>
     public MembershipRepositoryWrapper Memberships { get; private set; } = null!;
 
+    /// <summary>The lines that applications carry: who did what, when, from which program.</summary>
+    public EventLogger<MembershipApplication> Events { get; private set; } = null!;
+
     private static ContextParts Compose(ContextSides sides, IReadOnlyDictionary<string, CompiledMapping> mappings)
     {
         var mapping = mappings[MembershipKind];
         var records = new MembershipRecords(mapping);
         var context = new MembershipsContext(
             records,
+            mapping.TimeZone,
             new LegacyMembershipRepository(sides.Legacy.Store, QueriesOf(sides.Legacy), mapping.Legacy, records),
             new MembershipRepository(sides.New.Store, QueriesOf(sides.New), mapping.New, records));
         return new ContextParts([new EntityKind(MembershipKind, context.Legacy, context.New) { Merging = mapping.Merging }], context, context.Attach);
@@ -50,6 +57,11 @@ public sealed class MembershipsContext
     private static ISqlQueries QueriesOf(SideSeams side) =>
         side.Queries ?? throw new NotSupportedException($"{Name} asks its lists in SQL: both sides must be SQL stores.");
 
-    private void Attach(ContextRuntime runtime, DualWriter writer) =>
+    private void Attach(ContextRuntime runtime, DualWriter writer)
+    {
         Memberships = new MembershipRepositoryWrapper(writer, new LeadQueries(runtime), Legacy, New, _records);
+        Events = new EventLogger<MembershipApplication>(
+            Memberships, (application, at, text) => application.AddLog(at, text),
+            application => application.Log.Select(entry => EventLine.Of(entry.LoggedAt, entry.Message)), runtime.Time, _zone);
+    }
 }

@@ -11,7 +11,7 @@ public static class Duration
         ("h", TimeSpan.FromHours(1)), ("d", TimeSpan.FromDays(1)),
     ];
 
-    /// <summary>False for anything else, for negative numbers and for more than 365 days.</summary>
+    /// <summary>False for anything else, for negative numbers and for more than 3,650 days.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = default;
@@ -19,7 +19,7 @@ public static class Duration
         {
             if (text.EndsWith(unit, StringComparison.Ordinal)
                 && double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-                && number * length.TotalDays <= 365)
+                && number * length.TotalDays <= 3650)
             {
                 duration = number * length;
                 return true;

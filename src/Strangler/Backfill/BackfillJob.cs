@@ -5,7 +5,6 @@ using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
-using Strangler.Merging;
 
 namespace Strangler.Backfill;
 
@@ -78,7 +77,7 @@ internal sealed class BackfillRun
         _runtime = runtime;
         _options = options;
         _kind = kind;
-        _mapper = new ChunkMapper(kind.Legacy.Lens, kind.New.Lens, (record, held) => AcceptedHashes.Of(runtime.Hasher, record, held), runtime.Time);
+        _mapper = new ChunkMapper(kind.Legacy.Lens, kind.New.Lens, runtime.Hasher, runtime.Time);
         _sizer = new ChunkSizer(options.ChunkTarget, options.FirstChunk, options.MaxChunk);
         _retry = new TransientRetry(runtime.Time, options.Attempts, options.RetryPause);
         _throttle = options.PauseForLag ? new LagThrottle(runtime, TimeSpan.MaxValue) : null;
@@ -257,7 +256,7 @@ internal sealed class BackfillRun
                 continue;
             }
 
-            if (_mapper.TryWrite(entity, was, unreadable) is { } write)
+            if (_mapper.TryWrite(entity, target.Entities.GetValueOrDefault(entity.Id), was, unreadable) is { } write)
             {
                 writes.Add(write);
                 journalled += entity.IsJournalledFor(target.Entities.GetValueOrDefault(entity.Id)) ? 1 : 0;

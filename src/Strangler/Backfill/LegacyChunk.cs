@@ -1,6 +1,7 @@
 using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.Backfill;
 
@@ -13,6 +14,9 @@ namespace Strangler.Backfill;
 /// yet.</param>
 internal sealed record LegacyEntity(long Id, AggregateRow? Row, EntityVersion Version, long ForeignSeq, BackfillWrite? Fresh)
 {
+    /// <summary>Legacy's entity row.</summary>
+    public EntityState? State { get; init; }
+
     public bool IsNewsTo(EntityState? accepted) => LeadVersion.IsNewsTo(accepted, Version, ForeignSeq);
 
     /// <summary>Whether the journal brings this state over in any case. Such writes don't call for another pass: under load there would be
@@ -28,7 +32,7 @@ internal sealed record LegacyChunk(
 }
 
 /// <summary>From raw legacy rows to what a chunk may write. Pure but for the clock of quarantine entries.</summary>
-internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, Func<Record, Record, byte[]> hash, TimeProvider time)
+internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, FieldHasher hasher, TimeProvider time)
 {
     /// <param name="snapshot">The range.</param>
     /// <param name="range">Its bounds.</param>
@@ -48,12 +52,12 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
             }
 
             var version = LeadVersion.Of(item.Entity, snapshot.Fence.DualEpoch);
-            var entity = new LegacyEntity(item.Id, item.Row, version, item.Entity?.ForeignSeq ?? 0, null);
+            var entity = new LegacyEntity(item.Id, item.Row, version, item.Entity?.ForeignSeq ?? 0, null) { State = item.Entity };
             if (!ahead || item.Row is null)
             {
                 entities.Add(entity);
             }
-            else if (TryWrite(entity, null, unreadable) is { } fresh)
+            else if (TryWrite(entity, null, null, unreadable) is { } fresh)
             {
                 entities.Add(entity with { Fresh = fresh });
             }
@@ -62,13 +66,13 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         return new LegacyChunk(range.From, range.To, snapshot.Fence, entities, unreadable, took);
     }
 
-    /// <summary>What to write for an entity that is news to the new side, given the row that it has; null when it cannot be, and is listed
-    /// instead.</summary>
-    public BackfillWrite? TryWrite(LegacyEntity entity, AggregateRow? was, List<QuarantineEntry> unreadable)
+    /// <summary>What to write for an entity that is news to the new side, given what it has accepted and the row that it has; null when it
+    /// cannot be, and is listed instead.</summary>
+    public BackfillWrite? TryWrite(LegacyEntity entity, EntityState? accepted, AggregateRow? was, List<QuarantineEntry> unreadable)
     {
         try
         {
-            return Write(entity, was);
+            return Write(entity, accepted, was);
         }
         catch (UnreadableException e)
         {
@@ -82,7 +86,7 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         return null;
     }
 
-    private BackfillWrite Write(LegacyEntity entity, AggregateRow? was)
+    private BackfillWrite Write(LegacyEntity entity, EntityState? accepted, AggregateRow? was)
     {
         if (entity.Row is null)
         {
@@ -95,11 +99,13 @@ internal sealed class ChunkMapper(IRecordLens legacyLens, IRecordLens newLens, F
         }
 
         var record = legacyLens.Get(entity.Row);
-        var filled = RecordMerge.Fill(record, was is null ? null : Present(was), legacyLens);
+        var wishes = HiddenWishes.Of(hasher, record.Schema, entity.State, entity.Version, accepted?.Version);
+        var filled = RecordMerge.Fill(record, was is null ? null : Present(was), legacyLens, wishes is null ? null : wishes.TryFind);
 
         // As an apply does: the hashes are of the lead's own record, hidden values as hidden.
         return new BackfillWrite(
-            entity.Id, was, newLens.Put(filled, was), new EntityState(entity.Version, entity.ForeignSeq, false, hash(record, filled)));
+            entity.Id, was, newLens.Put(filled, was),
+            new EntityState(entity.Version, entity.ForeignSeq, false, AcceptedHashes.Of(hasher, record, filled)));
     }
 
     private Record Present(AggregateRow was)

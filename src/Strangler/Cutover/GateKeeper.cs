@@ -86,6 +86,37 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         return gates;
     }
 
+    /// <summary>
+    /// What a purge depends on: what it removes, neither side can bring back, so both must be known to agree. In NewOnly there is no other side.
+    /// </summary>
+    public async Task<IReadOnlyList<Gate>> OfPurgeAsync(string kind, StageView view, CancellationToken cancellationToken)
+    {
+        List<Gate> gates = [Check("no flip", !view.Switching, view.Switching ? "one is on" : "none is on", "none is on", $"strangler cutover status {_context}")];
+        if (view.Stage == Stage.NewOnly || view.Switching)
+        {
+            return gates;
+        }
+
+        gates.Add(await MigrationsAsync(cancellationToken));
+        if (!gates[^1].Passed)
+        {
+            return gates;
+        }
+
+        if (runtime.Schema.CanTell)
+        {
+            gates.Add(await SchemaAsync(cancellationToken));
+        }
+
+        gates.AddRange(await JournalAsync(view.Lead, cancellationToken));
+        gates.AddRange(await ConflictsAsync(view.Lead, cancellationToken));
+        gates.Add(await ObligationsAsync(view.Lead, cancellationToken));
+        gates.Add(await CaptureAsync(cancellationToken));
+        gates.AddRange(await DataAsync(kind, view.Of(view.Lead)!, cancellationToken));
+        gates.AddRange((await ReconciliationAsync(cancellationToken)).Where(gate => gate.Name == ReconciliationOf(kind)));
+        return gates;
+    }
+
     public static Gate Confirmation(string context, string? typed) => Check(
         "confirmation", typed == context, typed is null ? "none" : $"'{typed}'", $"'{context}' typed by hand",
         $"strangler cutover advance {context} --confirm {context}")
@@ -321,6 +352,8 @@ internal sealed class GateKeeper(ContextRuntime runtime)
         runs.Where(run => run is { Full: true, EndedUtc: not null } && (runtime.Kinds.Count == 1 || KindOf(run.Report) == kind))
             .MaxBy(run => run.BeganUtc);
 
+    private static string ReconciliationOf(string kind) => $"full reconciliation of {kind}";
+
     private static string? KindOf(string report)
     {
         try
@@ -348,7 +381,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
             _ => null,
         };
         return Check(
-            $"full reconciliation of {kind}", fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old",
+            ReconciliationOf(kind), fault is null, fault ?? "clean", $"clean, at most {limit.TotalHours:0.#} h old",
             $"strangler reconcile {_context}");
     }
 

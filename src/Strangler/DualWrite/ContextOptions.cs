@@ -83,6 +83,12 @@ public sealed class ContextOptions
     public TimeSpan CensusRetention { get; set; } = TimeSpan.FromDays(400);
 
     /// <summary>
+    /// How long what was deleted while its rows stayed is kept before <c>strangler purge</c> removes it; 0: not set, and the command must say it. 0, or 1 day to
+    /// 3,650 days; default 0.
+    /// </summary>
+    public TimeSpan PurgeAfter { get; set; }
+
+    /// <summary>
     /// Where one server holds both databases: a write brings the follower along within the lead's own transaction, behind a savepoint. Cheaper, but a follower whose
     /// locks are held or whose disk is slow then slows the lead. Default false.
     /// </summary>
@@ -119,6 +125,11 @@ public sealed class ContextOptions
         Check(errors, nameof(CaptureCheckInterval), CaptureCheckInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         Check(errors, nameof(ForeignWriterQuiet), ForeignWriterQuiet, TimeSpan.Zero, TimeSpan.FromDays(365));
         Check(errors, nameof(CensusRetention), CensusRetention, TimeSpan.FromDays(Math.Max(1, Math.Ceiling(ForeignWriterQuiet.TotalDays))), TimeSpan.FromDays(3650));
+        if (PurgeAfter != TimeSpan.Zero)
+        {
+            Check(errors, nameof(PurgeAfter), PurgeAfter, TimeSpan.FromDays(1), TimeSpan.FromDays(3650));
+        }
+
         if (errors.Count > 0)
         {
             throw new ArgumentException(string.Join(Environment.NewLine, errors));

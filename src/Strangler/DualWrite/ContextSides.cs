@@ -5,6 +5,7 @@ using Strangler.Findings;
 using Strangler.IdMap;
 using Strangler.Journal;
 using Strangler.Merging;
+using Strangler.Purging;
 using Strangler.Reconciliation;
 using Strangler.Schemas;
 using Strangler.Timeline;
@@ -42,6 +43,9 @@ public sealed record ContextSides
 
     /// <summary>Conflicts with other programs' writes, and what merging them rests on.</summary>
     public required IMergeLog Merges { get; init; }
+
+    /// <summary>How far purges have come.</summary>
+    public required IPurgeLog Purges { get; init; }
 
     public required IReplicas Replicas { get; init; }
 

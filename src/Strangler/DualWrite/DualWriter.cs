@@ -178,6 +178,12 @@ public sealed class DualWriter
             }
             catch (IdsExhaustedException)
             {
+                // What was carried out before needs no id.
+                if (await FindRequestAsync(hint.Lead, command, cancellationToken) is var (fence, known))
+                {
+                    return await ReplayAsync(hint.Lead, fence, command.Key with { Id = known.Id }, known, cancellationToken);
+                }
+
                 // No fence was asked for the id: legacy may lead again, and allots its own.
                 if (await MovedAsync(_runtime, hint, cancellationToken) is not { } moved)
                 {
@@ -194,6 +200,17 @@ public sealed class DualWriter
         var id = await Sides.PublicIds.TakeAsync(kind, cancellationToken);
         await _runtime.ReachAsync(HookPoint.IdTaken, SideName.New);
         return id;
+    }
+
+    private async Task<(FenceRow Fence, RequestResult Known)?> FindRequestAsync(SideName side, WriteCommand command, CancellationToken cancellationToken)
+    {
+        if (command.RequestKey is null)
+        {
+            return null;
+        }
+
+        await using var transaction = await Sides.Of(side).Store.BeginAsync(new WriteIntent(command.Key, command.RequestKey), cancellationToken);
+        return transaction is { State.Fence.Role: FenceRole.Lead, Request: { } known } ? (transaction.State.Fence, known) : null;
     }
 
     private async Task<WriteAttempt> AttemptAsync(
@@ -335,7 +352,7 @@ public sealed class DualWriter
         var saved = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
-            counted ? EntityState.Sign(record is null ? [] : _runtime.Hasher.Hash(record), _runtime.Random) : [])
+            counted ? EntityState.Sign(record is null ? [] : Hashes(side, key, state, written, version), _runtime.Random) : [])
         {
             Writer = command.Actor,
         };
@@ -384,6 +401,18 @@ public sealed class DualWriter
         var kind = _runtime.Kind(key.Kind);
         var before = Decode(kind.Of(side).Lens, key, state.Row) ?? wanted.Schema.Blank();
         LeadCapacity.Check(_runtime.Hasher, before, loaded?.Given, state.Entity, wanted, held, kind.Merging.ErasedBy);
+    }
+
+    private byte[] Hashes(SideName side, EntityKey key, SideState state, LeadResult written, EntityVersion version)
+    {
+        var hashes = _runtime.Hasher.Hash(written.Held!);
+        if (!written.Held!.Values.Any(value => value is Hidden))
+        {
+            return hashes;
+        }
+
+        var before = Decode(_runtime.Kind(key.Kind).Of(side).Lens, key, state.Row);
+        return [.. hashes, .. HiddenWishes.Entries(_runtime.Hasher, state.Entity, before, written.Wanted, written.Held, version)];
     }
 
     // Rolled back with the transaction: a write refused is on neither side.

@@ -272,7 +272,7 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
     {
         var was = transaction.State.Entity;
         var update = new FollowerUpdate(runtime, key, follower, carried);
-        Accepted = await update.WriteAsync(transaction, await ReadLeadAsync(lead, cancellationToken), version, foreignSeq, cancellationToken);
+        Accepted = await update.WriteAsync(transaction, await ReadLeadAsync(lead, cancellationToken), version, foreignSeq, lead.Entity, cancellationToken);
         if (!update.IsNext(was, version, foreignSeq))
         {
             // Else the follower had accepted the state just before, and that was readable.

@@ -17,12 +17,20 @@ internal sealed class FollowerUpdate(ContextRuntime runtime, EntityKey key, Side
         IsBorn(accepted, version) || (accepted is { } mark && mark.Version.Next() == version && mark.ForeignSeq == foreignSeq);
 
     /// <summary>Returns what the follower has accepted with it.</summary>
+    /// <param name="transaction">The follower's.</param>
+    /// <param name="record">The lead's; null: deleted.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="foreignSeq">The other programs' writes in it.</param>
+    /// <param name="lead">The lead's entity row, which knows what the record may hide.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     public async Task<EntityState> WriteAsync(
-        ISideTransaction transaction, Record? record, EntityVersion version, long foreignSeq, CancellationToken cancellationToken)
+        ISideTransaction transaction, Record? record, EntityVersion version, long foreignSeq, EntityState? lead, CancellationToken cancellationToken)
     {
         var was = transaction.State;
         var present = record is null || was.Row is null ? null : _kind.Of(follower).Lens.Get(was.Row);
-        var filled = record is null ? null : RecordMerge.Fill(record, present, _kind.Of(Stages.Other(follower)).Lens);
+        var wishes = record is null ? null : HiddenWishes.Of(runtime.Hasher, record.Schema, lead, version, was.Entity?.Version);
+        var filled = record is null ? null
+            : RecordMerge.Fill(record, present, _kind.Of(Stages.Other(follower)).Lens, wishes is null ? null : wishes.TryFind);
         var held = await _kind.Of(follower).PutAsync(transaction, key, filled, cancellationToken);
         return await AcceptAsync(
             transaction, new EntityState(version, foreignSeq, record is null, record is null ? [] : AcceptedHashes.Of(runtime.Hasher, record, held)), cancellationToken);

@@ -119,7 +119,7 @@ internal sealed class JointWrite(ContextRuntime runtime)
         try
         {
             var record = DualWriter.Decode(runtime.Kind(attempt.Key.Kind).Of(side).Lens, attempt.Key, part.LeadRow);
-            await update.WriteAsync(part.Follower, record, version, foreignSeq, cancellationToken);
+            await update.WriteAsync(part.Follower, record, version, foreignSeq, attempt.Entity, cancellationToken);
             await part.Follower.CommitAsync(cancellationToken);
             return true;
         }

@@ -36,8 +36,9 @@ public readonly record struct EntityVersion(long Epoch, long Counter) : ICompara
 /// <param name="ForeignSeq">Raised by other programs' writes (triggers); 0 without capture.</param>
 /// <param name="Tombstone">Whether the entity was deleted.</param>
 /// <param name="FieldHashes">
-/// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; none for a tombstone. Of a state that this side itself wrote as lead 7 random
-/// bytes follow, its signature: what was brought over has none, but 8 more bytes for each field that one of the sides hides.
+/// Keyed hashes of the record's fields in the order of the schema, 8 bytes each; none for a tombstone. Of a state that this side itself wrote as lead what it
+/// hides follows (<see cref="HiddenWishes"/>), then 7 random bytes, its signature: what was brought over has none, but 8 more bytes for each field that one of the
+/// sides hides.
 /// </param>
 public sealed record EntityState(EntityVersion Version, long ForeignSeq, bool Tombstone, byte[] FieldHashes)
 {

@@ -81,7 +81,7 @@ public sealed class FindingsJob(ContextRuntime runtime)
         }
     }
 
-    private static Record? Read(IRecordLens lens, AggregateRow row)
+    internal static Record? Read(IRecordLens lens, AggregateRow row)
     {
         try
         {
@@ -107,8 +107,19 @@ public sealed class FindingsJob(ContextRuntime runtime)
             foreach (var finding in findings.Where(finding => IsMeant(finding, record)))
             {
                 var reference = finding.Reference is null ? null : references[finding.Reference];
+                if (finding.Listed is { } listed)
+                {
+                    foreach (var named in ListedChecks.Evidence(finding, listed, id, record, reference!, targets))
+                    {
+                        tell(new FoundRow(finding.Name, id, named));
+                    }
+
+                    continue;
+                }
+
                 var evidence = finding.Check switch
                 {
+                    FindingCheck.Says => SaysSo(finding, record),
                     FindingCheck.OwnId => OwnId(id, record, reference!, targets),
                     FindingCheck.RowSays => RowSays(finding, record),
                     _ when isOwn => null,
@@ -126,22 +137,35 @@ public sealed class FindingsJob(ContextRuntime runtime)
     private static bool IsMeant(DeclaredFinding finding, Record record) =>
         finding.Before is not { } day || record.Timestamp(finding.Time!) is not { } time || DateOnly.FromDateTime(time) < day;
 
-    private static string? OwnId(long id, Record record, DeclaredReference reference, Targets targets) =>
+    private static string? OwnId(long id, Record record, DeclaredReference reference, FindingTargets targets) =>
         record.Integer(reference.Field) != id ? null
         : reference.Of(record) is not var (target, _) ? $"{reference.Field} is the row's own id"
-        : $"{reference.Field} is the row's own id; {Name(target)} {id} {targets.Describe(target, id)}";
+        : $"{reference.Field} is the row's own id; {FindingTargets.Name(target)} {id} {targets.Describe(target, id)}";
+
+    private static string? SaysSo(DeclaredFinding finding, Record record)
+    {
+        if (!Says(record, finding.Field!, finding.Value!))
+        {
+            return null;
+        }
+
+        var said = $"{finding.Field} is {finding.Value}";
+        return finding.Other is not { } other ? said
+            : record[other] is Hidden ? $"{said}; {other} is not told"
+            : string.Create(CultureInfo.InvariantCulture, $"{said}; {other} is {record[other]}");
+    }
 
     private static string? RowSays(DeclaredFinding finding, Record record) =>
         Says(record, finding.Field!, finding.Value!) && !Record.ValuesEqual(record.Visible(finding.Other!), DefaultOf(record, finding.Other!))
             ? $"{finding.Field} is {finding.Value}, and {finding.Other} is not empty"
             : null;
 
-    private static string? NoTarget(Record record, DeclaredReference reference, Targets targets) =>
+    private static string? NoTarget(Record record, DeclaredReference reference, FindingTargets targets) =>
         reference.Of(record) is var (target, id) && targets.Find(target, id) is { IsThere: false }
-            ? $"{reference.Field} is {Text(id)}; {Name(target)} {Text(id)} {targets.Describe(target, id)}"
+            ? $"{reference.Field} is {Text(id)}; {FindingTargets.Name(target)} {Text(id)} {targets.Describe(target, id)}"
             : null;
 
-    private static string? TargetSays(DeclaredFinding finding, Record record, DeclaredReference reference, Targets targets)
+    private static string? TargetSays(DeclaredFinding finding, Record record, DeclaredReference reference, FindingTargets targets)
     {
         if (!Says(record, finding.Field!, finding.Value!) || reference.Of(record) is not var (target, id)
             || finding.Targets.FirstOrDefault(one => one.When == target.When) is not { } claim || targets.Find(target, id)?.Record is not { } there)
@@ -150,7 +174,7 @@ public sealed class FindingsJob(ContextRuntime runtime)
         }
 
         return there.Schema.Has(claim.Field) && Says(there, claim.Field, claim.Value)
-            ? $"{finding.Field} is {finding.Value}; {Name(target)} {Text(id)} has {claim.Field} {claim.Value}"
+            ? $"{finding.Field} is {finding.Value}; {FindingTargets.Name(target)} {Text(id)} has {claim.Field} {claim.Value}"
             : null;
     }
 
@@ -159,18 +183,18 @@ public sealed class FindingsJob(ContextRuntime runtime)
 
     private static object? DefaultOf(Record record, string field) => record.Schema.Fields[record.Schema.OrdinalOf(field)].Default;
 
-    private static string Name(ReferenceTarget target) => $"{target.Context}/{target.Kind}";
-
     private static string Text(long id) => id.ToString(CultureInfo.InvariantCulture);
 
-    private async Task<Targets> TargetsAsync(
+    private async Task<FindingTargets> TargetsAsync(
         IReadOnlyList<(long Id, Record Record)> records, List<DeclaredFinding> findings, Dictionary<string, DeclaredReference> references,
         CancellationToken cancellationToken)
     {
-        var targets = new Targets();
-        var wanted = findings.Where(finding => finding.Reference is not null).Select(finding => references[finding.Reference!]).Distinct()
+        var targets = new FindingTargets();
+        var wanted = findings.Where(finding => finding.Reference is not null && finding.Listed is null).Select(finding => references[finding.Reference!]).Distinct()
             .SelectMany(reference => records.Select(one => reference.Of(one.Record)))
-            .OfType<(ReferenceTarget Target, long Id)>();
+            .OfType<(ReferenceTarget Target, long Id)>()
+            .Concat(findings.Where(finding => finding.Listed is not null).SelectMany(finding => records.SelectMany(
+                one => finding.Listed!.Of(one.Record).Select(named => (Target: references[finding.Reference!].Targets[0], named.Id)))));
         foreach (var group in wanted.GroupBy(one => (one.Target.Context, one.Target.Kind)))
         {
             var there = group.Key.Context == runtime.Context ? runtime : runtime.Neighbours.Find(group.Key.Context);
@@ -217,39 +241,5 @@ public sealed class FindingsJob(ContextRuntime runtime)
                 }
             }
         }
-    }
-
-    /// <summary>What the other ends of a chunk's references are. Read when they are asked for: whether they are there is often all.</summary>
-    private sealed class Targets
-    {
-        private readonly Dictionary<(string Context, string Kind, long Id), Target> _known = [];
-
-        public void Add((string Context, string Kind) of, long[] ids, IReadOnlyList<RangeItem> items, IRecordLens lens)
-        {
-            var rows = items.ToDictionary(item => item.Id, item => item.Row);
-            foreach (var id in ids)
-            {
-                _known[(of.Context, of.Kind, id)] = new Target(rows.GetValueOrDefault(id), lens);
-            }
-        }
-
-        public Target? Find(ReferenceTarget target, long id) => _known.GetValueOrDefault((target.Context, target.Kind, id));
-
-        public string Describe(ReferenceTarget target, long id) => Find(target, id) switch
-        {
-            null => "was not asked for",
-            { IsThere: false } => "is not there",
-            { Record: null } => "is there, and cannot be read",
-            _ => "is there",
-        };
-    }
-
-    private sealed class Target(AggregateRow? row, IRecordLens lens)
-    {
-        private readonly Lazy<Record?> _record = new(() => row is null ? null : Read(lens, row));
-
-        public bool IsThere => row is not null;
-
-        public Record? Record => _record.Value;
     }
 }

@@ -60,6 +60,9 @@ public sealed class CompiledMapping
     /// <summary>Other programs that someone answers for; the same for all kinds of the file.</summary>
     public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];
 
+    /// <summary>What becomes of legacy tables that no kind reads; the same for all kinds of the file.</summary>
+    public IReadOnlyList<DeclaredFate> DeclaredFates { get; init; } = [];
+
     /// <summary>The legacy tables as the file declares them, with their places in it.</summary>
     public IReadOnlyList<DeclaredTable> LegacyTables { get; init; } = [];
 

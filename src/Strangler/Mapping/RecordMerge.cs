@@ -1,5 +1,12 @@
 namespace Strangler.Mapping;
 
+/// <summary>What is known of a hidden field by other ways than the rows; false: nothing.</summary>
+/// <param name="ordinal">The field's.</param>
+/// <param name="present">What the follower holds, or what is derived where it has nothing.</param>
+/// <param name="derived">What the lead derives.</param>
+/// <param name="value">What the follower is to hold.</param>
+internal delegate bool HiddenKnowledge(int ordinal, object? present, object? derived, out object? value);
+
 /// <summary>Fills in what a leading side hides from what the follower has (PROTOCOL §2).</summary>
 public static class RecordMerge
 {
@@ -9,7 +16,10 @@ public static class RecordMerge
     /// <param name="lead">The leading side's record, possibly with hidden values.</param>
     /// <param name="follower">What the follower holds; null when it has nothing: derivations are taken.</param>
     /// <param name="leadLens">The leading side's lens: shows what that side would derive from the follower's record.</param>
-    public static Record Fill(Record lead, Record? follower, IRecordLens leadLens)
+    public static Record Fill(Record lead, Record? follower, IRecordLens leadLens) => Fill(lead, follower, leadLens, null);
+
+    /// <summary>The same where more may be known of some hidden fields.</summary>
+    internal static Record Fill(Record lead, Record? follower, IRecordLens leadLens, HiddenKnowledge? known)
     {
         if (!lead.Values.Any(value => value is Hidden))
         {
@@ -22,8 +32,9 @@ public static class RecordMerge
         {
             if (values[i] is Hidden hidden)
             {
-                values[i] = follower is not null && follower.Values[i] is not Hidden && EvidenceUnchanged(hidden, projected?.Values[i])
-                    ? follower.Values[i]
+                var (has, present) = follower is not null && follower.Values[i] is not Hidden ? (true, follower.Values[i]) : (false, hidden.Derived);
+                values[i] = known is not null && known(i, present, hidden.Derived, out var value) ? value
+                    : has && EvidenceUnchanged(hidden, projected?.Values[i]) ? present
                     : hidden.Derived;
             }
         }

@@ -16,9 +16,15 @@ public sealed record ActualColumn(
     public IReadOnlyList<string> Indexes { get; init; } = [];
 }
 
+/// <summary>A table of legacy's, and how many rows it has.</summary>
+public sealed record TableRows(string Table, long Rows);
+
 /// <summary>The tables of legacy's database as they are now.</summary>
 public interface ILegacyTables
 {
     /// <summary>The columns of those of the tables that there are, in the tables' order. Costs a look at the data dictionary.</summary>
     Task<IReadOnlyList<ActualColumn>> ColumnsAsync(IReadOnlyCollection<string> tables, CancellationToken cancellationToken);
+
+    /// <summary>All tables but ours, in the order of their names, each with its rows counted exactly: that costs a walk over an index of each.</summary>
+    Task<IReadOnlyList<TableRows>> CountAllAsync(CancellationToken cancellationToken);
 }

@@ -36,7 +36,8 @@ public sealed class InstallTests
     {
         var before = await LookOfLegacyAsync();
         var planned = await Capture.PlanInstallAsync(CancellationToken.None);
-        Assert.That(planned, Has.Count.EqualTo(Triggers).And.All.StartsWith("CREATE TRIGGER"));
+        Assert.That(planned.Where(statement => statement.StartsWith("CREATE TRIGGER", StringComparison.Ordinal)).ToList(), Has.Count.EqualTo(Triggers));
+        Assert.That(planned.Except(planned.TakeLast(Triggers)), Has.All.Contains("PROCEDURE").And.Exactly(3).Items, "which they call, so they come first");
         Assert.That(await LookOfLegacyAsync(), Is.EqualTo(before), "a plan changes nothing");
         Assert.That((await Capture.LookAsync(CancellationToken.None)).Fault, Is.EqualTo("not installed"));
 
@@ -45,6 +46,7 @@ public sealed class InstallTests
         Assert.That((await Capture.LookAsync(CancellationToken.None)).Fault, Is.Null);
         Assert.That(await Capture.PlanInstallAsync(CancellationToken.None), Is.Empty);
 
+        Assert.That((await Capture.PlanRemoveAsync(CancellationToken.None)).Count, Is.EqualTo(planned.Count));
         Assert.That(await Capture.RemoveAsync(Patience, null, CancellationToken.None), Is.EqualTo(Triggers));
         Assert.That(await LookOfLegacyAsync(), Is.EqualTo(before));
         Assert.That(await Foreign.RunAsync(_world, "INSERT INTO spenden (kommentar, dt_new) VALUES ('', '2020-01-01')"), Is.EqualTo(1));
@@ -74,6 +76,79 @@ public sealed class InstallTests
         Assert.That(state.Parts.Single(part => part.Name == Name).Detail, Does.StartWith("the mapping or this program has changed"));
         Assert.That(await _world.InstallCaptureAsync(), Is.EqualTo(2));
         Assert.That((await Capture.LookAsync(CancellationToken.None)).Parts, Has.Count.EqualTo(Triggers));
+    }
+
+    /// <summary>A table that is put in the place of another leaves the triggers on the one that was there.</summary>
+    [Test]
+    public async Task Triggers_that_went_along_with_a_renamed_table_are_brought_back()
+    {
+        await _world.InstallCaptureAsync();
+        await Foreign.RunAsync(_world, """
+            CREATE TABLE notified LIKE donation_notification_log;
+            RENAME TABLE donation_notification_log TO notified_before, notified TO donation_notification_log
+            """);
+        try
+        {
+            var gone = (await Capture.LookAsync(CancellationToken.None)).Parts.Where(part => part.State != CapturePartState.Installed).ToList();
+            Assert.That(gone.Select(part => part.Table).Distinct(), Is.EqualTo(new[] { "donation_notification_log" }));
+            Assert.That(gone, Has.Count.EqualTo(3));
+            Assert.That(gone[0].Detail, Does.StartWith("it went along with its table, which is notified_before now"));
+            Assert.That(await _world.InstallCaptureAsync(), Is.EqualTo(3));
+            Assert.That((await Capture.LookAsync(CancellationToken.None)).Fault, Is.Null);
+            await using var connection = await _world.LegacyDatabase.OpenAsync();
+            Assert.That(
+                await connection.ExecuteScalarAsync<long>(
+                    "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = 'notified_before'"),
+                Is.Zero);
+        }
+        finally
+        {
+            await Foreign.RunAsync(_world, "DROP TABLE donation_notification_log; RENAME TABLE notified_before TO donation_notification_log");
+        }
+    }
+
+    /// <summary>A dump that is loaded brings its triggers along, word for word, after its rows: nobody noted those.</summary>
+    [Test]
+    public async Task A_trigger_that_somebody_has_created_anew_word_for_word_is_noticed()
+    {
+        await _world.InstallCaptureAsync();
+        const string Name = "strangler_donations_donation_donation_notification_log_del";
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        var body = await connection.ExecuteScalarAsync<string>("SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_NAME = @Name AND TRIGGER_SCHEMA = DATABASE()", new { Name });
+        await connection.ExecuteAsync($"SET SESSION sql_mode = ''; DROP TRIGGER {Name}");
+        await connection.ExecuteAsync($"CREATE TRIGGER {Name} AFTER DELETE ON donation_notification_log FOR EACH ROW {body}");
+        var state = await Capture.LookAsync(CancellationToken.None);
+        Assert.That(state.Parts.Single(part => part.State != CapturePartState.Installed).Detail, Does.StartWith("somebody has created it anew"));
+        Assert.That(await _world.InstallCaptureAsync(), Is.EqualTo(1));
+        Assert.That((await Capture.LookAsync(CancellationToken.None)).Fault, Is.Null);
+    }
+
+    [Test]
+    public async Task Without_the_procedures_other_programs_go_on_working_and_it_is_told()
+    {
+        await _world.InstallCaptureAsync();
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        foreach (var name in (await connection.QueryAsync<string>("SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()")).ToList())
+        {
+            await connection.ExecuteAsync($"DROP PROCEDURE {name}");
+        }
+
+        await connection.ExecuteAsync("INSERT INTO strangler_fence (context, role, stage, epoch, dual_epoch) VALUES ('donations', 'lead', 'DualWrite', 2, 2)"
+            + " ON DUPLICATE KEY UPDATE stage = 'DualWrite'");
+        try
+        {
+            Assert.That(await Foreign.RunAsync(_world, $"{Foreign.Insert(1)}; UPDATE spenden SET betrag = '1.00'; DELETE FROM spenden"), Is.GreaterThanOrEqualTo(3));
+        }
+        finally
+        {
+            await connection.ExecuteAsync("UPDATE strangler_fence SET stage = 'LegacyOnly'");
+        }
+
+        var state = await Capture.LookAsync(CancellationToken.None);
+        Assert.That(state.Parts.Select(part => part.State), Has.All.EqualTo(CapturePartState.Changed));
+        Assert.That(state.Parts[0].Detail, Does.Contain("the procedure strangler_capture_touch_"));
+        await _world.InstallCaptureAsync();
+        Assert.That((await Capture.LookAsync(CancellationToken.None)).Fault, Is.Null);
     }
 
     [Test]
@@ -161,7 +236,7 @@ public sealed class InstallTests
             var refused = await cli.RunAsync("capture check donations", config, CancellationToken.None);
             Assert.That(refused.Code, Is.EqualTo(Strangler.Cli.ExitCodes.Found), refused.ToString());
             Assert.That(refused.Output, Does.Contain("lacks the privilege TRIGGER"));
-            await Foreign.RunAsync(_world, $"GRANT TRIGGER ON `{_world.LegacyDatabase.Name}`.* TO '{user}'@'%'");
+            await Foreign.RunAsync(_world, $"GRANT TRIGGER, EXECUTE ON `{_world.LegacyDatabase.Name}`.* TO '{user}'@'%'");
             var granted = await cli.RunAsync("capture check donations", config, CancellationToken.None);
             Assert.That(granted.Code, Is.EqualTo(Strangler.Cli.ExitCodes.Ok), granted.ToString());
         }
@@ -267,7 +342,8 @@ public sealed class InstallTests
     {
         await using var connection = await _world.LegacyDatabase.OpenAsync();
         var triggers = await connection.QueryAsync<string>("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()");
+        var procedures = await connection.QueryAsync<string>("SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()");
         var noted = await connection.QueryAsync<string>("SELECT name FROM strangler_capture");
-        return string.Join(',', triggers.Concat(noted));
+        return string.Join(',', triggers.Concat(procedures).Concat(noted));
     }
 }

@@ -126,6 +126,47 @@ public sealed class TriggerTests
         Assert.That(await Foreign.CapturedAsync(_world), Is.Empty);
     }
 
+    /// <summary>
+    /// As dumps are loaded. Where two triggers themselves wrote one table, MariaDB 10.11 took what another session had done with it for a use by
+    /// the statement, which then failed with error 1442.
+    /// </summary>
+    [Test]
+    public async Task Tables_that_the_writer_has_locked_are_captured_as_well()
+    {
+        await using var theirs = await _world.LegacyDatabase.OpenAsync();
+        await using var others = await _world.LegacyDatabase.OpenAsync();
+        foreach (var locks in new[] { "spenden WRITE", "spenden WRITE, donation_payment WRITE, donation_payment_sofort WRITE, donation_notification_log WRITE" })
+        {
+            await others.ExecuteAsync(
+                "SELECT COUNT(*) FROM strangler_journal; SELECT COUNT(*) FROM strangler_entity; SELECT COUNT(*) FROM strangler_foreign_write; SELECT COUNT(*) FROM strangler_foreign_reference");
+            await Foreign.ForgetAsync(_world);
+            await theirs.ExecuteAsync($"""
+                LOCK TABLES {locks}; UPDATE spenden SET betrag = CONCAT(betrag, '1') WHERE id = 1; DELETE FROM spenden WHERE id = 2;
+                INSERT INTO spenden (id, kommentar, dt_new) VALUES (2, '', '2020-01-01')
+                """);
+            await theirs.ExecuteAsync("UNLOCK TABLES");
+            Assert.That(await Foreign.KeysAsync(_world), Is.EqualTo(new[] { 1L, 2L, 2L }), locks);
+        }
+    }
+
+    /// <summary>A session whose clock stands, or whose zone or mode is another one, is noted as of now; a note of tomorrow would wait until then.</summary>
+    [TestCase("SET timestamp = UNIX_TIMESTAMP('2037-01-01 00:00:00')")]
+    [TestCase("SET timestamp = UNIX_TIMESTAMP('2015-07-01 00:00:00'), time_zone = '-11:00'")]
+    [TestCase("SET time_zone = '+13:00', sql_mode = 'ORACLE,ANSI,STRICT_ALL_TABLES,NO_ZERO_DATE', sql_select_limit = 0, sql_safe_updates = 1, unique_checks = 0")]
+    public async Task Whatever_a_session_has_set_its_writes_are_of_now(string session)
+    {
+        await using var connection = await _world.LegacyDatabase.OpenAsync();
+        await connection.ExecuteAsync($"{session}; UPDATE spenden SET betrag = '7.00' WHERE id = 1");
+        await connection.ExecuteAsync("SET timestamp = DEFAULT, time_zone = '+00:00', sql_select_limit = DEFAULT");
+        var ages = await connection.QuerySingleAsync<(long Created, long Due, long Changed, long Written)>("""
+            SELECT ABS(TIMESTAMPDIFF(SECOND, j.created_at, UTC_TIMESTAMP(6))), ABS(TIMESTAMPDIFF(SECOND, j.next_attempt_at, UTC_TIMESTAMP(6))),
+                ABS(TIMESTAMPDIFF(SECOND, e.changed_at, NOW(6))), ABS(TIMESTAMPDIFF(SECOND, w.written_at, UTC_TIMESTAMP(6)))
+            FROM strangler_journal j JOIN strangler_entity e ON e.`key` = j.`key` JOIN strangler_foreign_write w
+            ORDER BY w.id DESC LIMIT 1
+            """);
+        Assert.That(new[] { ages.Created, ages.Due, ages.Changed, ages.Written }, Has.All.LessThan(60));
+    }
+
     [Test]
     public async Task What_is_rolled_back_leaves_nothing()
     {

@@ -8,6 +8,7 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.MySql;
+using Strangler.Purging;
 using Strangler.Service;
 using Strangler.Service.Configuration;
 
@@ -101,6 +102,8 @@ internal sealed class CrashChild
                 await _host.Runtime.Stage.RefreshAsync(CancellationToken.None);
                 await new ObligationCheck(_host.Runtime).StepAsync(CancellationToken.None);
                 return 0;
+            case "purge":
+                return await PurgeAsync(Number(words[2]));
             case "prune":
                 return await new RequestPruning(_host.Runtime).PruneAsync((SideName)Number(words[2]), CancellationToken.None);
             default:
@@ -113,6 +116,13 @@ internal sealed class CrashChild
         var options = new BackfillOptions { FirstChunk = chunk, MaxChunk = chunk, ChunkTarget = TimeSpan.FromMinutes(1) };
         var job = new BackfillJob(_host.Runtime, options);
         return (await job.RunAsync(DonationsContext.DonationKind, null, CancellationToken.None)).Written;
+    }
+
+    private async Task<long> PurgeAsync(int batch)
+    {
+        var request = Purging.PurgeRequests.Of(dryRun: false) with { Batch = batch };
+        var result = await new PurgeJob(_host.Runtime).RunAsync(request, null, CancellationToken.None);
+        return result.Closed.Count == 0 ? result.Counts[PurgeOutcome.Purged] : throw new InvalidOperationException($"{result.Closed[0]}");
     }
 
     private static int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);

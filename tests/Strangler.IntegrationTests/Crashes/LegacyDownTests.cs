@@ -37,6 +37,9 @@ public sealed class LegacyDownTests
         var created = await CreateUntilExhaustedAsync(world, cancellationToken);
         Assert.That(created, Has.Count.EqualTo(Block));
         Assert.That(created, Is.Unique);
+        var again = CrashOperation.Donation($"create{Block - 1}", 100);
+        await world.Donations.Donations.StoreAsync(again, cancellationToken, $"request{Block - 1}");
+        Assert.That(again.Id, Is.EqualTo(created[^1]), "a retry needs no id");
         var donation = (await world.Donations.Donations.FindAsync(existing, cancellationToken))!;
         donation.ChangeAmount(4321);
         await world.Donations.Donations.StoreAsync(donation, cancellationToken);
@@ -70,7 +73,7 @@ public sealed class LegacyDownTests
             var donation = CrashOperation.Donation($"create{created.Count}", 100);
             try
             {
-                await world.Donations.Donations.StoreAsync(donation, cancellationToken);
+                await world.Donations.Donations.StoreAsync(donation, cancellationToken, $"request{created.Count}");
                 created.Add(donation.Id);
             }
             catch (IdsExhaustedException exception)

@@ -66,6 +66,35 @@ public sealed class CannotHoldTests
         }
     }
 
+    /// <summary>The letter of a cancelled donation says nothing of its booking; a new side that was behind learns of it all the same.</summary>
+    [Test]
+    [Category("Case34")]
+    public async Task What_a_cancellation_hides_reaches_a_new_side_that_was_behind()
+    {
+        await using var world = await DonationsWorld.CreateAsync();
+        await world.MoveToAsync(Stage.ShadowRead);
+        var donations = world.Donations.Donations;
+        var (inOne, inTwo) = (NewDonation("max@example.org", Card(null)), NewDonation("eva@example.org", Card(null)));
+        await donations.StoreAsync(inOne, CancellationToken.None);
+        await donations.StoreAsync(inTwo, CancellationToken.None);
+        inOne.Book(Card("t-1"));
+        inOne.Cancel();
+        await donations.StoreAsync(inOne, CancellationToken.None);
+        await RunOnNewAsync(world, "UPDATE strangler_fence SET role = 'prepared'");
+        inTwo.Book(Card("t-2"));
+        await donations.StoreAsync(inTwo, CancellationToken.None);
+        inTwo.Cancel();
+        await donations.StoreAsync(inTwo, CancellationToken.None);
+        await RunOnNewAsync(world, "UPDATE strangler_fence SET role = 'follower'");
+        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        await world.MoveToAsync(Stage.NewLeads);
+        foreach (var id in new[] { inOne.Id, inTwo.Id })
+        {
+            var donation = (await donations.FindAsync(id, CancellationToken.None))!;
+            Assert.That((donation.IsCancelled, donation.PaymentState), Is.EqualTo((true, PaymentState.Booked)), $"{id}");
+        }
+    }
+
     [Test]
     public async Task Without_legacy_the_new_side_takes_what_only_it_can_hold()
     {
@@ -124,11 +153,19 @@ public sealed class CannotHoldTests
         return donation;
     }
 
-    private static Donation NewDonation(string email) => new(
+    private static async Task RunOnNewAsync(DonationsWorld world, string sql)
+    {
+        await using var connection = await world.NewDatabase.OpenAsync();
+        await connection.ExecuteAsync(sql);
+    }
+
+    private static CreditCardPayment Card(string? transaction) => new(transaction is null ? null : new CreditCardBooking { TransactionId = transaction });
+
+    private static Donation NewDonation(string email, Payment? payment = null) => new(
         0,
         new DateTime(2022, 6, 1, 10, 0, 0),
         2500,
         0,
         new PersonDonor(new PersonName("Herr", "", "Max", "Müller"), new Address("Straße 1", "12345", "Köln", "DE"), email),
-        new DirectDebitPayment(new BankAccount("DE12500105170648489890", "INGDDEFFXXX")));
+        payment ?? new DirectDebitPayment(new BankAccount("DE12500105170648489890", "INGDDEFFXXX")));
 }

@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.EachContext;
@@ -30,6 +31,8 @@ public sealed class DonationStatesTests : ContextStatesContract<Donation>
         ("donor", donation => !donation.IsExported && !donation.IsAnonymized, ChangeDonor, ["donor.", "wants_newsletter", "wants_receipt"]),
         ("export", donation => !donation.IsExported, donation => donation.MarkExported(Now), ["is_exported", "exported_at"]),
         ("log", _ => true, donation => donation.AddLog(Now, "restored by user: anna"), ["log_entries"]),
+        ("follow", donation => donation.Payment is PayPalPayment { ParentId: 0 }, donation => donation.Follow(donation.Id + 1_000_000, Now), ["paypal.parent_", "log_entries"]),
+        ("follow-up", donation => donation.Payment is PayPalPayment, donation => donation.AddFollowUp(new FollowUp("T4711", donation.Id + 2_000_000), Now), ["follow_ups", "log_entries"]),
         ("anonymize", donation => !donation.IsAnonymized, donation => donation.Anonymize(Now), ["*"]),
     ];
 

@@ -14,15 +14,15 @@ public sealed class NewSchemaTests(string context)
 {
     // Every word that may be part of a name or a code. A new one is looked up in a dictionary, then added.
     private static readonly HashSet<string> English = [.. """
-        aborted access account active address amount anonymized anonymous applicant at auth author backed bank banner bic binary birth
-        booked booking campaign cancelled card cash cents change city code comment company confirmation confirmed content country created
-        credit currency current date debit decided deleted direct donation donor email entries entry evidence expires expiry export
-        exported external extra extras fee first flags follow form full given gross hash historical iban id identifier impressions
-        incentive incentives incomplete interval is keyword last legacy log logged membership message missing moderated moderation
-        modified months name new newsletter no number of ordinal page parent payer payment paypal person phone postcode previous promised
-        provider public reason reasons receipt registered salutation sent session settle sofort source state status street subscription
-        sustaining text timestamp title token tracking transaction transfer type unconfirmed undecided unknown up update ups valuation
-        wants yes
+        aborted access account action active address ambiguous amount anonymized anonymous applicant at auth author back backed bank
+        banner bic binary birth booked booking bucket buckets campaign cancelled card cash cents change city code comment company
+        confirmation confirmed content counted country created credit currency current cut date debit decided deleted direct donation
+        donor due email entries entry event evidence expires expiry export exported external extra extras fee first flags follow form full
+        given gross hash historical iban id identifier impression impressions incentive incentives incomplete interval is keyword last
+        layout legacy log logged membership message missing moderated moderation modified months name named new newsletter no none notice
+        number of office ordinal page parent password payer payment paypal person phone postcode previous promised provider public reason
+        reasons receipt registered remote role salutation sent session settle sofort source state status street subscription sustaining
+        text timestamp title token tracking transaction transfer type unconfirmed undecided unknown up update ups user valuation wants yes
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
 
     private static readonly string[] Amounts = ["amount", "legacy_amount", "gross", "fee", "settle_amount", "membership_fee"];
@@ -117,7 +117,7 @@ public sealed class NewSchemaTests(string context)
     {
         Assert.That(
             _columns.Where(column => column.Name.StartsWith("is_", StringComparison.Ordinal) || column.Name.StartsWith("wants_", StringComparison.Ordinal)),
-            Has.All.Property(nameof(Column.FullType)).EqualTo("tinyint(1)").And.Some.Property(nameof(Column.Name)).EqualTo("is_exported"));
+            Has.All.Property(nameof(Column.FullType)).EqualTo("tinyint(1)"));
         Assert.That(_columns.Where(column => Amounts.Contains(column.Name)), Has.All.Property(nameof(Column.Type)).EqualTo("bigint"));
         Assert.That(_columns.Where(column => column.Name.EndsWith("_at", StringComparison.Ordinal)), Has.All.Property(nameof(Column.Type)).EqualTo("datetime"));
         Assert.That(
@@ -137,6 +137,9 @@ public sealed class NewSchemaTests(string context)
             ],
             "subscriptions" => ["confirmation", "is_moderated", "is_exported", "is_backed_up", "is_anonymized"],
             "address-changes" => ["address_type", "external_type", "wants_receipt", "is_exported"],
+            "back-office-users" => ["is_active", "expiry_notice"],
+            "buckets" => ["event", "is_name_cut"],
+            "impressions" or "change-log" => [],
             _ => throw new AssertionException($"Say which states {context} has."),
         };
         Assert.That(_columns.Where(column => column.Table == _layouts[0].Root.Name).Select(column => column.Name), Is.SupersetOf(expected));
@@ -154,8 +157,9 @@ public sealed class NewSchemaTests(string context)
     [Test]
     public void What_is_found_by_text_is_found_by_a_generated_sha_256_that_nothing_empty_has()
     {
-        var hashes = _columns.Where(column => column.Name.EndsWith("_hash", StringComparison.Ordinal)).ToList();
-        Assert.That(hashes, Is.Not.Empty);
+        // What the back office has made of a password is called a hash, too. Its users are found as legacy's unique keys find them, and of these there are few.
+        var hashes = _columns.Where(column => column.Name.EndsWith("_hash", StringComparison.Ordinal) && column.Name != "password_hash").ToList();
+        Assert.That(hashes, context is "back-office-users" ? Is.Empty : Is.Not.Empty);
         foreach (var hash in hashes)
         {
             Assert.That((hash.FullType, hash.IsNullable), Is.EqualTo(("binary(32)", true)), Text(hash));

@@ -66,7 +66,7 @@ public sealed class TwoContextsTests
     [Test, Order(2)]
     public async Task One_command_migrates_all()
     {
-        Assert.That(await RunAsync("migrate", _both, ExitCodes.Ok), Does.Contain("migrations applied").And.Not.Contain("left out"));
+        Assert.That(await RunAsync("migrate", _both, ExitCodes.Ok), Does.Contain("migrations applied").And.Not.Match("left out: .*(donations|subscriptions)"));
         Assert.That(await NewTablesAsync(), Has.Some.EqualTo("subscription").And.Some.EqualTo("donation"));
         await RunAsync("migrate status", _both, ExitCodes.Ok);
     }

@@ -2,6 +2,7 @@ using Strangler.Contexts.Memberships;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.EachContext;
 using Strangler.Merging;
+using static Strangler.IntegrationTests.Donations.HandWrittenRow;
 
 namespace Strangler.IntegrationTests.Memberships;
 
@@ -117,6 +118,22 @@ public sealed class MembershipMergeTests
         await _world.Host.Relay.DrainAsync(CancellationToken.None);
         Assert.That(
             (await _world.Memberships.FindAsync(id, CancellationToken.None))!.Incentives.Select(one => one.Name), Is.EqualTo(new[] { "ours" }));
+    }
+
+    // All programs add to it; nobody's line is lost, and a state that theirs tells beside ours is theirs.
+    [Test]
+    public async Task While_new_leads_two_logs_are_one()
+    {
+        var id = await CreateAsync(new Scenario("", "", _ => { }, ""));
+        var ours = (await _world.Memberships.FindAsync(id, CancellationToken.None))!;
+        var theirs = Convert.ToBase64String(Map((Text("log"), Map((Text("2022-05-01 10:00:00"), Text("cancelled by user: foc")))), (Text("unheard of"), Text("7"))));
+        await _world.RunForeignAsync($"UPDATE request SET status = -1, data = '{theirs}' WHERE id = {id}");
+        ours.AddLog(Noon, "letter sent");
+        await _world.Memberships.StoreAsync(ours, CancellationToken.None);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        var (legacy, @new) = ((await _world.RecordAsync(SideName.Legacy, id))!, (await _world.RecordAsync(SideName.New, id))!);
+        Assert.That(@new.List("log_entries").Rows.Select(row => row[1]), Is.EqualTo(new[] { "cancelled by user: foc", "letter sent" }));
+        Assert.That((@new["is_cancelled"], legacy.AgreesWith(@new), @new.List("legacy_extras").Count > 0), Is.EqualTo(((object)true, true, true)));
     }
 
     private async Task<long> CreateAsync(Scenario scenario)

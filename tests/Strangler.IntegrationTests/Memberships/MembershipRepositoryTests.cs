@@ -264,10 +264,10 @@ public sealed class MembershipRepositoryTests
     }
 
     [Test]
-    public async Task An_erased_company_stays_one_on_the_new_side()
+    public async Task An_erased_company_stays_one_on_the_new_side([Values(Stage.DualWrite, Stage.NewLeads)] Stage stage)
     {
         await using var world = await MembershipsWorld.CreateAsync();
-        await world.MoveToAsync(Stage.NewLeads);
+        await world.MoveToAsync(stage);
         var application = await StoreAsync(world, MembershipSamples.Application(new CompanyApplicant("Evilcrop", "nyan", MembershipSamples.Contact())));
         application.Anonymize();
         await world.Memberships.StoreAsync(application, CancellationToken.None);

@@ -36,6 +36,11 @@ public sealed class MembershipsJourneyTests
             Does.Contain("request.tracking").And.Contain("nothing is told").And.Contain("shared rows of incentive").And.Contain("request.donation_id"));
         var verified = (await _cli.RunAsync("mapping verify memberships --json", ExitCodes.Ok)).Json;
         Assert.That((verified.GetProperty("rows").GetInt64(), verified.GetProperty("violations").GetInt64()), Is.EqualTo((700L, 0L)));
+        var findings = (await _cli.RunAsync("mapping findings memberships --limit 1000", ExitCodes.Found)).Output;
+        Assert.That(
+            findings, Does.Contain("status_evidence is undecided; undecided_status is -2").And.Contain("status_evidence is flags; is_moderated is not told")
+                .And.Contain("status_evidence is flags; is_moderated is True").And.Contain("status_evidence is missing")
+                .And.Contain("payment_type is direct_debit, and paypal.payer_id is not empty"));
         await _cli.RunAsync("capture install memberships", ExitCodes.Ok);
         Assert.That((await _cli.RunAsync("capture status memberships", ExitCodes.Ok)).Output, Does.Contain("installed"));
         await _cli.RunAsync("cutover advance memberships", ExitCodes.Ok);
@@ -86,6 +91,9 @@ public sealed class MembershipsJourneyTests
         await _world.RunForeignAsync($"UPDATE request SET status = -2 WHERE id = {_id}; INSERT INTO membership_incentive VALUES ({_id}, 2)");
         Assert.That((await _cli.RunAsync("relay status memberships --json", ExitCodes.Ok)).Json.GetProperty("open").GetInt64(), Is.EqualTo(2));
         await _cli.RunAsync("relay drain memberships --json", ExitCodes.Ok);
+        Assert.That(
+            (await _cli.RunAsync("census memberships", ExitCodes.Found)).Output, Does.Contain("request").And.Contain("membership_incentive").And.Contain("status"));
+        await _cli.RunAsync("conflicts list memberships", ExitCodes.Ok);
         var record = (await _world.RecordAsync(SideName.New, _id))!;
         Assert.That((record["is_moderated"], record["is_confirmed"]), Is.EqualTo(((object)true, (object)true)), "what -2 hides stays");
         Assert.That(record.List("incentives").Rows.Select(row => row[0]), Has.Some.EqualTo("eternal_thankfulness"));

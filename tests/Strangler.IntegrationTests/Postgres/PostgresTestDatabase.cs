@@ -24,7 +24,7 @@ internal sealed class PostgresTestDatabase : TestDatabase
 
     public override async Task<DbConnection> OpenAsync() => await _source.OpenConnectionAsync();
 
-    public override async ValueTask DisposeAsync()
+    private protected override async Task DropAsync()
     {
         await _source.DisposeAsync();
         await AdministerAsync($"DROP DATABASE IF EXISTS \"{Name}\" WITH (FORCE)");

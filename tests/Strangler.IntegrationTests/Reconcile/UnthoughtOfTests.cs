@@ -17,7 +17,7 @@ namespace Strangler.IntegrationTests.Reconcile;
 [Category("Case57")]
 public sealed class UnthoughtOfTests
 {
-    private const string Own = "SET @strangler_own = 1; ";
+    private const string Own = "SET @strangler_own = 'donations'; ";
 
     private DonationsWorld _world = null!;
 
@@ -217,7 +217,7 @@ public sealed class UnthoughtOfTests
 
     private static async Task RestoreAsync(System.Data.Common.DbConnection connection, IReadOnlyList<(string Table, string Columns)> tables)
     {
-        await connection.ExecuteAsync("SET foreign_key_checks = 0, @strangler_own = 1");
+        await connection.ExecuteAsync("SET foreign_key_checks = 0, @strangler_own = 'donations'");
         foreach (var (table, columns) in tables)
         {
             await connection.ExecuteAsync(

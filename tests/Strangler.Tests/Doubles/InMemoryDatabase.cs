@@ -49,6 +49,8 @@ internal sealed class InMemoryDatabase(SideName side, TimeProvider time)
 
     public InMemoryObligations Obligations { get; } = new();
 
+    public Dictionary<string, Purging.PurgeCheckpoint> Purges { get; } = [];
+
     public Dictionary<string, long> AutoIncrement { get; } = [];
 
     /// <summary>Legacy side: the highest id ever reserved.</summary>

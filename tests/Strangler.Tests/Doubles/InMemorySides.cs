@@ -46,6 +46,7 @@ internal sealed class InMemorySides
             ReconciliationLease = new InMemoryReconciliationLease(toNew),
             ShadowLog = new InMemoryShadowLog(toNew),
             Obligations = new InMemoryObligationLog(toNew),
+            Purges = new InMemoryPurgeLog(toNew),
             Merges = new InMemoryMergeLog(toNew),
             Replicas = new InMemoryReplicas(toLegacy),
             Capture = new InMemoryCapture(toLegacy),

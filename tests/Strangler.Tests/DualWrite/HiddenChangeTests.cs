@@ -1,4 +1,5 @@
 using NUnit.Framework;
+using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Mapping;
 using Strangler.Tests.Doubles;
@@ -110,6 +111,72 @@ public sealed class HiddenChangeTests
         note.Paid = false;
         await process.Notes.StoreAsync(note, default);
         process.AssertBothSidesAgree();
+    });
+
+    /// <summary>Legacy's letter is the same, whether the payment was changed before it was hidden or not.</summary>
+    [Test]
+    public void What_one_write_changes_and_hides_reaches_the_new_side([Values] bool paidBefore, [Values] bool joint) => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time, options => options.OneTransaction = joint);
+        var id = await AddAsync(process, cancelled: false, paidBefore);
+        var note = await process.FindAsync(id);
+        (note.Cancelled, note.Paid) = (true, false);
+        await process.Notes.StoreAsync(note, default);
+        Assert.That((process.New(id)!.Boolean("cancelled"), process.New(id)!.Boolean("paid")), Is.EqualTo((true, false)));
+    });
+
+    [Test]
+    [Category("Case34")]
+    public void What_is_hidden_before_the_follower_had_it_reaches_it_all_the_same(
+        [Values] bool paid, [Values] bool byBackfill, [Values] bool isSavedAgain) => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var id = await AddAsync(process, cancelled: false, !paid);
+        process.Memory.Fault = step => step.StartsWith("new.", StringComparison.Ordinal)
+            ? throw new SideUnavailableException(SideName.New, "down", isTransient: true, new IOException("down"))
+            : Task.CompletedTask;
+        var note = await process.FindAsync(id);
+        note.Paid = paid;
+        await process.Notes.StoreAsync(note, default);
+        note.Cancelled = true;
+        await process.Notes.StoreAsync(note, default);
+        if (isSavedAgain)
+        {
+            note = await process.FindAsync(id);
+            note.Amount = 7;
+            await process.Notes.StoreAsync(note, default);
+        }
+
+        process.Memory.Fault = null;
+        if (byBackfill)
+        {
+            await new BackfillJob(process.Runtime, new BackfillOptions()).RunAsync(TestLens.Kind, null, default);
+        }
+
+        await process.Relay.DrainAsync(default);
+        Assert.That((process.New(id)!.Boolean("cancelled"), process.New(id)!.Boolean("paid")), Is.EqualTo((true, paid)));
+        process.AssertBothSidesAgree();
+    });
+
+    /// <summary>What the follower has had since is newer than what a write wanted before: it is not brought back.</summary>
+    [Test]
+    public void What_another_program_has_changed_since_is_not_taken_back() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time, options => options.ForeignWritersNone = false);
+        var id = await AddAsync(process, cancelled: false, paid: true);
+        var note = await process.FindAsync(id);
+        note.Cancelled = true;
+        await process.Notes.StoreAsync(note, default);
+        foreach (var letter in new[] { "O", "C" })
+        {
+            process.Memory.WriteForeign(TestProcess.Key(id), TestLens.LegacyRow("a", 0, letter), captured: true);
+            await process.Relay.DrainAsync(default);
+        }
+
+        note = await process.FindAsync(id);
+        note.Amount = 7;
+        await process.Notes.StoreAsync(note, default);
+        Assert.That((process.New(id)!.Integer("amount"), process.New(id)!.Boolean("cancelled"), process.New(id)!.Boolean("paid")), Is.EqualTo((7L, true, false)));
     });
 
     private static async Task<long> AddAsync(TestProcess process, bool cancelled, bool paid)

@@ -27,6 +27,19 @@ public sealed class RequestTests
     });
 
     [Test]
+    [Category("Case6")]
+    public void A_retry_finds_its_result_also_when_the_ids_are_used_up() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        var note = await process.AddAsync("a", 1, "r");
+        process.Memory.NewDatabase.IdBlocks[TestLens.Kind].Clear();
+        var retry = process.Another(2);
+        Assert.That((await retry.AddAsync("a", 1, "r")).Id, Is.EqualTo(note.Id));
+        await Assert.ThatAsync(() => retry.AddAsync("b", 1, "s"), Throws.TypeOf<IdsExhaustedException>());
+        Assert.That(process.Memory.NewDatabase.Rows, Has.Count.EqualTo(1));
+    });
+
+    [Test]
     public void A_retry_after_a_flip_finds_what_LegacyOnly_carried_out_also_when_it_was_deleted_since() => Run(async () =>
     {
         var process = TestProcess.In(Stage.LegacyOnly, _time);

@@ -237,6 +237,9 @@ internal sealed class Client(World world, int number)
             case 2:
                 entity.Paid = !entity.Paid;
                 break;
+            case 3:
+                (entity.Cancelled, entity.Paid) = (true, !entity.Paid);
+                break;
         }
 
         entity.Name = anonymize ? "" : entity.Name;

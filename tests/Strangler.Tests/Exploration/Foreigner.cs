@@ -186,7 +186,8 @@ internal sealed class ForeignLedger(World world)
     public string? Judge(EntityKey key, EntityVersion version, Record? was, Record? now, long seen, long seq)
     {
         var unseen = (_written.GetValueOrDefault(key) ?? []).Where(write => write.Seq > seen && write.Seq <= seq).Select(write => write.Field).ToHashSet();
-        var own = _own.GetValueOrDefault(key) ?? [];
+        // Of later ones neither this state nor a decision about it can say anything.
+        List<EntityVersion> own = [.. (_own.GetValueOrDefault(key) ?? []).Where(one => one <= version)];
         var agreed = AgreedOf(key).FindLastIndex(one => one.At <= version);
         var known = agreed < 0 ? was : AgreedOf(key)[agreed].State;
         var touched = Differing(known, was).ToHashSet();

@@ -59,6 +59,9 @@ internal sealed class Ledger : IWitness
     private readonly HashSet<EntityKey> _disputed = [];
     private readonly HashSet<long> _decided = [];
 
+    // What the new side is to hold where legacy, which leads, hides it: what a caller wanted of it last.
+    private readonly Dictionary<EntityKey, object?> _wishes = [];
+
     /// <summary>The first guarantee that was broken.</summary>
     public string? Broken { get; private set; }
 
@@ -93,11 +96,13 @@ internal sealed class Ledger : IWitness
             CheckBuildsOn(write, history[^1], RecordOf(database, key, before.Row), after);
         }
 
-        if (wanted is not null && after is not null && LostWish(key, wanted, history[^1], after) is { } lost)
+        // Of what a forced flip left behind, legacy has an older state, and the new side another than that.
+        if (wanted is not null && after is not null && !_disputed.Contains(key) && LostWish(key, wanted, history[^1], after) is { } lost)
         {
             Break($"I1: {write} wants {Show(wanted)} of {Show(history[^1])}, is about to be acknowledged, and made {Show(after)}: {lost} is lost");
         }
 
+        Wish(database, key, wanted, after);
         Foreign.OwnChange(database, key, RecordOf(database, key, before.Row), after);
         Make(database, key, after);
         history.Add(after);
@@ -109,6 +114,19 @@ internal sealed class Ledger : IWitness
         Record?[] known = [after, before ?? TestLens.TestSchema.Blank(), RecordOf(world.Of(SideName.New), key)];
         return TestLens.TestSchema.Fields.Select(field => field.Name).FirstOrDefault(field =>
             !known.Any(record => record is not null && Record.ValuesEqual(wanted.Visible(field), record.Visible(field))));
+    }
+
+    // Untouched, it stays as it was; in LegacyOnly nobody carries it anywhere.
+    private void Wish(InMemoryDatabase database, EntityKey key, Record? wanted, Record? after)
+    {
+        if (after is null || database.FenceRow.Stage == Stage.LegacyOnly)
+        {
+            _wishes.Remove(key);
+        }
+        else if (after["paid"] is not Hidden || wanted?["paid"] is not Hidden)
+        {
+            _wishes[key] = after["paid"] is Hidden ? wanted?["paid"] : after["paid"];
+        }
     }
 
     private void Make(InMemoryDatabase database, EntityKey key, Record? record)
@@ -133,6 +151,7 @@ internal sealed class Ledger : IWitness
         {
             HistoryOf(key).Add(RecordOf(legacy, key));
             _leftBehind.Remove(key);
+            _wishes.Remove(key);
         }
         else if (!_histories.ContainsKey(key))
         {
@@ -155,6 +174,7 @@ internal sealed class Ledger : IWitness
             Break($"I9: a merge made {Show(now)} of {Show(was)} of {key}: {fault}");
         }
 
+        _wishes.Remove(key);
         Foreign.Merged(key, database.Entities[key].Version, now, database.Entities[key].ForeignSeq);
         Make(database, key, now);
         history.Add(now);
@@ -207,6 +227,11 @@ internal sealed class Ledger : IWitness
         if (now.Role == FenceRole.Lead && !_decided.Add(now.Epoch))
         {
             Break($"I6: epoch {now.Epoch} led twice");
+        }
+
+        if (now.Stage == Stage.LegacyOnly)
+        {
+            _wishes.Clear();
         }
 
         if (was.Role == FenceRole.Switching && now.Role == FenceRole.Follower)
@@ -337,6 +362,7 @@ internal sealed class Ledger : IWitness
         }
 
         CheckSides(lead, world.Of(Stages.Other(lead.Side)));
+        CheckWishes(lead);
         CheckPersonal(legacy, @new);
     }
 
@@ -383,6 +409,23 @@ internal sealed class Ledger : IWitness
         if (database.NewIds.Values.Distinct().Count() != database.NewIds.Count)
         {
             Break("I4: two public ids for one new id");
+        }
+    }
+
+    // Legacy's row tells nothing of it, and the new side has it all the same: also if it came to it late.
+    private void CheckWishes(InMemoryDatabase lead)
+    {
+        if (lead.Side != SideName.Legacy || !Stages.IsDual(lead.FenceRow.Stage))
+        {
+            return;
+        }
+
+        foreach (var (key, wish) in _wishes.Where(one => !_disputed.Contains(one.Key) && !_leftBehind.Contains(one.Key)))
+        {
+            if (RecordOf(world.Of(SideName.New), key)?["paid"] is { } held && RecordOf(lead, key)?["paid"] is Hidden && !Record.ValuesEqual(held, wish))
+            {
+                Break($"I1: of {key} a caller wanted paid to be {wish}; legacy hides it, and the new side holds {held}");
+            }
         }
     }
 

@@ -82,6 +82,7 @@ internal sealed class Faulty(World world, InMemorySides memory, ModelProcess pro
         ReconciliationLease = Memory.Sides.ReconciliationLease,
         ShadowLog = Memory.Sides.ShadowLog,
         Obligations = Memory.Sides.Obligations,
+        Purges = Memory.Sides.Purges,
         Merges = Merges,
         Capture = Memory.Sides.Capture,
         Replicas = Memory.Sides.Replicas,

@@ -75,6 +75,8 @@ internal static class Mutations
             faulty => faulty.World.HasOneSignature = true),
         new("HiddenChangeIsTaken", "A caller's change to a field that the leading side hides is acknowledged.",
             faulty => faulty.World.WishesAreForgotten = true),
+        new("HiddenWishIsForgotten", "What a write wants in a field that legacy hides is told by nothing but legacy's row.",
+            faulty => faulty.Stores(inner => inner.Side == SideName.New ? inner : new ChangedTransactions(inner, (one, _) => new Wishless(one)))),
         new("SignatureNotSeen", "An apply takes the follower's own write of a version for the lead's of that version.",
             faulty => faulty.Stores(inner => new ChangedTransactions(inner, (one, _) =>
                 one.State.Fence.Role == FenceRole.Follower ? new Unsigned(one) : one))),
@@ -628,6 +630,18 @@ internal sealed class Unsigned(ISideTransaction inner) : TransactionDecorator(in
     {
         Entity = entity with { FieldHashes = entity.FieldHashes[..^(entity.FieldHashes.Length % FieldHasher.Size)] },
     };
+}
+
+internal sealed class Wishless(ISideTransaction inner) : TransactionDecorator(inner)
+{
+    public override Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken)
+    {
+        var (fields, signature) = (TestLens.TestSchema.Fields.Count * FieldHasher.Size, state.FieldHashes.Length % FieldHasher.Size);
+        return Inner.SetEntityAsync(
+            key,
+            state.IsSigned && !state.Tombstone ? state with { FieldHashes = [.. state.FieldHashes[..fields], .. state.FieldHashes[^signature..]] } : state,
+            cancellationToken);
+    }
 }
 
 internal sealed class SilentAboutMerges(IAudit inner) : IAudit

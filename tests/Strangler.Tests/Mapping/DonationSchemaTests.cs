@@ -20,6 +20,13 @@ public sealed partial class DonationSchemaTests
                 .Where(column => !_keys.Contains(column.Groups["name"].Value)
                     && !column.Value.Contains("GENERATED", StringComparison.Ordinal))
                 .ToDictionary(column => column.Groups["name"].Value, column => column.Groups["type"].Value));
+        foreach (var (table, column) in Migrations().SelectMany(text => Altered().Matches(text)).SelectMany(
+            table => Added().Matches(table.Groups["columns"].Value).Select(column => (table.Groups["name"].Value, column))))
+        {
+            Assert.That(column.Value, Does.Contain("NOT NULL DEFAULT"), table);
+            created[table].Add(column.Groups["name"].Value, column.Groups["type"].Value);
+        }
+
         var described = DonationRows.Mapping.New.Layout.Tables.ToDictionary(table => table.Name, table => table.Columns);
 
         Assert.That(created.Keys, Is.EquivalentTo(described.Keys));
@@ -113,6 +120,12 @@ public sealed partial class DonationSchemaTests
 
     [GeneratedRegex(@"CREATE TABLE IF NOT EXISTS (?<name>\w+) \((?<columns>.*?)\n\) (?<options>[^\n]*)", RegexOptions.Singleline)]
     private static partial Regex Tables();
+
+    [GeneratedRegex(@"ALTER TABLE (?<name>\w+)\n(?<columns>.*?)(\n-- step|\z)", RegexOptions.Singleline)]
+    private static partial Regex Altered();
+
+    [GeneratedRegex(@"^  ADD COLUMN (?<name>[a-z_]+) (?<type>[A-Z]+(\(\d+\))?).*$", RegexOptions.Multiline)]
+    private static partial Regex Added();
 
     [GeneratedRegex(@"^  (?<name>[a-z_]+) (?<type>[A-Z]+(\(\d+\))?).*$", RegexOptions.Multiline)]
     private static partial Regex Columns();

@@ -91,6 +91,54 @@ public sealed partial class MembershipLawTests
         Assert.That(MembershipRows.ColumnOf(MembershipRows.Put(row, ("applicant.city", "Köln")), "email"), Is.EqualTo("kept@example.org"));
     }
 
+    // Q4: it was always 1, so it says nothing, and stays.
+    [Test]
+    public void What_the_programs_took_for_the_status_before_stays_whatever_becomes_of_the_status()
+    {
+        var row = MembershipRows.Row(("status", 1), ("data", MembershipRows.Blob(("old_status", PhpInt.Of(1)))));
+        var changed = MembershipRows.Put(row, ("is_cancelled", true), ("is_moderated", true));
+        Assert.That((MembershipRows.ColumnOf(changed, "status"), MembershipRows.ColumnOf(changed, "data")), Is.EqualTo(((object)-3L, MembershipRows.ColumnOf(row, "data"))));
+    }
+
+    // Q10: the type is what the column says; that it may be wrong is a finding, and the provider's data stay.
+    [Test]
+    public void A_PayPal_payment_that_is_called_direct_debit_is_not_guessed()
+    {
+        var row = MembershipRows.Row(("payment_type", "BEZ"), ("data", MembershipRows.Blob(("paypal_payer_id", PhpString.Of("42")))));
+        Assert.That((MembershipRows.Get(row)["payment_type"], MembershipRows.Get(row)["paypal.payer_id"]), Is.EqualTo(((object)"direct_debit", (object)"42")));
+        var finding = Mapping.Findings.Single(one => one.Name == "paypal_called_direct_debit");
+        Assert.That((finding.Check, finding.Field, finding.Other), Is.EqualTo((FindingCheck.RowSays, "payment_type", "paypal.payer_id")));
+    }
+
+    // Q25: programs took a backed-up application for a purged one, and nobody could approve it any more.
+    [Test]
+    public void A_backup_is_no_erasure()
+    {
+        var record = MembershipRows.Get(MembershipRows.Row(("backup", "2022-01-01 00:00:00"), ("status", -2)));
+        Assert.That((record["is_backed_up"], record["is_anonymized"], record["is_moderated"]), Is.EqualTo(((object)true, (object)false, (object)true)));
+        var erased = MembershipRows.Get(MembershipRows.Row(("email", "")));
+        Assert.That((erased["is_backed_up"], erased["is_anonymized"]), Is.EqualTo(((object)false, (object)true)), "and an erasure is no backup");
+    }
+
+    // Q13, Q31: all that was written in one column, split at the first slash, and back to the byte.
+    [TestCase("test/blue", "test", "blue")]
+    [TestCase("dewiki/wikipedia:spenden", "dewiki", "wikipedia:spenden")]
+    [TestCase("a/b//c/", "a", "b//c/")]
+    [TestCase("wlightbox", "wlightbox", "")]
+    [TestCase("/", "", "")]
+    [TestCase("/keyword", "", "keyword", TestName = "A keyword without a campaign is not dropped")]
+    [TestCase("", "", "")]
+    [TestCase(null, "", "")]
+    public void Campaign_and_keyword_are_two_fields(string? tracking, string campaign, string keyword)
+    {
+        var row = MembershipRows.Row(("tracking", tracking));
+        var record = MembershipRows.Get(row);
+        Assert.That((record["tracking.campaign"], record["tracking.keyword"]), Is.EqualTo(((object)campaign, (object)keyword)));
+        Assert.That(MembershipRows.ColumnOf(MembershipRows.Put(row, ("fee", 300L)), "tracking"), Is.EqualTo(tracking));
+        var other = MembershipRows.Put(row, ("tracking.campaign", "new"), ("tracking.keyword", "word"));
+        Assert.That(MembershipRows.ColumnOf(other, "tracking"), Is.EqualTo("new/word"));
+    }
+
     [TestCase("Evilcrop", "Firma", "Max", "company", TestName = "A company's name makes a company, whatever else there is")]
     [TestCase("", "Firma", "Max", "person", TestName = "A salutation does not")]
     [TestCase(null, "Herr", "Max", "person")]

@@ -5,8 +5,13 @@ using Strangler.Mapping.Converters;
 
 namespace Strangler.Tests.Mapping;
 
-/// <summary>Generated rows of legacy tables without companions, for the mapping that is delivered for them.</summary>
-internal sealed class PlainRows(string context, string kind, ConverterRegistry? converters = null)
+/// <summary>Generated rows of plain legacy tables, for the mapping that is delivered for them.</summary>
+/// <param name="context">The mapping's context.</param>
+/// <param name="kind">Its kind.</param>
+/// <param name="converters">That the mapping names.</param>
+/// <param name="childrenOf">The rows of the second table, where there is one.</param>
+internal sealed class PlainRows(
+    string context, string kind, ConverterRegistry? converters = null, Func<LegacyRow, IReadOnlyList<object?[]>>? childrenOf = null)
 {
     private readonly Lazy<CompiledMapping> _mapping = new(() => MappingFile.Load(PathOf(context), kind, converters));
 
@@ -27,7 +32,8 @@ internal sealed class PlainRows(string context, string kind, ConverterRegistry? 
             }
         }
 
-        return new AggregateRow(Mapping.Legacy.Layout, [[values], .. Mapping.Legacy.Layout.Tables.Skip(1).Select(_ => (IReadOnlyList<object?[]>)[])]);
+        return new AggregateRow(
+            Mapping.Legacy.Layout, [[values], .. Mapping.Legacy.Layout.Tables.Skip(1).Select(_ => childrenOf?.Invoke(row) ?? [])]);
     }
 
     /// <summary>The first generated row of a kind, with these columns.</summary>

@@ -138,5 +138,8 @@ public sealed class SchemaWatchTests
                     new ActualColumn("note", Column, "bigint", 0, false, false, null, false),
                 ]);
         }
+
+        public Task<IReadOnlyList<TableRows>> CountAllAsync(CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<TableRows>>([new TableRows("note", 0)]);
     }
 }

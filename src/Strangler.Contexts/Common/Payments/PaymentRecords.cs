@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Strangler.Contexts.Common.Payments.Mapping;
 using Strangler.Mapping;
 
 namespace Strangler.Contexts.Common.Payments;
@@ -29,7 +30,12 @@ internal static class PaymentRecords
     {
         "direct_debit" => new DirectDebitPayment(AccountOf(record)),
         "bank_transfer" => new BankTransferPayment(record.Text("bank_transfer.code")),
-        "paypal" => new PayPalPayment(PayPalOf(record), FollowUpsOf(record)),
+        "paypal" => new PayPalPayment(BookingOf(record), FollowUpsOf(record))
+        {
+            FirstPaymentDate = record.Schema.Has("paypal.first_payment_date") ? record.Text("paypal.first_payment_date") : "",
+            ParentId = record.Schema.Has("paypal.parent_id") ? record.Integer("paypal.parent_id") : 0,
+            NamesSeveralParents = record.Schema.Has("paypal.parent_evidence") && record.Text("paypal.parent_evidence") == FollowUpParentConverter.Ambiguous,
+        },
         "credit_card" => new CreditCardPayment(CardOf(record)),
         "legacy_credit_card" => new CreditCardPayment(CardOf(record), IsFormerProvider: true),
         "sofort" => new SofortPayment(
@@ -52,8 +58,10 @@ internal static class PaymentRecords
                 draft.Set("bank_transfer.code", transfer.TransferCode);
                 break;
             case PayPalPayment payPal:
-                WritePayPal(draft, payPal.Booking ?? new PayPalBooking());
+                WriteBooking(draft, payPal.Booking ?? new PayPalBooking());
                 WriteFollowUps(draft, payPal.FollowUps);
+                draft.SetIfThere("paypal.first_payment_date", payPal.FirstPaymentDate);
+                WriteParent(draft, payPal);
                 break;
             case CreditCardPayment card:
                 WriteCard(draft, card.Booking ?? new CreditCardBooking());
@@ -105,7 +113,7 @@ internal static class PaymentRecords
         draft.Set("direct_debit.bank_name", account.BankName);
     }
 
-    private static PayPalBooking? PayPalOf(Record record)
+    private static PayPalBooking? BookingOf(Record record)
     {
         var booking = new PayPalBooking
         {
@@ -124,13 +132,12 @@ internal static class PaymentRecords
             PaymentType = record.Text("provider.payment_type"),
             Status = record.Text("provider.status"),
             Timestamp = record.Text("provider.timestamp"),
-            FirstPaymentDate = record.Schema.Has("paypal.first_payment_date") ? record.Text("paypal.first_payment_date") : "",
             ParentPaymentId = record.Schema.Has("provider.parent_payment_id") ? record.Integer("provider.parent_payment_id") : 0,
         };
         return booking == new PayPalBooking() ? null : booking;
     }
 
-    private static void WritePayPal(RecordDraft draft, PayPalBooking booking)
+    private static void WriteBooking(RecordDraft draft, PayPalBooking booking)
     {
         draft.Set("provider.transaction_id", booking.TransactionId);
         draft.Set("paypal.payer_id", booking.PayerId);
@@ -147,8 +154,21 @@ internal static class PaymentRecords
         draft.Set("provider.payment_type", booking.PaymentType);
         draft.Set("provider.status", booking.Status);
         draft.Set("provider.timestamp", booking.Timestamp);
-        draft.SetIfThere("paypal.first_payment_date", booking.FirstPaymentDate);
         draft.SetIfThere("provider.parent_payment_id", booking.ParentPaymentId);
+    }
+
+    private static void WriteParent(RecordDraft draft, PayPalPayment payment)
+    {
+        draft.SetIfThere("paypal.parent_id", payment.ParentId);
+        if (draft.Schema.Has("paypal.parent_evidence"))
+        {
+            draft.Set("paypal.parent_evidence", payment switch
+            {
+                { NamesSeveralParents: true } => FollowUpParentConverter.Ambiguous,
+                { ParentId: > 0 } => FollowUpParentConverter.Named,
+                _ => FollowUpParentConverter.None,
+            });
+        }
     }
 
     private static FollowUps FollowUpsOf(Record record) =>

@@ -8,6 +8,9 @@ namespace Strangler.Contexts.Donations;
 /// </summary>
 public sealed class Donation
 {
+    // By these words other programs know it.
+    private const string Logged = "book_donation_use_case: new transaction id to corresponding";
+
     private readonly List<LogEntry> _log = [];
     private readonly List<ModerationReason> _moderationReasons = [];
     private long _id;
@@ -162,7 +165,7 @@ public sealed class Donation
             throw new InvalidOperationException($"A {booked.GetType().Name} has no booking.");
         }
 
-        Payment = booked;
+        Payment = WithParent(booked);
         PaymentState = booked.InitialState;
         if ((IsCancelled || IsModerated) && Comment is { IsPublic: true } comment)
         {
@@ -178,7 +181,50 @@ public sealed class Donation
             throw new ArgumentException($"A {Payment.GetType().Name} cannot become a {payment.GetType().Name}.", nameof(payment));
         }
 
-        Payment = payment;
+        Payment = WithParent(payment);
+    }
+
+    /// <summary>
+    /// This donation is a later payment of a recurring one: said in its payment, and as all programs do in its log. Of an old record that names several
+    /// parents, somebody who knows says which is right.
+    /// </summary>
+    public void Follow(long parentId, DateTime at)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(parentId);
+        if (Payment is not PayPalPayment payment || parentId == _id)
+        {
+            throw new InvalidOperationException($"Donation {Id} cannot be a later payment of {parentId}: only PayPal's are, of another donation.");
+        }
+
+        if (payment.ParentId != 0 && payment.ParentId != parentId)
+        {
+            throw new InvalidOperationException($"Donation {Id} is a later payment of {payment.ParentId} already; it cannot be one of {parentId}.");
+        }
+
+        if (payment.ParentId == 0)
+        {
+            Payment = payment with { ParentId = parentId };
+            if (!payment.NamesSeveralParents)
+            {
+                AddLog(at, $"{Logged} parent donation: {parentId}");
+            }
+        }
+    }
+
+    /// <summary>A later payment of this recurring donation became a donation of its own. One that it has already is no second one.</summary>
+    public void AddFollowUp(FollowUp followUp, DateTime at)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(followUp.Id, nameof(followUp));
+        if (Payment is not PayPalPayment payment || followUp.Id == _id)
+        {
+            throw new InvalidOperationException($"Donation {Id} has no later payments: only PayPal's have, each another donation.");
+        }
+
+        if (!payment.FollowUps.Items.Contains(followUp))
+        {
+            Payment = payment with { FollowUps = payment.FollowUps.Add(followUp) };
+            AddLog(at, $"{Logged} child donation: {followUp.Id}");
+        }
     }
 
     public void Cancel() => IsCancelled = true;
@@ -300,6 +346,13 @@ public sealed class Donation
         donation._moderationReasons.AddRange(state.ModerationReasons);
         return donation;
     }
+
+    // Corrected or booked, it is still a later payment of whatever it was.
+    private Payment WithParent(Payment payment) => (payment, Payment) switch
+    {
+        (PayPalPayment now, PayPalPayment was) => now with { ParentId = was.ParentId, NamesSeveralParents = was.NamesSeveralParents },
+        _ => payment,
+    };
 
     private DateTime FreeSecond(DateTime when)
     {

@@ -16,7 +16,7 @@ internal sealed class DeclarationReader(Problems problems)
         var kinds = Elements(root, "kind").Select(ReadKind).ToList();
         CheckUnique(kinds.Select(kind => (kind.At, kind.Name)), "kind");
         _ = int.TryParse(Get(root, "version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
-        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), kinds);
+        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), ReadFates(root), kinds);
     }
 
     private KindDeclaration ReadKind(XElement at)
@@ -95,6 +95,16 @@ internal sealed class DeclarationReader(Problems problems)
 
         CheckUnique(Elements(root, "foreign-writer").Select(at => (at, Get(at, "user"))), "foreign writer");
         return writers;
+    }
+
+    private List<DeclaredFate> ReadFates(XElement root)
+    {
+        CheckUnique(Elements(root, "table-fate").Select(at => (at, Get(at, "name"))), "table-fate");
+        return
+        [
+            .. Elements(root, "table-fate").Select(at => new DeclaredFate(
+                Get(at, "name"), Get(at, "fate") == "kept" ? TableFate.Kept : TableFate.Dropped, Get(at, "reason"))),
+        ];
     }
 
     private IdSource? ReadIds(XElement kind, KindDeclaration declaration)
@@ -372,6 +382,10 @@ internal sealed class DeclarationReader(Problems problems)
             Value = at.Attribute("value")?.Value,
             Other = at.Attribute("other")?.Value,
             Table = at.Attribute("table")?.Value,
+            List = at.Attribute("list")?.Value,
+            Item = at.Attribute("item")?.Value,
+            Same = at.Attribute("same")?.Value,
+            After = at.Attribute("after")?.Value,
             Time = at.Attribute("time")?.Value,
             Before = DateOnly.TryParseExact(Get(at, "before"), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null,
             Targets = [.. Elements(at, "target").Select(target => (target, target.Attribute("when")?.Value, Get(target, "field"), Get(target, "value")))],

@@ -7,7 +7,7 @@ namespace Strangler.Mapping.Compiling;
 
 internal sealed record MappingDeclaration(
     string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<DeclaredWriter> Writers,
-    IReadOnlyList<KindDeclaration> Kinds);
+    IReadOnlyList<DeclaredFate> Fates, IReadOnlyList<KindDeclaration> Kinds);
 
 internal sealed class KindDeclaration
 {
@@ -286,13 +286,27 @@ internal sealed record FindingDeclaration(XElement At, string Name, FindingCheck
 
     public DateOnly? Before { get; init; }
 
+    public string? List { get; init; }
+
+    public string? Item { get; init; }
+
+    public string? Same { get; init; }
+
+    public string? After { get; init; }
+
+    public IReadOnlyList<string> Starts => After?.Split('|', StringSplitOptions.RemoveEmptyEntries) ?? [];
+
     public IReadOnlyList<(XElement At, string? When, string Field, string Value)> Targets { get; init; } = [];
 
-    public DeclaredFinding Declared(string kind) => new(kind, Name, Check!.Value, Reason)
+    public DeclaredFinding Declared(KindDeclaration kind) => new(kind.Name, Name, Check!.Value, Reason)
     {
         Reference = Reference, Field = Field, Value = Value, Other = Other, Table = Table, Time = Time, Before = Before,
+        Listed = List is null ? null : new ListedIds(List, PlaceOf(kind, Item), Starts),
+        Same = Same is null ? null : PlaceOf(kind, Same),
         Targets = [.. Targets.Select(target => new FindingTarget(target.When, target.Field, target.Value))],
     };
+
+    private int PlaceOf(KindDeclaration kind, string? item) => kind.Fields.First(field => field.Name == List).Items.FindIndex(one => one.Name == item);
 }
 
 internal sealed record SumDeclaration(XElement At, string Name, string Amount, IReadOnlyList<(XElement At, SumDimension Dimension)> By)

@@ -26,7 +26,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
     {
         Staying = [.. kind.Legacy.SelectMany(table => table.Staying.Select(column => $"{table.Name}.{column.Column.Name}: {column.Reason}"))],
         References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
-        Findings = [.. kind.Findings.Select(finding => finding.Declared(kind.Name))],
+        Findings = [.. kind.Findings.Select(finding => finding.Declared(kind))],
     };
 
     private IEnumerable<ExplainedField> Explain(FieldDeclaration field)

@@ -19,9 +19,9 @@ internal sealed class ReferenceChecks(MappingDeclaration mapping, KindDeclaratio
     private void CheckReference(ReferenceDeclaration reference)
     {
         var field = kind.Fields.Find(one => one.Name == reference.Field);
-        if (field is not { Type: FieldType.Integer, Converter: null, Hidden: false, Legacy: not null })
+        if (field is not { Type: FieldType.Integer, Hidden: false } or { Converter: null, Legacy: null })
         {
-            problems.Add(reference.At, reference.Field, "a reference is an integer field with a legacy place of its own");
+            problems.Add(reference.At, reference.Field, "a reference is an integer field that legacy has, in a place or through a converter");
             return;
         }
 
@@ -108,6 +108,7 @@ internal sealed class ReferenceChecks(MappingDeclaration mapping, KindDeclaratio
         }
 
         CheckFields(finding);
+        CheckList(finding);
         if (reference is not null && finding.Targets.Count > 0)
         {
             CheckCodes(finding.At, reference, finding.Targets.Select(target => (target.At, target.When)));
@@ -116,10 +117,16 @@ internal sealed class ReferenceChecks(MappingDeclaration mapping, KindDeclaratio
 
     private static IEnumerable<(string Attribute, bool IsNeeded, bool IsGiven)> Attributes(FindingDeclaration finding, FindingCheck check)
     {
-        yield return ("reference", check is FindingCheck.OwnId or FindingCheck.NoTarget or FindingCheck.TargetSays, finding.Reference is not null);
-        yield return ("field", check is FindingCheck.TargetSays or FindingCheck.RowSays, finding.Field is not null);
-        yield return ("value", check is FindingCheck.TargetSays or FindingCheck.RowSays, finding.Value is not null);
-        yield return ("other", check is FindingCheck.RowSays, finding.Other is not null);
+        var isListed = check is FindingCheck.ListedNoTarget or FindingCheck.ListedOneSided or FindingCheck.ListedDenied;
+        var isOfValue = check is FindingCheck.TargetSays or FindingCheck.RowSays or FindingCheck.Says;
+        yield return ("reference", isListed || check is FindingCheck.OwnId or FindingCheck.NoTarget or FindingCheck.TargetSays, finding.Reference is not null);
+        yield return ("field", isOfValue, finding.Field is not null);
+        yield return ("value", isOfValue, finding.Value is not null);
+        yield return ("other", check is FindingCheck.RowSays || finding.Same is not null || (check is FindingCheck.Says && finding.Other is not null), finding.Other is not null);
+        yield return ("list", isListed, finding.List is not null);
+        yield return ("item", isListed, finding.Item is not null);
+        yield return ("same", check is FindingCheck.ListedDenied && finding.Same is not null, finding.Same is not null);
+        yield return ("after", isListed && finding.After is not null, finding.After is not null);
         yield return ("table", check is FindingCheck.SharedRow or FindingCheck.UnreferencedRow, finding.Table is not null);
         yield return ("target", check is FindingCheck.TargetSays, finding.Targets.Count > 0);
         yield return ("before", finding.Time is not null, finding.Before is not null);
@@ -138,9 +145,45 @@ internal sealed class ReferenceChecks(MappingDeclaration mapping, KindDeclaratio
             problems.Add(finding.At, finding.Other, "there is no such field, or it is a list");
         }
 
+        if (finding.Check == FindingCheck.Says && kind.Fields.Find(field => field.Name == finding.Other) is { Personal: true })
+        {
+            problems.Add(finding.At, finding.Other!, "it is personal, and the evidence holds its value");
+        }
+
         if (finding.Time is not null && kind.Fields.Find(field => field.Name == finding.Time) is not { Type: FieldType.Timestamp })
         {
             problems.Add(finding.At, finding.Time, "time names no timestamp field");
+        }
+    }
+
+    // What a list names are entities of the same kind: the reference leads back from there.
+    private void CheckList(FindingDeclaration finding)
+    {
+        if (finding.List is null)
+        {
+            return;
+        }
+
+        if (kind.References.Find(one => one.Name == finding.Reference) is { } reference && reference.Within != kind.Name)
+        {
+            problems.Add(finding.At, finding.Name, $"what a list names must refer back: {finding.Reference} leads to another kind");
+        }
+
+        if (kind.Fields.Find(field => field.Name == finding.List) is not { IsList: true } list)
+        {
+            problems.Add(finding.At, finding.Name, $"there is no list '{finding.List}'");
+            return;
+        }
+
+        var item = list.Items.Find(one => one.Name == finding.Item);
+        if (item?.Type != (finding.After is null ? FieldType.Integer : FieldType.Text))
+        {
+            problems.Add(finding.At, finding.Name, $"'{finding.Item}' is no {(finding.After is null ? "number" : "text")} of the list '{finding.List}'");
+        }
+
+        if (finding.Same is not null && list.Items.TrueForAll(one => one.Name != finding.Same))
+        {
+            problems.Add(finding.At, finding.Name, $"the list '{finding.List}' has no item '{finding.Same}'");
         }
     }
 }

@@ -85,10 +85,12 @@ public sealed class MembershipApplicationTests
     public void Direct_debit_is_confirmed_at_once_and_PayPal_when_it_is_booked()
     {
         Assert.That(New().IsConfirmed);
-        var application = New(payment: new PayPalPayment(null));
-        Assert.That(application.IsConfirmed, Is.False);
-        application.Book(new PayPalBooking { PayerId = "42", FirstPaymentDate = "2022-07-01" });
-        Assert.That((application.IsConfirmed, ((PayPalPayment)application.Payment).Booking!.PayerId), Is.EqualTo((true, "42")));
+        var application = New(payment: new PayPalPayment((PayPalBooking?)null) { FirstPaymentDate = "2022-07-01" });
+        Assert.That((application.IsConfirmed, application.Payment.InitialState), Is.EqualTo((false, PaymentState.Incomplete)));
+        application.Book(new PayPalBooking { PayerId = "42" });
+        Assert.That((application.IsConfirmed, application.Payment.InitialState), Is.EqualTo((true, PaymentState.Booked)));
+        Assert.That(
+            application.Payment, Is.EqualTo(new PayPalPayment(new PayPalBooking { PayerId = "42" }) { FirstPaymentDate = "2022-07-01" }));
         Assert.That(() => New().Book(new PayPalBooking()), Throws.InvalidOperationException);
     }
 

@@ -62,12 +62,25 @@ public sealed record PayPalPayment(PayPalBooking? Booking, FollowUps FollowUps) 
     {
     }
 
+    /// <summary>When the first payment of a recurring one is due, known before it is booked; the program's own text, "" for none.</summary>
+    public string FirstPaymentDate { get; init; } = "";
+
+    /// <summary>Of a later payment of a recurring one: the public id of the record that it follows. 0: it follows none, or does not say.</summary>
+    public long ParentId { get; init; }
+
+    /// <summary>Old records may name several that they follow. Which is right, nobody can tell; somebody who knows may.</summary>
+    public bool NamesSeveralParents { get; init; }
+
     public override PaymentState InitialState => Booking is null ? PaymentState.Incomplete : PaymentState.Booked;
 
-    public override Payment Anonymized() => new PayPalPayment(Booking is null ? null : Booking with
+    public override Payment Anonymized() => this with
     {
-        TransactionId = "", PayerId = "", SubscriptionId = "", FirstName = "", LastName = "", AddressName = "",
-    });
+        Booking = Booking is null ? null : Booking with
+        {
+            TransactionId = "", PayerId = "", SubscriptionId = "", FirstName = "", LastName = "", AddressName = "",
+        },
+        FollowUps = FollowUps.None,
+    };
 }
 
 /// <summary>What PayPal notified. Amounts in cents; the timestamp is the provider's own text.</summary>
@@ -103,10 +116,7 @@ public sealed record PayPalBooking
 
     public string Timestamp { get; init; } = "";
 
-    /// <summary>When the first payment of a recurring one is due; the program's own text, "" for none.</summary>
-    public string FirstPaymentDate { get; init; } = "";
-
-    /// <summary>Id of the parent's payment; 0 = none.</summary>
+    /// <summary>Id of the parent's payment, as programs of 2022 and later number payments; 0 = none.</summary>
     public long ParentPaymentId { get; init; }
 }
 

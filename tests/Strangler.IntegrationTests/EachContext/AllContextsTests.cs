@@ -1,0 +1,134 @@
+using System.Text.Json;
+using Dapper;
+using Strangler.Cli;
+using Strangler.LegacyData;
+using Strangler.Mapping;
+using Strangler.Service;
+
+namespace Strangler.IntegrationTests.EachContext;
+
+/// <summary>All contexts of one installation, as in production in one legacy database: migrated by one command, and no legacy table without a fate.</summary>
+[FixtureLifeCycle(LifeCycle.SingleInstance)]
+public sealed class AllContextsTests
+{
+    private const int Rows = 300;
+
+    private TestDatabase _legacy = null!;
+    private TestDatabase _new = null!;
+    private string _config = null!;
+    private IReadOnlyList<(string Context, string Kind, int Rows, int Unreadable)> _filled = null!;
+
+    [OneTimeSetUp]
+    public async Task CreateDatabases()
+    {
+        (_legacy, _new) = (await TestServers.CreateDatabaseAsync("all_legacy"), await TestServers.CreateDatabaseAsync("all_new"));
+        await using (var connection = await _legacy.OpenAsync())
+        {
+            await LegacyFundraising.CreateAsync(connection);
+            await connection.ExecuteAsync("CREATE TABLE last_generated_donation_id (donation_id INT NOT NULL PRIMARY KEY)");
+        }
+
+        var donations = new LegacyDonationGenerator(new LegacyDonationOptions { Rows = Rows });
+        await donations.WriteAsync(_legacy.Source.OpenAsync);
+        _filled =
+        [
+            ("donations", "donation", Rows, donations.Generate().Count(donation => donation.IsUnreadable)),
+            .. await LegacyFundraising.FillOthersAsync(_legacy.Source.OpenAsync, Rows, 1),
+        ];
+        _config = Path.Combine(Directory.CreateTempSubdirectory("strangler-test-").FullName, "strangler.json");
+        await File.WriteAllTextAsync(_config, JsonSerializer.Serialize(new
+        {
+            hashKey = "00112233445566778899aabbccddeeff",
+            contexts = ContextCatalog.Names.ToDictionary(context => context, _ => new { legacy = _legacy.ConnectionString, @new = _new.ConnectionString }),
+        }));
+    }
+
+    [OneTimeTearDown]
+    public async Task DropDatabases()
+    {
+        await _new.DisposeAsync();
+        await _legacy.DisposeAsync();
+        Directory.Delete(Path.GetDirectoryName(_config)!, recursive: true);
+    }
+
+    [Test, Order(0)]
+    public async Task Before_anything_is_migrated_every_table_has_a_fate_and_its_rows_are_counted()
+    {
+        var fates = await FatesAsync(ExitCodes.Ok);
+        await using var connection = await _legacy.OpenAsync();
+        var tables = (await connection.QueryAsync<string>("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")).ToList();
+        Assert.That(fates.Select(fate => fate.Table).Distinct(), Is.EquivalentTo(tables), "the list and the live catalogue");
+        foreach (var fate in fates)
+        {
+            Assert.That(fate.Rows, Is.EqualTo(await connection.ExecuteScalarAsync<long>($"SELECT COUNT(*) FROM `{fate.Table}`")), fate.Table);
+            Assert.That(fate.New, Is.Null, fate.Table);
+            Assert.That(fate.Reason, Is.Not.Empty, fate.Table);
+        }
+    }
+
+    [Test, Order(1)]
+    public async Task One_command_migrates_all_contexts()
+    {
+        Assert.That(await RunAsync("migrate --dry-run", ExitCodes.Ok), Does.Contain("change-log/0001_logged_action").And.Contain("donations/0001_donation"));
+        Assert.That(await RunAsync("migrate", ExitCodes.Ok), Does.Contain("migrations applied").And.Not.Contain("left out"));
+        Assert.That(await RunAsync("migrate", ExitCodes.Ok), Does.Contain("Nothing to do"));
+    }
+
+    [Test, Order(2)]
+    public async Task All_are_brought_over_beside_each_other_and_the_fates_count_what_has_arrived()
+    {
+        foreach (var context in ContextCatalog.Names)
+        {
+            await RunAsync($"capture install {context}", ExitCodes.Ok);
+            await RunAsync($"cutover advance {context}", ExitCodes.Ok);
+            await RunAsync($"backfill {context}", ExitCodes.Ok);
+            await RunAsync($"quarantine sign-off {context} --all --reason reviewed", ExitCodes.Ok);
+        }
+
+        await RunAsync("reconcile --all", ExitCodes.Ok);
+        var fates = (await FatesAsync(ExitCodes.Ok)).Where(fate => fate.Fate == TableFate.Migrated).ToList();
+        Assert.That(
+            fates.Select(fate => (fate.Context, fate.Kind, (int)fate.Rows, (int)fate.New!.Value, (int)fate.Unreadable!.Value)),
+            Is.EquivalentTo(_filled.Select(kind => (kind.Context, kind.Kind, kind.Rows, kind.Rows - kind.Unreadable, kind.Unreadable))));
+    }
+
+    [Test, Order(3)]
+    public async Task A_table_that_nobody_has_said_anything_of_and_one_that_is_gone_are_told()
+    {
+        await using var connection = await _legacy.OpenAsync();
+        await connection.ExecuteAsync("CREATE TABLE archiv_2009 (id INT PRIMARY KEY); INSERT INTO archiv_2009 VALUES (1), (2)");
+        var told = await RunAsync("fates", ExitCodes.Found);
+        Assert.That(told, Does.Contain("archiv_2009: No mapping file says").And.Contain("UNDECLARED"));
+        Assert.That((await FatesAsync(ExitCodes.Found)).Single(fate => fate.Table == "archiv_2009"), Has.Property("Rows").EqualTo(2).And.Property("Fate").Null);
+        await connection.ExecuteAsync("DROP TABLE archiv_2009; RENAME TABLE donation_notification_log TO donation_notification_log_old");
+        Assert.That(
+            await RunAsync("fates", ExitCodes.Found),
+            Does.Contain("donation_notification_log: A mapping reads it, and it is not there").And.Contain("donation_notification_log_old: No mapping file says"));
+        await connection.ExecuteAsync("RENAME TABLE donation_notification_log_old TO donation_notification_log");
+        await FatesAsync(ExitCodes.Ok);
+    }
+
+    private async Task<List<Row>> FatesAsync(int code) =>
+    [
+        .. JsonDocument.Parse(await RunAsync("fates --json", code)).RootElement.GetProperty("tables").EnumerateArray().Select(row => new Row(
+            row.GetProperty("table").GetString()!,
+            row.GetProperty("fate") is { ValueKind: JsonValueKind.String } fate ? Enum.Parse<TableFate>(fate.GetString()!, ignoreCase: true) : null,
+            row.GetProperty("context").GetString()!, row.GetProperty("kind").GetString()!, row.GetProperty("reason").GetString()!,
+            row.GetProperty("legacy_rows").GetInt64(), Number(row, "new_rows"), Number(row, "unreadable"))),
+    ];
+
+    private static long? Number(JsonElement row, string name) =>
+        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt64() : null;
+
+    private async Task<string> RunAsync(string line, int code)
+    {
+        await using var output = new StringWriter();
+        await using var error = new StringWriter();
+        var actual = await StranglerCommandLine.RunAsync(
+            [.. line.Split(' '), "--config", _config], TextWriter.Synchronized(output), TextWriter.Synchronized(error), CancellationToken.None);
+        Assert.That(actual, Is.EqualTo(code), $"strangler {line}: {output}\n{error}");
+        return output.ToString();
+    }
+
+    private sealed record Row(string Table, TableFate? Fate, string Context, string Kind, string Reason, long Rows, long? New, long? Unreadable);
+}
