@@ -266,6 +266,7 @@ Task("help").Does(() => Console.WriteLine("""
 
     STRANGLER_MYSQL         connection string of a MySQL or MariaDB to use instead of a private one
     STRANGLER_MYSQL_DRIVER  MySqlConnector or MySql.Data, instead of asking the package feed
+    STRANGLER_POSTGRES      connection string of a PostgreSQL to use in tests instead of a private one
     STRANGLER_MONGO         connection string of a MongoDB (a replica set) to use instead of a private one
     STRANGLER_MONGO_DRIVER  MongoDB.Driver or libmongoc, likewise
     """));

@@ -7,6 +7,7 @@ using Strangler.Hooks;
 using Strangler.Journal;
 using Strangler.Mapping;
 using Strangler.MySql;
+using Strangler.Postgres;
 using Strangler.Reconciliation;
 using Strangler.Service.Background;
 using Strangler.Service.Configuration;
@@ -17,22 +18,20 @@ namespace Strangler.Service;
 public sealed class ContextHost : IAsyncDisposable
 {
     private readonly StranglerConfiguration _configuration;
-    private readonly MySqlSideOptions _legacy;
-    private readonly MySqlSideOptions _new;
+    private readonly SidePair _databases;
     private readonly ContextParts _parts;
     private readonly Neighbourhood _neighbours;
 
     private ContextHost(
         StranglerConfiguration configuration,
-        MySqlSideOptions legacy,
-        MySqlSideOptions @new,
+        SidePair databases,
         IReadOnlyDictionary<string, CompiledMapping> mappings,
         ContextSides sides,
         ContextParts parts,
         ContextRuntime runtime,
         Neighbourhood neighbours)
     {
-        (_configuration, _legacy, _new, _parts, _neighbours) = (configuration, legacy, @new, parts, neighbours);
+        (_configuration, _databases, _parts, _neighbours) = (configuration, databases, parts, neighbours);
         (Mappings, Sides, Runtime) = (mappings, sides, runtime);
         Writer = new DualWriter(runtime);
         Relay = new Relay(runtime);
@@ -44,7 +43,7 @@ public sealed class ContextHost : IAsyncDisposable
     public string Name => Sides.Context;
 
     /// <summary>Server and database of legacy, without secrets: contexts with the same one share it.</summary>
-    public string LegacyDatabase => MySqlMigrations.Database(_legacy, SideName.Legacy).Display;
+    public string LegacyDatabase => _databases.Legacy.Migrations(SideName.Legacy).Display;
 
     /// <summary>Compiled mappings by kind.</summary>
     public IReadOnlyDictionary<string, CompiledMapping> Mappings { get; }
@@ -67,30 +66,37 @@ public sealed class ContextHost : IAsyncDisposable
     /// <param name="loggers">Of all its services.</param>
     /// <param name="time">The clock of all its services.</param>
     /// <param name="hook">Stops the process at its steps, for tests.</param>
-    /// <param name="tune">Changes both sides' limits before the first connection.</param>
+    /// <param name="tune">Changes the limits of sides in MySQL or MariaDB before the first connection.</param>
+    /// <param name="tunePostgres">Likewise of one in PostgreSQL.</param>
     public static ContextHost Open(
         StranglerConfiguration configuration,
         string context,
         ILoggerFactory loggers,
         TimeProvider time,
         Hook? hook = null,
-        Action<MySqlSideOptions>? tune = null)
+        Action<MySqlSideOptions>? tune = null,
+        Action<PostgresSideOptions>? tunePostgres = null)
     {
         var definition = ContextCatalog.Find(context);
         var mappings = ContextCatalog.LoadMapping(configuration, context);
         List<string> errors = [];
         var hashKey = Collect(errors, configuration.HashKey);
-        var (legacy, @new) = SideOptions(configuration, context, time, errors, tune);
+        var databases = Databases(configuration, context, time, errors, tune, tunePostgres);
         if (errors.Count > 0)
         {
             throw new ConfigurationException(errors);
         }
 
+        if (databases!.New.RefusesNul)
+        {
+            mappings = mappings.ToDictionary(mapping => mapping.Key, mapping => mapping.Value.RefusingNul(), StringComparer.Ordinal);
+        }
+
         ContextSides sides;
         try
         {
-            sides = MySqlSides.Create(
-                legacy!, @new!, context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)), hook);
+            sides = databases.Create(
+                context, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)), hook);
         }
         catch (ArgumentException exception)
         {
@@ -98,7 +104,7 @@ public sealed class ContextHost : IAsyncDisposable
         }
 
         var options = configuration.Contexts[context].Options;
-        if (options.OneTransaction && MySqlSides.JointProblemOf(legacy!, @new!) is { } problem)
+        if (options.OneTransaction && databases.JointProblem is { } problem)
         {
             throw NotInOneTransaction(context, problem);
         }
@@ -114,7 +120,7 @@ public sealed class ContextHost : IAsyncDisposable
             References = [.. mappings.Values.SelectMany(mapping => mapping.References)],
             Neighbours = neighbours,
         };
-        return new ContextHost(configuration, legacy!, @new!, mappings, sides, parts, runtime, neighbours);
+        return new ContextHost(configuration, databases, mappings, sides, parts, runtime, neighbours);
     }
 
     /// <summary>
@@ -179,23 +185,34 @@ public sealed class ContextHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _neighbours.DisposeAsync().ConfigureAwait(false);
-        await MySqlSides.CloseAsync(_legacy).ConfigureAwait(false);
-        await MySqlSides.CloseAsync(_new).ConfigureAwait(false);
+        await _databases.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>The settings of both sides; what is wrong with them is added to <paramref name="errors"/>, and then a side may be null.</summary>
-    internal static (MySqlSideOptions? Legacy, MySqlSideOptions? New) SideOptions(
-        StranglerConfiguration configuration, string context, TimeProvider time, List<string> errors, Action<MySqlSideOptions>? tune = null)
+    /// <summary>The databases of both sides; null when something is wrong with them, which is added to <paramref name="errors"/>.</summary>
+    internal static SidePair? Databases(
+        StranglerConfiguration configuration, string context, TimeProvider time, List<string> errors, Action<MySqlSideOptions>? tune = null,
+        Action<PostgresSideOptions>? tunePostgres = null)
     {
         var (legacy, @new) = (Side(SideName.Legacy), Side(SideName.New));
-        if (legacy is not null && @new is not null && MySqlSides.ProblemOf(legacy, @new) is { } problem)
+        if (legacy is PostgresSideDatabase)
+        {
+            errors.Add($"{configuration.PlaceOf(context, SideName.Legacy)} names a PostgreSQL server; legacy sides are MySQL or MariaDB.");
+        }
+
+        if (@new is PostgresSideDatabase && Path.Combine(configuration.Migrations, context, @new.Store) is var folder && !Directory.Exists(folder))
+        {
+            errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a PostgreSQL server, and {context} has no migrations for one ({folder}).");
+        }
+
+        var pair = legacy is MySqlSideDatabase mySql && @new is not null ? new SidePair(mySql, @new) : null;
+        if (pair?.Problem is { } problem)
         {
             errors.Add($"contexts.{context}: {problem}");
         }
 
-        return (legacy, @new);
+        return pair;
 
-        MySqlSideOptions? Side(SideName side)
+        SideDatabase? Side(SideName side)
         {
             if (Collect(errors, () => configuration.ConnectionString(context, side)) is not { } text)
             {
@@ -205,22 +222,27 @@ public sealed class ContextHost : IAsyncDisposable
             var replicas = Collect(errors, () => configuration.ReplicaConnectionStrings(context, side)) ?? [];
             foreach (var replica in replicas)
             {
-                if (MySqlSides.ProblemOf(new MySqlSideOptions { ConnectionString = replica }) is { } unusable)
+                if (SideDatabase.IsPostgres(replica) != SideDatabase.IsPostgres(text))
+                {
+                    errors.Add($"{StranglerConfiguration.PlaceOfReplica(context, side)}: a replica is of the same kind of server as its primary.");
+                    return null;
+                }
+
+                if (SideDatabase.Of(replica, [], time).Problem is { } unusable)
                 {
                     errors.Add($"{StranglerConfiguration.PlaceOfReplica(context, side)}: {unusable}");
                     return null;
                 }
             }
 
-            var options = new MySqlSideOptions { ConnectionString = text, Replicas = replicas, Time = time };
-            tune?.Invoke(options);
-            if (MySqlSides.ProblemOf(options) is { } wrong)
+            var database = SideDatabase.Of(text, replicas, time, tune, tunePostgres);
+            if (database.Problem is { } wrong)
             {
                 errors.Add($"{configuration.PlaceOf(context, side)}: {wrong}");
                 return null;
             }
 
-            return options;
+            return database;
         }
     }
 

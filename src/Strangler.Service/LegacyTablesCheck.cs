@@ -18,7 +18,11 @@ public static class LegacyTablesCheck
         var converters = Contexts.ContextList.All.FirstOrDefault(one => one.Name == Path.GetFileNameWithoutExtension(file))?.Converters;
         var mappings = MappingFile.Load(file, converters);
         var context = ContextCatalog.Find(mappings[0].Context).Name;
-        var options = new MySqlSideOptions { ConnectionString = configuration.ConnectionString(context, SideName.Legacy), Time = time };
+        if (SideDatabase.Of(configuration.ConnectionString(context, SideName.Legacy), [], time) is not MySqlSideDatabase { Options: var options })
+        {
+            throw new ConfigurationException([$"{configuration.PlaceOf(context, SideName.Legacy)} names a PostgreSQL server; legacy sides are MySQL or MariaDB."]);
+        }
+
         if (MySqlSides.ProblemOf(options) is { } problem)
         {
             throw new ConfigurationException([$"{configuration.PlaceOf(context, SideName.Legacy)}: {problem}"]);

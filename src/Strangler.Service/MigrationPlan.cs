@@ -1,6 +1,7 @@
 using Strangler.DualWrite;
 using Strangler.Migrations;
 using Strangler.MySql;
+using Strangler.Postgres;
 using Strangler.Service.Configuration;
 
 namespace Strangler.Service;
@@ -24,22 +25,20 @@ public static class MigrationPlan
         return await databases.Runner.ApplyAsync(progress, cancellationToken).ConfigureAwait(false);
     }
 
-    private sealed class Databases(IReadOnlyList<MySqlSideOptions> opened, MigrationRunner runner) : IAsyncDisposable
+    private sealed class Databases(IReadOnlyList<SidePair> opened, MigrationRunner runner) : IAsyncDisposable
     {
         public MigrationRunner Runner => runner;
 
         public static async Task<Databases> OpenAsync(
             StranglerConfiguration configuration, IReadOnlyList<string> contexts, CancellationToken cancellationToken)
         {
-            var catalog = await MySqlMigrations.ReadCatalogAsync(configuration.Migrations, cancellationToken).ConfigureAwait(false);
             List<string> errors = [];
-            List<(string Context, SideName Side, MySqlSideOptions Options)> all = [];
+            List<(string Context, SidePair Pair)> all = [];
             foreach (var context in contexts)
             {
-                var (legacy, @new) = ContextHost.SideOptions(configuration, context, TimeProvider.System, errors);
-                if (errors.Count == 0)
+                if (ContextHost.Databases(configuration, context, TimeProvider.System, errors) is { } pair)
                 {
-                    all.AddRange([(context, SideName.Legacy, legacy!), (context, SideName.New, @new!)]);
+                    all.Add((context, pair));
                 }
             }
 
@@ -48,20 +47,37 @@ public static class MigrationPlan
                 throw new ConfigurationException(errors);
             }
 
+            var catalogs = await CatalogsAsync(configuration.Migrations, all.Select(item => item.Pair), cancellationToken).ConfigureAwait(false);
             var targets = all
-                .Select(item => (item.Context, item.Side, Database: MySqlMigrations.Database(item.Options, item.Side)))
-                .GroupBy(item => (item.Side, item.Database.Display))
-                .Select(group => new MigrationTarget(group.Key.Side, [.. group.Select(item => item.Context)], group.First().Database, catalog))
+                .SelectMany(item => new[] { (item.Context, Side: SideName.Legacy, Of: (SideDatabase)item.Pair.Legacy), (item.Context, Side: SideName.New, Of: item.Pair.New) })
+                .Select(item => (item.Context, item.Side, item.Of.Store, Database: item.Of.Migrations(item.Side)))
+                .GroupBy(item => (item.Side, item.Store, item.Database.Display))
+                .Select(group => new MigrationTarget(
+                    group.Key.Side, [.. group.Select(item => item.Context)], group.First().Database, catalogs[group.Key.Store]))
                 .ToList();
-            return new Databases([.. all.Select(item => item.Options)], new MigrationRunner(targets));
+            return new Databases([.. all.Select(item => item.Pair)], new MigrationRunner(targets));
         }
 
         public async ValueTask DisposeAsync()
         {
-            foreach (var options in opened)
+            foreach (var pair in opened)
             {
-                await MySqlSides.CloseAsync(options).ConfigureAwait(false);
+                await pair.DisposeAsync().ConfigureAwait(false);
             }
+        }
+
+        private static async Task<Dictionary<string, MigrationCatalog>> CatalogsAsync(
+            string folder, IEnumerable<SidePair> pairs, CancellationToken cancellationToken)
+        {
+            Dictionary<string, MigrationCatalog> catalogs = new(StringComparer.Ordinal);
+            foreach (var store in pairs.SelectMany(pair => new[] { pair.Legacy.Store, pair.New.Store }).Distinct())
+            {
+                catalogs.Add(store, store == PostgresMigrations.Store
+                    ? await PostgresMigrations.ReadCatalogAsync(folder, cancellationToken).ConfigureAwait(false)
+                    : await MySqlMigrations.ReadCatalogAsync(folder, cancellationToken).ConfigureAwait(false));
+            }
+
+            return catalogs;
         }
     }
 }

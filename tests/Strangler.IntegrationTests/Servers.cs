@@ -11,7 +11,9 @@ public sealed class TestServers
 {
     private static readonly SemaphoreSlim OneAtATime = new(1);
     private static MySqlServer? _mySql;
+    private static PostgresServer? _postgres;
     private static LocalServerException? _failure;
+    private static LocalServerException? _postgresFailure;
 
     /// <summary>The shared MySQL or MariaDB. Without one the test is skipped with the reason, and fails under CI=true.</summary>
     public static async Task<MySqlServer> MySqlAsync()
@@ -32,6 +34,43 @@ public sealed class TestServers
         }
         throw Unavailable(_failure!);
     }
+
+    /// <summary>The shared PostgreSQL; likewise.</summary>
+    public static async Task<PostgresServer> PostgresAsync()
+    {
+        await OneAtATime.WaitAsync();
+        try
+        {
+            if (_postgresFailure is null)
+                return _postgres ??= await PostgresServer.AcquireAsync(Options(), CancellationToken.None);
+        }
+        catch (LocalServerException e)
+        {
+            _postgresFailure = e;
+        }
+        finally
+        {
+            OneAtATime.Release();
+        }
+        throw Unavailable(_postgresFailure!, "PostgreSQL");
+    }
+
+    /// <summary>A server of the test's own, to be killed and frozen.</summary>
+    public static async Task<LocalPostgres> StartPrivatePostgresAsync()
+    {
+        try
+        {
+            return await LocalPostgres.StartAsync(Options(), CancellationToken.None);
+        }
+        catch (LocalServerException e)
+        {
+            throw Unavailable(e, "PostgreSQL");
+        }
+    }
+
+    /// <summary>A fresh, empty database of the shared PostgreSQL; disposing drops it.</summary>
+    public static async Task<TestDatabase> CreatePostgresDatabaseAsync(string prefix) =>
+        await PostgresTestDatabase.CreateAsync((await PostgresAsync()).ConnectionString, $"{prefix}_{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
 
     /// <summary>A server of the test's own, to be killed and frozen.</summary>
     public static async Task<LocalMariaDb> StartPrivateMySqlAsync(LocalServerOptions? options = null)
@@ -60,20 +99,23 @@ public sealed class TestServers
     {
         if (_mySql is not null)
             await _mySql.DisposeAsync();
+        if (_postgres is not null)
+            await _postgres.DisposeAsync();
     }
 
     // Tests commit often and their data dies with them: only the disk of the operating system's cache is asked.
     private static LocalServerOptions Options() => new() { FlushLogAtCommit = 2 };
 
-    private static ResultStateException Unavailable(LocalServerException reason) => Environment.GetEnvironmentVariable("CI") == "true"
-        ? new AssertionException($"No MySQL server: {reason.Message}", reason)
-        : new IgnoreException($"No MySQL server: {reason.Message}", reason);
+    private static ResultStateException Unavailable(LocalServerException reason, string what = "MySQL") => Environment.GetEnvironmentVariable("CI") == "true"
+        ? new AssertionException($"No {what} server: {reason.Message}", reason)
+        : new IgnoreException($"No {what} server: {reason.Message}", reason);
 }
 
 /// <summary>A database for one test or fixture.</summary>
-public sealed class TestDatabase : IAsyncDisposable
+public class TestDatabase : IAsyncDisposable
 {
     private readonly string _admin;
+    private readonly MySqlDataSource? _source;
 
     internal TestDatabase(MySqlServer server, string name)
         : this(server.ConnectionString(), server.ConnectionString(name), name)
@@ -83,8 +125,11 @@ public sealed class TestDatabase : IAsyncDisposable
     private TestDatabase(string admin, string connectionString, string name)
     {
         (_admin, ConnectionString, Name) = (admin, connectionString, name);
-        Source = MySqlDriver.CreateDataSource(ConnectionString, new());
+        _source = MySqlDriver.CreateDataSource(ConnectionString, new());
     }
+
+    /// <summary>One of another kind of server.</summary>
+    private protected TestDatabase(string connectionString, string name) => (_admin, ConnectionString, Name) = ("", connectionString, name);
 
     /// <summary>A database on a server of the test's own; dropped with the server.</summary>
     public static async Task<TestDatabase> CreateOnAsync(LocalMariaDb server, string name)
@@ -96,14 +141,21 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public string Name { get; }
 
+    /// <summary>As a configuration names it.</summary>
     public string ConnectionString { get; }
 
     /// <summary>A data source with default options.</summary>
-    public MySqlDataSource Source { get; }
+    public MySqlDataSource Source => _source ?? throw new NotSupportedException($"{Name} is no MySQL database.");
 
-    public Task<DbConnection> OpenAsync() => Source.OpenAsync(CancellationToken.None);
+    public virtual Task<DbConnection> OpenAsync() => Source.OpenAsync(CancellationToken.None);
 
     public async ValueTask DisposeAsync()
+    {
+        await DropAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected virtual async Task DropAsync()
     {
         await Source.DisposeAsync();
         await RunAsync($"DROP DATABASE IF EXISTS `{Name}`");

@@ -6,7 +6,7 @@ namespace Strangler.LocalServers;
 /// <summary>The few calls of the system that .NET has no method for.</summary>
 internal static class Posix
 {
-    public const int SigKill = 9, SigTerm = 15, SigCont = 18, SigStop = 19;
+    public const int SigInt = 2, SigKill = 9, SigTerm = 15, SigCont = 18, SigStop = 19;
 
     public static bool IsRoot => geteuid() == 0;
 
@@ -23,14 +23,32 @@ internal static class Posix
 
     /// <summary>The start of a process in ticks since boot: with the pid it names a process for good, though pids are used again.
     /// Null when it is not there, or ended and waits for its parent.</summary>
-    public static string? StartTime(int pid)
+    public static string? StartTime(int pid) => Stat(pid) is { } fields && fields[0] is not ("Z" or "X") ? fields[19] : null;
+
+    /// <summary>The letter that tells what a process does (T: it is stopped); null when it is not there.</summary>
+    public static char? StateOf(int pid) => Stat(pid)?[0][0];
+
+    /// <summary>A process, and then the processes that it has started.</summary>
+    public static IReadOnlyList<int> Family(int pid)
+    {
+        try
+        {
+            var children = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/task/{pid}/children"));
+            return [pid, .. children.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture))];
+        }
+        catch (IOException)
+        {
+            return [pid];
+        }
+    }
+
+    private static string[]? Stat(int pid)
     {
         try
         {
             var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
             // The second field is the program's name in brackets and may hold blanks and brackets.
-            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return fields[0] is "Z" or "X" ? null : fields[19];
+            return stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
         }
         catch (IOException)
         {

@@ -13,6 +13,8 @@ public enum ServerPrograms
 
     /// <summary>The client library, where it is the driver.</summary>
     LibMongoc = 8,
+
+    Postgres = 16,
 }
 
 /// <summary>Debian's packages behind <see cref="ServerPrograms"/>. None of them starts a service.</summary>
@@ -26,6 +28,7 @@ public static class ServerPackages
 
     private static readonly (ServerPrograms Group, string Program, string Package)[] Known =
     [
+        (ServerPrograms.Postgres, "/usr/lib/postgresql/*/bin/initdb", "postgresql-15"),
         (ServerPrograms.MariaDb, "mariadbd", "mariadb-server-core"),
         (ServerPrograms.MariaDb, "mariadb-install-db", "mariadb-server-core"),
         (ServerPrograms.MariaDb, "mariadb", "mariadb-client-core"),

@@ -8,6 +8,9 @@ namespace Strangler.LocalServers;
 /// <summary>A server's process under its supervisor: started, killed, frozen, waited for.</summary>
 internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSpan deadline, TimeProvider time) : IAsyncDisposable
 {
+    /// <summary>What asks the server to end gracefully, without waiting for its clients.</summary>
+    public int StopSignal { get; init; } = Posix.SigTerm;
+
     private bool _disposed;
 
     /// <summary>0 while it is stopped.</summary>
@@ -33,12 +36,15 @@ internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSp
         }
     }
 
-    /// <summary>kill -9.</summary>
+    /// <summary>kill -9, of the server and of the processes that it has started for its connections.</summary>
     public async Task KillAsync(CancellationToken cancellationToken)
     {
         if (Id == 0)
             return;
-        Posix.Signal(Id, Posix.SigKill);
+        // Stopped, it starts no process between our look and its end.
+        Posix.Signal(Id, Posix.SigStop);
+        foreach (var pid in Posix.Family(Id))
+            Posix.Signal(pid, Posix.SigKill);
         await ReapAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -48,8 +54,9 @@ internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSp
         if (Id == 0)
             return;
         var pid = Id;
-        Posix.Signal(pid, Posix.SigTerm);
-        Posix.Signal(pid, Posix.SigCont);
+        Posix.Signal(pid, StopSignal);
+        foreach (var member in Posix.Family(pid))
+            Posix.Signal(member, Posix.SigCont);
         var ended = ReapAsync(cancellationToken);
         try
         {
@@ -65,11 +72,10 @@ internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSp
     /// <summary>SIGSTOP: connections stay open, are even accepted by the system, and nobody answers.</summary>
     public async Task FreezeAsync(CancellationToken cancellationToken)
     {
-        Posix.Signal(Id, Posix.SigStop);
-        // The signal is only pending when kill() returns; a caller may count on the silence.
-        var status = string.Create(CultureInfo.InvariantCulture, $"/proc/{Id}/stat");
-        while (!(await File.ReadAllTextAsync(status, cancellationToken).ConfigureAwait(false)).Contains(") T ", StringComparison.Ordinal))
-            await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(false);
+        // The server itself first: after that it starts no process any more.
+        await SuspendAsync(Id, cancellationToken).ConfigureAwait(false);
+        foreach (var pid in Posix.Family(Id).Skip(1))
+            await SuspendAsync(pid, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Ends a <see cref="FreezeAsync"/>; harmless without one.</summary>
@@ -77,7 +83,10 @@ internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSp
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (Id != 0)
-            Posix.Signal(Id, Posix.SigCont);
+        {
+            foreach (var pid in Posix.Family(Id))
+                Posix.Signal(pid, Posix.SigCont);
+        }
         return Task.CompletedTask;
     }
 
@@ -137,6 +146,14 @@ internal sealed class ServerProcess(string folder, Supervisor supervisor, TimeSp
         {
             return false;
         }
+    }
+
+    // The signal is only pending when kill() returns; a caller may count on the silence.
+    private async Task SuspendAsync(int pid, CancellationToken cancellationToken)
+    {
+        Posix.Signal(pid, Posix.SigStop);
+        while (Posix.StateOf(pid) is not (null or 'T' or 'Z' or 'X'))
+            await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task ReapAsync(CancellationToken cancellationToken)

@@ -22,7 +22,7 @@ internal sealed class Supervisor : IAsyncDisposable
             reap)  wait "$server"; echo $?; server= ;;
           esac
         done
-        if [ -n "$server" ]; then kill -9 "$server"; wait "$server"; fi
+        if [ -n "$server" ]; then kill -9 "$server" $(cat "/proc/$server/task/$server/children"); wait "$server"; fi
         rm -rf "$folder"
         """;
 

@@ -48,19 +48,19 @@ public static class LegacyComments
     }
 }
 
-/// <summary>The same list from the new tables.</summary>
+/// <summary>The same list from the new tables, in words that MySQL and PostgreSQL understand alike.</summary>
 public static class NewComments
 {
     private const string Sql =
         """
         SELECT m.public_id AS DonationId, d.amount AS AmountInCents, c.author AS Author, c.text AS Text,
-               CAST(d.created_at AS CHAR) AS DonatedAt
+               CAST(d.created_at AS CHAR(19)) AS DonatedAt
         FROM donation_comment c
         JOIN donation d ON d.id = c.donation_id
         JOIN strangler_id_map m ON m.context = 'donations' AND m.kind = 'donation' AND m.new_id = d.id
-        WHERE c.is_public = 1 AND d.is_deleted = 0 AND d.is_cancelled = 0 AND d.is_moderated = 0
+        WHERE c.is_public = TRUE AND d.is_deleted = FALSE AND d.is_cancelled = FALSE AND d.is_moderated = FALSE
           AND d.payment_state IN ('new', 'booked') AND c.text <> ''
-        ORDER BY d.created_at DESC, m.public_id DESC
+        ORDER BY d.created_at IS NULL, d.created_at DESC, m.public_id DESC
         LIMIT @limit OFFSET @offset
         """;
 

@@ -87,7 +87,8 @@ public sealed class StranglerConfiguration
         var source = SourceOf(context, side) ?? $"env:{VariableOf(context, side)}";
         var (value, error) = SecretSource.Read($"contexts.{context}.{sideName}", source, Environment);
         return value ?? throw new ConfigurationException(
-            [$"{error} Set it to a connection string: Server=…;Port=3306;User ID=…;Password=…;Database=…"]);
+            [$"{error} Set it to a connection string: Server=…;Port=3306;User ID=…;Password=…;Database=…"
+                + (side == SideName.New ? ", or of PostgreSQL: postgres:Host=…;Port=5432;Username=…;Password=…;Database=…" : "")]);
     }
 
     /// <summary>The connection strings of a side's replicas; throws <see cref="ConfigurationException"/> naming each setting that leads nowhere.</summary>

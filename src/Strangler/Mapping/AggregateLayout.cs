@@ -43,6 +43,12 @@ public sealed record ColumnLayout(
     /// translates; 0 is none in both.
     /// </summary>
     public string? References { get; init; }
+
+    /// <summary>New side only: the column holds a boolean field, as 0 or 1; a store that has a type for it takes that.</summary>
+    public bool IsFlag { get; init; }
+
+    /// <summary>Whether the store's text cannot hold the character 0 (PostgreSQL's).</summary>
+    public bool RefusesNul { get; init; }
 }
 
 /// <summary>How a table of an aggregate hangs on the root.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Strangler.Mapping.Lenses;
 using Strangler.Merging;
 
 namespace Strangler.Mapping;
@@ -69,7 +70,7 @@ public sealed class CompiledMapping
 
     public IRecordLens Legacy { get; }
 
-    public IRecordLens New { get; }
+    public IRecordLens New { get; private set; }
 
     public required IReadOnlyList<DeclaredDifference> DeclaredDifferences { get; init; }
 
@@ -100,6 +101,14 @@ public sealed class CompiledMapping
     internal RecordField? Extras => _extras < 0 ? null : Schema.Fields[_extras];
 
     private MappingExplanation Explanation { get; }
+
+    /// <summary>The same mapping for a new side whose store's text cannot hold the character 0: such a text is refused by its field's name.</summary>
+    public CompiledMapping RefusingNul()
+    {
+        var copy = (CompiledMapping)MemberwiseClone();
+        copy.New = ((NewLens)New).RefusingNul();
+        return copy;
+    }
 
     /// <summary>The whole mapping for people: what stands where, in both languages.</summary>
     public MappingExplanation Explain() => Explanation;

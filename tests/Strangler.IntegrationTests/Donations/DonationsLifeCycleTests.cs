@@ -8,7 +8,7 @@ using Strangler.Service;
 namespace Strangler.IntegrationTests.Donations;
 
 /// <summary>The life cycle of donations.</summary>
-public sealed class DonationsLifeCycleTests : ContextLifeCycleContract<Donation>
+public class DonationsLifeCycleTests : ContextLifeCycleContract<Donation>
 {
     private protected override async Task<ContextWorld> CreateWorldAsync(string? options = null) => await DonationsWorld.CreateAsync(options: options);
 

@@ -26,11 +26,14 @@ internal sealed class DonationsWorld : ContextWorld
     /// <param name="options">The context's options, as JSON.</param>
     /// <param name="legacy">Legacy's database, on a server of its own; null: on the shared one.</param>
     /// <param name="capture">Whether capture is installed, once migrated.</param>
+    /// <param name="new">Likewise the new side's, of whichever kind of server.</param>
     public static async Task<DonationsWorld> CreateAsync(
-        bool migrate = true, string? options = null, TestDatabase? legacy = null, bool capture = true)
+        bool migrate = true, string? options = null, TestDatabase? legacy = null, bool capture = true, TestDatabase? @new = null)
     {
         var world = new DonationsWorld(
-            legacy ?? await TestServers.CreateDatabaseAsync("donations_legacy"), await TestServers.CreateDatabaseAsync("donations_new"), options);
+            legacy ?? await TestServers.CreateDatabaseAsync("donations_legacy"),
+            @new ?? await TestServers.CreateDatabaseAsync("donations_new"),
+            options);
         return await PrepareAsync(world, connection => LegacySchema.CreateAsync(connection), migrate, capture);
     }
 

@@ -8,6 +8,8 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.IntegrationTests.Donations;
 using Strangler.Mapping;
+using Strangler.MySql;
+using Strangler.Postgres;
 using Strangler.Reconciliation;
 using Strangler.Service;
 using Strangler.Service.Configuration;
@@ -77,9 +79,9 @@ internal abstract class ContextWorld : IAsyncDisposable
         Host.Capture.InstallAsync("test", TimeSpan.FromSeconds(30), null, CancellationToken.None);
 
     /// <summary>Another replica: its own caches and connections.</summary>
-    public ContextHost Open(Hook? hook = null)
+    public ContextHost Open(Hook? hook = null, Action<MySqlSideOptions>? tune = null, Action<PostgresSideOptions>? tunePostgres = null)
     {
-        var host = ContextHost.Open(_configuration, Name, Logs, TimeProvider.System, hook);
+        var host = ContextHost.Open(_configuration, Name, Logs, TimeProvider.System, hook, tune, tunePostgres);
         _hosts.Add(host);
         return host;
     }

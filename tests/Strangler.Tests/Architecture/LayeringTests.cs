@@ -16,8 +16,9 @@ public sealed partial class LayeringTests
         ["Strangler"] = [],
         ["Strangler.MySql"] = ["Strangler"],
         ["Strangler.Mongo"] = ["Strangler"],
+        ["Strangler.Postgres"] = ["Strangler"],
         ["Strangler.Contexts"] = ["Strangler"],
-        ["Strangler.Service"] = ["Strangler", "Strangler.MySql", "Strangler.Contexts"],
+        ["Strangler.Service"] = ["Strangler", "Strangler.MySql", "Strangler.Postgres", "Strangler.Contexts"],
         ["Strangler.Cli"] = ["Strangler.Service", "Strangler.LegacyData", "Strangler.LocalServers"],
     };
 
@@ -124,7 +125,7 @@ public sealed partial class LayeringTests
     [GeneratedRegex(@"using Strangler(?!\.Contexts\.Common\.\w+;)[\w.]*")]
     private static partial Regex Outside();
 
-    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector|using MongoDB\.")]
+    [GeneratedRegex(@"\bMySqlConnector\b;|MySql\.Data\.MySqlClient|using MySqlConnector|using MongoDB\.|using Npgsql")]
     private static partial Regex DriverName();
 
     [GeneratedRegex(@"\b(sql|table|column|database|sqlstate|transaction scope|orm|foreign key|primary key|varchar|mysql|legacy)\b", RegexOptions.IgnoreCase)]

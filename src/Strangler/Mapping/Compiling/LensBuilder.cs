@@ -83,9 +83,14 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             .. table.Columns.Select(column => column.Layout with
             {
                 References = kind.Fields.Find(field => field.New == $"{table.Name}.{column.Name}") is { } field ? kind.ReferenceOf(field)?.Within : null,
+                IsFlag = IsFlag(table, column),
             }),
         ],
     };
+
+    private bool IsFlag(TableDeclaration table, ColumnDeclaration column) => table.Role == TableRole.Many
+        ? kind.Fields.Find(field => field.IsList && field.New == table.Name)?.Items.Find(item => item.New == column.Name) is { Type: FieldType.Boolean }
+        : kind.Fields.Find(field => field.New == $"{table.Name}.{column.Name}") is { Type: FieldType.Boolean };
 
     private object? DefaultOf(FieldDeclaration field) => field.Type switch
     {

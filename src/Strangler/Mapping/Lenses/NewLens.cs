@@ -18,6 +18,10 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
 
     public AggregateLayout Layout { get; } = layout;
 
+    /// <summary>The same for a store whose text cannot hold the character 0.</summary>
+    public NewLens RefusingNul() => new(
+        Schema, Layout, [.. tables.Select(table => table with { Columns = [.. table.Columns.Select(column => column with { Value = column.Value.RefusingNul() })] })]);
+
     public Record Get(AggregateRow row)
     {
         var values = new object?[Schema.Fields.Count];

@@ -8,6 +8,9 @@ internal abstract class NewValue(string place)
     public abstract object? Read(object? raw);
 
     public abstract object? Write(string field, object? value);
+
+    /// <summary>The same where text cannot hold the character 0.</summary>
+    public virtual NewValue RefusingNul() => this;
 }
 
 internal sealed class NewBoolean(string place) : NewValue(place)
@@ -56,6 +59,8 @@ internal sealed class NewText(string place, ColumnLayout column) : NewValue(plac
         TextLimits.Check(field, Values.Expect<string>(field, value), column);
         return value;
     }
+
+    public override NewValue RefusingNul() => new NewText(Place, column with { RefusesNul = true });
 }
 
 internal sealed class NewCode(string place, string[] codes) : NewValue(place)

@@ -13,6 +13,11 @@ internal static class TextLimits
             CheckSurrogates(field, text, column);
         }
 
+        if (column.RefusesNul && text.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new CannotHoldException(field, $"{column.Name} cannot hold the character 0, which PostgreSQL's text has not");
+        }
+
         if (column.MaxLength > 0 && text.Length > column.MaxLength && (!surrogates || Characters(text) > column.MaxLength))
         {
             throw new CannotHoldException(field, $"longer than the {column.MaxLength} characters of {column.Name}");

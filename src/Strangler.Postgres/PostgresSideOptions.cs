@@ -1,0 +1,83 @@
+namespace Strangler.Postgres;
+
+/// <summary>
+/// One side's PostgreSQL database. Contexts whose sides are made from the same instance share its connections. Validated before the
+/// first connection; changes afterwards are not seen.
+/// </summary>
+public sealed class PostgresSideOptions
+{
+    /// <summary>Host, port, user, password and database. Pool sizes and time limits in it are overruled by the settings below.</summary>
+    public required string ConnectionString { get; set; }
+
+    /// <summary>Connections for callers' reads and writes. 1 to 1,000; default 20.</summary>
+    public int ForegroundConnections { get; set; } = 20;
+
+    /// <summary>Connections for relay, backfill, reconciliation and shadow reads; never lent to callers nor the other way round. 1 to
+    /// 1,000; default 10.</summary>
+    public int BackgroundConnections { get; set; } = 10;
+
+    /// <summary>How long opening a connection may take, and how long a caller waits for a free one. 1 s to 1 minute; default 5 s.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long one round trip of a caller may take. 1 s to 10 minutes; default 15 s.</summary>
+    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long one round trip of background work may take (a range of a reconciliation, a chunk). 1 s to 1 hour; default 2
+    /// minutes.</summary>
+    public TimeSpan BackgroundCommandTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a caller's transaction waits for a lock. 1 s to 1 minute; default 3 s.</summary>
+    public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The same for background work, which should be the victim. 1 s to 1 minute; default 1 s.</summary>
+    public TimeSpan BackgroundLockTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// How long a write transaction may last from its first statement to its commit: locks on the fence must not outlive it. The client
+    /// gives up then, and the server cuts a connection that has been silent within a transaction for so long (a frozen or cut-off client).
+    /// 2 s to 10 minutes; default 15 s.
+    /// </summary>
+    public TimeSpan TransactionDeadline { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How many reserved public ids a process takes at a time; those not used when it ends become gaps. 1 to 1,000; default
+    /// 10.</summary>
+    public int IdBatch { get; set; } = 10;
+
+    /// <summary>Replicas of this database, that a reconciliation must not leave behind; of each only the connection string is used.</summary>
+    public IReadOnlyList<string> Replicas { get; set; } = [];
+
+    /// <summary>The clock for deadlines.</summary>
+    public TimeProvider Time { get; set; } = TimeProvider.System;
+
+    /// <summary>Throws <see cref="ArgumentException"/> with every setting that is out of range.</summary>
+    public void Validate()
+    {
+        List<string> errors = [];
+        if (string.IsNullOrWhiteSpace(ConnectionString))
+        {
+            errors.Add($"{nameof(ConnectionString)} is empty.");
+        }
+
+        Range(nameof(ForegroundConnections), ForegroundConnections, 1, 1000);
+        Range(nameof(BackgroundConnections), BackgroundConnections, 1, 1000);
+        Range(nameof(ConnectTimeout), ConnectTimeout.TotalSeconds, 1, 60);
+        Range(nameof(CommandTimeout), CommandTimeout.TotalSeconds, 1, 600);
+        Range(nameof(BackgroundCommandTimeout), BackgroundCommandTimeout.TotalSeconds, 1, 3600);
+        Range(nameof(LockTimeout), LockTimeout.TotalSeconds, 1, 60);
+        Range(nameof(BackgroundLockTimeout), BackgroundLockTimeout.TotalSeconds, 1, 60);
+        Range(nameof(TransactionDeadline), TransactionDeadline.TotalSeconds, 2, 600);
+        Range(nameof(IdBatch), IdBatch, 1, 1000);
+        if (errors.Count > 0)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, errors));
+        }
+
+        void Range(string name, double value, double least, double most)
+        {
+            if (value < least || value > most)
+            {
+                errors.Add(FormattableString.Invariant($"{name} is {value}; it must lie between {least} and {most} (time in seconds)."));
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using Strangler.DualWrite;
+using Strangler.Hooks;
+using Strangler.IdMap;
+using Strangler.Mapping;
+using Strangler.Migrations;
+using Strangler.MySql;
+using Strangler.Postgres;
+
+namespace Strangler.Service;
+
+/// <summary>
+/// One side's database, of whichever server its connection string names: MySQL or MariaDB, or, behind <c>postgres:</c>, PostgreSQL. Connects to
+/// nothing before its first use.
+/// </summary>
+internal abstract class SideDatabase : IAsyncDisposable
+{
+    private const string PostgresPrefix = "postgres:";
+    private const string MySqlPrefix = "mysql:";
+
+    /// <summary>The folder of its migrations below a context's.</summary>
+    public abstract string Store { get; }
+
+    /// <summary>What is wrong with its connection string; null when nothing is. Never holds the password.</summary>
+    public abstract string? Problem { get; }
+
+    /// <summary>Whether its text cannot hold the character 0.</summary>
+    public virtual bool RefusesNul => false;
+
+    /// <param name="text">The connection string.</param>
+    /// <param name="replicas">Those of its replicas, which are of the same kind.</param>
+    /// <param name="time">The clock for deadlines.</param>
+    /// <param name="tune">Changes the limits of one in MySQL or MariaDB before the first connection.</param>
+    /// <param name="tunePostgres">Likewise of one in PostgreSQL.</param>
+    public static SideDatabase Of(
+        string text, IReadOnlyList<string> replicas, TimeProvider time, Action<MySqlSideOptions>? tune = null,
+        Action<PostgresSideOptions>? tunePostgres = null)
+    {
+        if (IsPostgres(text, out var rest))
+        {
+            var postgres = new PostgresSideOptions { ConnectionString = rest, Replicas = [.. replicas.Select(WithoutPrefix)], Time = time };
+            tunePostgres?.Invoke(postgres);
+            return new PostgresSideDatabase(postgres);
+        }
+
+        var options = new MySqlSideOptions { ConnectionString = WithoutPrefix(text), Replicas = [.. replicas.Select(WithoutPrefix)], Time = time };
+        tune?.Invoke(options);
+        return new MySqlSideDatabase(options);
+    }
+
+    /// <summary>Whether a connection string names a PostgreSQL server.</summary>
+    public static bool IsPostgres(string text) => IsPostgres(text, out _);
+
+    public abstract IMigrationDatabase Migrations(SideName side);
+
+    public abstract ValueTask DisposeAsync();
+
+    private static bool IsPostgres(string text, out string rest)
+    {
+        rest = WithoutPrefix(text);
+        return text.TrimStart().StartsWith(PostgresPrefix, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static string WithoutPrefix(string text)
+    {
+        var trimmed = text.TrimStart();
+        return trimmed.StartsWith(PostgresPrefix, StringComparison.OrdinalIgnoreCase) ? trimmed[PostgresPrefix.Length..]
+            : trimmed.StartsWith(MySqlPrefix, StringComparison.OrdinalIgnoreCase) ? trimmed[MySqlPrefix.Length..]
+            : text;
+    }
+}
+
+internal sealed class MySqlSideDatabase(MySqlSideOptions options) : SideDatabase
+{
+    public MySqlSideOptions Options => options;
+
+    public override string Store => MySqlMigrations.Store;
+
+    public override string? Problem => MySqlSides.ProblemOf(options);
+
+    public override IMigrationDatabase Migrations(SideName side) => MySqlMigrations.Database(options, side);
+
+    public override ValueTask DisposeAsync() => MySqlSides.CloseAsync(options);
+}
+
+internal sealed class PostgresSideDatabase(PostgresSideOptions options) : SideDatabase
+{
+    public PostgresSideOptions Options => options;
+
+    public override string Store => PostgresMigrations.Store;
+
+    public override string? Problem => PostgresSides.ProblemOf(options);
+
+    public override bool RefusesNul => true;
+
+    public override IMigrationDatabase Migrations(SideName side) => PostgresMigrations.Database(options, side);
+
+    public override ValueTask DisposeAsync() => PostgresSides.CloseAsync(options);
+}
+
+/// <summary>Both sides of a context.</summary>
+internal sealed record SidePair(MySqlSideDatabase Legacy, SideDatabase New) : IAsyncDisposable
+{
+    /// <summary>What is wrong with the two together; null when nothing is.</summary>
+    public string? Problem => New is MySqlSideDatabase @new ? MySqlSides.ProblemOf(Legacy.Options, @new.Options) : null;
+
+    /// <summary>Why the two cannot be written in one transaction, as far as their connection strings tell; null when they can.</summary>
+    public string? JointProblem => New is MySqlSideDatabase @new
+        ? MySqlSides.JointProblemOf(Legacy.Options, @new.Options)
+        : "legacy is a MySQL or MariaDB server and new a PostgreSQL one; no transaction spans the two.";
+
+    /// <summary>The seams of a context over both.</summary>
+    /// <exception cref="ArgumentException">A layout that the new side's store does not know, a name that cannot be a table's.</exception>
+    public ContextSides Create(
+        string context, IReadOnlyDictionary<string, (AggregateLayout Legacy, AggregateLayout New)> kinds, Hook? hook)
+    {
+        if (New is MySqlSideDatabase mySql)
+        {
+            return MySqlSides.Create(Legacy.Options, mySql.Options, context, kinds, hook);
+        }
+
+        var legacy = MySqlSides.CreateLegacy(Legacy.Options, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy));
+        var @new = PostgresSides.CreateNew(((PostgresSideDatabase)New).Options, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New));
+        return new ContextSides
+        {
+            Context = context,
+            Legacy = legacy.Seams,
+            New = @new.Seams,
+            IdMap = @new.IdMap,
+            PublicIds = new PublicIds(legacy.IdBlocks, @new.IdPool, hook),
+            BackfillTarget = @new.BackfillTarget,
+            Quarantine = @new.Quarantine,
+            Reconciliations = @new.Reconciliations,
+            ReconciliationLease = @new.ReconciliationLease,
+            Schedules = @new.Schedules,
+            ShadowLog = @new.ShadowLog,
+            Obligations = @new.Obligations,
+            Merges = @new.Merges,
+            Purges = @new.Purges,
+            Replicas = legacy.Replicas,
+            Capture = legacy.Capture,
+            Census = legacy.Census,
+            LegacyTables = legacy.Tables,
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Legacy.DisposeAsync().ConfigureAwait(false);
+        await New.DisposeAsync().ConfigureAwait(false);
+    }
+}
