@@ -49,7 +49,7 @@ internal sealed class HiddenWishes
             }
 
             var wish = wanted is null || wanted.Values[i] is Hidden ? hidden.Derived : wanted.Values[i];
-            if (IsAsBefore(before?.Values[i], hidden, wish) && !IsChange(hasher, was, loaded, held.Schema, i, wish))
+            if (IsAsBefore(before?.Values[i], hidden, wish) && !IsChange(loaded, i, wish))
             {
                 entries.AddRange(Find(was, held.Schema, i, version.Epoch));
                 continue;
@@ -65,18 +65,11 @@ internal sealed class HiddenWishes
     private static bool IsAsBefore(object? before, Hidden now, object? wish) =>
         before is Hidden known && Record.ValuesEqual(known, now) && Record.ValuesEqual(wish, now.Derived);
 
-    // To what legacy derives anyway, by a caller who saw another value: when the other side led, or in its own instance.
-    private static bool IsChange(FieldHasher hasher, EntityState? was, LoadToken? loaded, RecordSchema schema, int ordinal, object? wish)
-    {
-        if (loaded?.Given is { } given)
-        {
-            return !Record.ValuesEqual(AcceptedHashes.Seen(given.Values[ordinal]), wish);
-        }
-
-        return loaded?.Side == SideName.New && was is { IsSigned: false, Tombstone: false }
-            && was.FieldHashes.Length >= schema.Fields.Count * FieldHasher.Size
-            && !Is(hasher, schema, ordinal, wish, was.FieldHashes.AsSpan(ordinal * FieldHasher.Size, HashSize));
-    }
+    // To what legacy derives anyway, by a caller who may have seen another value: when the other side led, which shows what it holds (the
+    // save is not stale, so it holds it still), or in its own instance.
+    private static bool IsChange(LoadToken? loaded, int ordinal, object? wish) => loaded?.Given is { } given
+        ? !Record.ValuesEqual(AcceptedHashes.Seen(given.Values[ordinal]), wish)
+        : loaded?.Side == SideName.New;
 
     /// <summary>Null: this state of the lead does not tell.</summary>
     /// <param name="hasher">The context's.</param>

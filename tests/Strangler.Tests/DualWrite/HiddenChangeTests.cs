@@ -209,6 +209,26 @@ public sealed class HiddenChangeTests
         Assert.That((process.New(id)!.Boolean("paid"), process.New(id)!.Integer("amount")), Is.EqualTo((false, 1L)));
     });
 
+    /// <summary>The same of a state that legacy itself wrote, and that the new side led without writing to it.</summary>
+    [Test]
+    public void What_was_loaded_while_the_new_side_led_legacys_own_state_and_changed_reaches_it() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.ShadowRead, _time);
+        var id = await AddAsync(process, cancelled: false, paid: true);
+        var note = await process.FindAsync(id);
+        note.Cancelled = true;
+        await process.Notes.StoreAsync(note, default);
+        await process.BackfillOnPaperAsync();
+        await process.AdvanceAsync();
+        note = await process.FindAsync(id);
+        Assert.That(note.Paid, Is.True);
+        await process.BackAsync();
+        note.Paid = false;
+        await process.Notes.StoreAsync(note, default);
+        Assert.That(process.New(id)!.Boolean("paid"), Is.False);
+        process.AssertBothSidesAgree();
+    });
+
     private static async Task<long> AddAsync(TestProcess process, bool cancelled, bool paid)
     {
         var note = new TestEntity { Name = "a", Cancelled = cancelled, Paid = paid };
