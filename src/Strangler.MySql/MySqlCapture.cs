@@ -23,6 +23,9 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    // The server tells a trigger's time of creation in hundredths of a second.
+    private static readonly TimeSpan Rounding = TimeSpan.FromMilliseconds(20);
+
     public Task<CaptureState> LookAsync(CancellationToken cancellationToken) =>
         UseAsync(async (connection, token) => (await ViewAsync(connection, token).ConfigureAwait(false)).State, cancellationToken);
 
@@ -453,7 +456,7 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             }
 
             // Noted when it had been created.
-            return known is not null && found.CreatedUtc > known.InstalledUtc
+            return known is not null && found.CreatedUtc - known.InstalledUtc > Rounding
                 ? (CapturePartState.Changed, "somebody has created it anew, as a restored dump does: what was written meanwhile went unnoted", null)
                 : (CapturePartState.Installed, "", null);
         }

@@ -50,12 +50,16 @@ internal sealed class MySqlReconciliationHistory(MySqlSide side) : IReconciliati
     public async Task<IReadOnlyList<RunSummary>> SummariesAsync(int limit, CancellationToken cancellationToken) =>
         await side.ListAsync(
             new Batch().Add($"""
-                SELECT id, began_at, ended_at, is_full, outcome, scope, CAST(JSON_EXTRACT(NULLIF(report, ''), '$.counts') AS CHAR)
+                SELECT id, began_at, ended_at, is_full, outcome, scope, CAST(JSON_EXTRACT(NULLIF(report, ''), '$.counts') AS CHAR),
+                    CAST(COALESCE(JSON_EXTRACT(NULLIF(report, ''), '$.signed_off'), 0) AS SIGNED)
                 FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}
                 """),
             reader => new RunSummary(
                 reader.GetInt64(0), FenceSql.Utc(reader, 1), reader.IsDBNull(2) ? null : FenceSql.Utc(reader, 2), reader.GetInt64(3) != 0,
-                reader.GetString(4), reader.GetString(5), RunSummary.CountsOf(reader.IsDBNull(6) ? null : reader.GetString(6))),
+                reader.GetString(4), reader.GetString(5), RunSummary.CountsOf(reader.IsDBNull(6) ? null : reader.GetString(6)))
+            {
+                SignedOff = reader.GetInt64(7),
+            },
             cancellationToken).ConfigureAwait(false);
 
     public async Task<IReadOnlyList<ReconciliationRun>> MentioningAsync(long id, int limit, CancellationToken cancellationToken) =>

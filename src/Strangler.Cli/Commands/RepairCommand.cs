@@ -176,7 +176,7 @@ internal static class RepairCommand
             : "";
 
         private static Verdict VerdictOf(string name) =>
-            Enum.TryParse<Verdict>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict)
+            Enum.TryParse<Verdict>(name.Replace("_", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var verdict)
                 && OutcomeRules.IsDrift(verdict)
                 ? verdict
                 : throw new ArgumentException(

@@ -352,7 +352,7 @@ public sealed class DualWriter
         var saved = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
-            counted ? EntityState.Sign(record is null ? [] : Hashes(side, key, state, written, version), _runtime.Random) : [])
+            counted ? EntityState.Sign(record is null ? [] : Hashes(side, key, state, command.Loaded, written, version), _runtime.Random) : [])
         {
             Writer = command.Actor,
         };
@@ -403,7 +403,7 @@ public sealed class DualWriter
         LeadCapacity.Check(_runtime.Hasher, before, loaded?.Given, state.Entity, wanted, held, kind.Merging.ErasedBy);
     }
 
-    private byte[] Hashes(SideName side, EntityKey key, SideState state, LeadResult written, EntityVersion version)
+    private byte[] Hashes(SideName side, EntityKey key, SideState state, LoadToken? loaded, LeadResult written, EntityVersion version)
     {
         var hashes = _runtime.Hasher.Hash(written.Held!);
         if (!written.Held!.Values.Any(value => value is Hidden))
@@ -412,7 +412,7 @@ public sealed class DualWriter
         }
 
         var before = Decode(_runtime.Kind(key.Kind).Of(side).Lens, key, state.Row);
-        return [.. hashes, .. HiddenWishes.Entries(_runtime.Hasher, state.Entity, before, written.Wanted, written.Held, version)];
+        return [.. hashes, .. HiddenWishes.Entries(_runtime.Hasher, state.Entity, before, loaded, written.Wanted, written.Held, version)];
     }
 
     // Rolled back with the transaction: a write refused is on neither side.

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Strangler.Mapping;
+using Strangler.Merging;
 
 namespace Strangler.DualWrite;
 
@@ -31,10 +32,12 @@ internal sealed class HiddenWishes
     /// <param name="hasher">The context's.</param>
     /// <param name="was">The lead's entity row before.</param>
     /// <param name="before">What the lead showed before; null: nothing.</param>
-    /// <param name="wanted">What the caller wants; what is hidden there it does not touch.</param>
+    /// <param name="loaded">What the caller had before its eyes.</param>
+    /// <param name="wanted">What it wants; null: it has no values of its own.</param>
     /// <param name="held">What the lead shows of it.</param>
     /// <param name="version">The new version.</param>
-    public static byte[] Entries(FieldHasher hasher, EntityState? was, Record? before, Record? wanted, Record held, EntityVersion version)
+    public static byte[] Entries(
+        FieldHasher hasher, EntityState? was, Record? before, LoadToken? loaded, Record? wanted, Record held, EntityVersion version)
     {
         List<byte> entries = [];
         Span<byte> entry = stackalloc byte[EntrySize];
@@ -45,19 +48,34 @@ internal sealed class HiddenWishes
                 continue;
             }
 
-            var isTouched = wanted is not null && wanted.Values[i] is not Hidden;
-            if (!isTouched && before?.Values[i] is Hidden known && Record.ValuesEqual(known, hidden))
+            var wish = wanted is null || wanted.Values[i] is Hidden ? hidden.Derived : wanted.Values[i];
+            if (IsAsBefore(before?.Values[i], hidden, wish) && !IsChange(hasher, was, loaded, held.Schema, i, wish))
             {
                 entries.AddRange(Find(was, held.Schema, i, version.Epoch));
                 continue;
             }
 
-            // Untouched, but derived from other evidence by now: as an apply of this very write would take it.
-            Write(hasher, held.Schema, i, isTouched ? wanted!.Values[i] : hidden.Derived, version.Counter, entry);
+            Write(hasher, held.Schema, i, wish, version.Counter, entry);
             entries.AddRange(entry);
         }
 
         return [.. entries];
+    }
+
+    private static bool IsAsBefore(object? before, Hidden now, object? wish) =>
+        before is Hidden known && Record.ValuesEqual(known, now) && Record.ValuesEqual(wish, now.Derived);
+
+    // To what legacy derives anyway, by a caller who saw another value: when the other side led, or in its own instance.
+    private static bool IsChange(FieldHasher hasher, EntityState? was, LoadToken? loaded, RecordSchema schema, int ordinal, object? wish)
+    {
+        if (loaded?.Given is { } given)
+        {
+            return !Record.ValuesEqual(AcceptedHashes.Seen(given.Values[ordinal]), wish);
+        }
+
+        return loaded?.Side == SideName.New && was is { IsSigned: false, Tombstone: false }
+            && was.FieldHashes.Length >= schema.Fields.Count * FieldHasher.Size
+            && !Is(hasher, schema, ordinal, wish, was.FieldHashes.AsSpan(ordinal * FieldHasher.Size, HashSize));
     }
 
     /// <summary>Null: this state of the lead does not tell.</summary>
@@ -87,7 +105,7 @@ internal sealed class HiddenWishes
 
         foreach (var candidate in (object?[])[present, derived, .. Listed(_schema.Fields[ordinal])])
         {
-            if (Is(ordinal, candidate, hash))
+            if (Is(_hasher, _schema, ordinal, candidate, hash))
             {
                 value = candidate;
                 return true;
@@ -104,10 +122,10 @@ internal sealed class HiddenWishes
         _ => [],
     };
 
-    private bool Is(int ordinal, object? value, ReadOnlySpan<byte> hash)
+    private static bool Is(FieldHasher hasher, RecordSchema schema, int ordinal, object? value, ReadOnlySpan<byte> hash)
     {
         Span<byte> now = stackalloc byte[FieldHasher.Size];
-        _hasher.Hash(_schema, ordinal, value, now);
+        hasher.Hash(schema, ordinal, value, now);
         return now[..HashSize].SequenceEqual(hash);
     }
 

@@ -34,6 +34,9 @@ internal sealed class Classifier
         _backfilled = backfilled;
     }
 
+    /// <summary>Whether the backfill of this dual epoch was complete when the run began.</summary>
+    public bool IsBackfilled => _backfilled;
+
     /// <param name="pair">The observation; its lead must be known.</param>
     public Finding Classify(PairView pair)
     {

@@ -343,7 +343,7 @@ public sealed class Reconciler
             Sums = tally.Sums,
             Truncated = tally.Truncated,
             NotRead = tally.Trusted,
-            Notes = [.. Notes(scope, tally, remarks), .. pass.Throttled()],
+            Notes = [.. Notes(scope, tally, remarks), .. NotBackfilled(pass, tally), .. pass.Throttled()],
         };
     }
 
@@ -365,6 +365,12 @@ public sealed class Reconciler
 
         return [.. notes, .. remarks];
     }
+
+    private IEnumerable<string> NotBackfilled(ReconciliationPass pass, Tally tally) =>
+        pass.IsBackfilled || tally.Counts.GetValueOrDefault(Verdict.MissingInNew) == 0 ? [] :
+        [
+            $"The backfill of this dual-write period is not complete: MissingInNew is what it has yet to bring over. Run: strangler backfill {_runtime.Context}",
+        ];
 
     private static DeclaredHits Hits(DeclaredDifference declared, Tally tally, int ordinal, DateOnly today)
     {

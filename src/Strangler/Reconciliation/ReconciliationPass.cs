@@ -570,6 +570,9 @@ internal sealed class ReconciliationPass
         return [.. samples, .. rest.Select(Findings.WithoutValues)];
     }
 
+    /// <summary>Whether the backfill was complete when it began.</summary>
+    public bool IsBackfilled => _classifier.IsBackfilled;
+
     /// <summary>Why the run was held back.</summary>
     public IEnumerable<string> Throttled() => _throttle.Told();
 

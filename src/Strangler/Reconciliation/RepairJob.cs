@@ -27,9 +27,14 @@ public enum RepairOutcome
     /// <summary>Dry run: the follower would lose its rows.</summary>
     WouldRemove,
 
+    /// <summary>Dry run: what another program wrote to legacy would be merged into the new side, which leads.</summary>
+    WouldMerge,
+
     Written,
 
     Removed,
+
+    Merged,
 
     /// <summary>A write came in since it was looked at; it stands.</summary>
     ChangedMeanwhile,
@@ -54,13 +59,12 @@ public sealed record RepairStep(long Id, Verdict? Verdict, RepairOutcome Outcome
 /// <param name="Recheck">The repaired keys, reconciled anew; null when none was. Not a full run: that must follow.</param>
 public sealed record RepairResult(bool DryRun, IReadOnlyDictionary<RepairOutcome, long> Counts, ReconciliationReport? Recheck)
 {
-    public long Repaired => Counts[RepairOutcome.Written] + Counts[RepairOutcome.Removed];
+    public long Repaired => Counts[RepairOutcome.Written] + Counts[RepairOutcome.Removed] + Counts[RepairOutcome.Merged];
 }
 
 /// <summary>
 /// Copies the lead's state of given keys to the follower, by the same path and locks as every apply, and only where both sides still are at
-/// what was looked at: a
-/// write that comes in between stands. Every attempt is in the audit trail before it is made: key and fields, never values.
+/// what was looked at: a write that comes in between stands. What another program wrote to legacy while that follows is merged instead. Every attempt is in the audit trail before it is made: key and fields, never values.
 /// </summary>
 public sealed class RepairJob
 {
@@ -70,6 +74,7 @@ public sealed class RepairJob
     private readonly ReconciliationOptions _options;
     private readonly FollowerApplier _applier;
     private readonly ReverseRepair _reverse;
+    private readonly MergeRepair _merge;
     private readonly ValueMask _mask;
     private readonly TransientRetry _retry;
     private readonly ILogger _log;
@@ -83,6 +88,7 @@ public sealed class RepairJob
         _options.Validate();
         _applier = new FollowerApplier(runtime);
         _reverse = new ReverseRepair(runtime);
+        _merge = new MergeRepair(runtime);
         _mask = new ValueMask(runtime.Hasher);
         _log = runtime.Loggers.CreateLogger<RepairJob>();
         _retry = new TransientRetry(runtime.Time, 5, TimeSpan.FromMilliseconds(200));
@@ -144,7 +150,7 @@ public sealed class RepairJob
                     _log.Repaired(_runtime.Context, kind, step.Id, actor, step.Outcome);
                 }
 
-                if (step.Outcome is RepairOutcome.Written or RepairOutcome.Removed)
+                if (step.Outcome is RepairOutcome.Written or RepairOutcome.Removed or RepairOutcome.Merged)
                 {
                     repaired.Add(pair.Id);
                 }
@@ -171,7 +177,7 @@ public sealed class RepairJob
         {
             RepairPlan.Nothing => step,
             RepairPlan.Refuse => step with { Outcome = RepairOutcome.Refused },
-            _ when dryRun => step with { Outcome = plan == RepairPlan.Write ? RepairOutcome.WouldWrite : RepairOutcome.WouldRemove },
+            _ when dryRun => step with { Outcome = Outcome(plan, dryRun: true) },
             _ => await ApplyAsync(pair, kind, step, plan, by, cancellationToken),
         };
     }
@@ -187,14 +193,19 @@ public sealed class RepairJob
         try
         {
             var result = await _retry.RunAsync(
-                () => Direction == RepairDirection.LeadToFollower
+                () => Direction == RepairDirection.LeadToFollower && plan != RepairPlan.Merge
                     ? _applier.RepairAsync(key, follower, seen, cancellationToken)
-                    : WriteOnLeadAsync(key, lead, seen, by.Actor, cancellationToken),
+                    : WriteOnLeadAsync(
+                        key, lead,
+                        plan == RepairPlan.Merge
+                            ? _merge.RunAsync(key, seen, by.Actor, cancellationToken)
+                            : _reverse.RunAsync(key, lead, seen, by.Actor, cancellationToken),
+                        cancellationToken),
                 _ => { },
                 cancellationToken);
             return result switch
             {
-                ApplyResult.Applied => step with { Outcome = plan == RepairPlan.Write ? RepairOutcome.Written : RepairOutcome.Removed },
+                ApplyResult.Applied => step with { Outcome = Outcome(plan, dryRun: false) },
                 ApplyResult.ChangedMeanwhile =>
                     step with { Outcome = RepairOutcome.ChangedMeanwhile, Note = "changed meanwhile; look again" },
                 _ => step with { Outcome = RepairOutcome.Failed, Note = "a flip came in between; try again" },
@@ -207,11 +218,17 @@ public sealed class RepairJob
         }
     }
 
-    // The write has happened with the lead's commit; what the follower misses of it is the relay's, should it fail now.
-    private async Task<ApplyResult> WriteOnLeadAsync(
-        EntityKey key, SideName lead, SeenStates seen, string actor, CancellationToken cancellationToken)
+    private static RepairOutcome Outcome(RepairPlan plan, bool dryRun) => plan switch
     {
-        var result = await _reverse.RunAsync(key, lead, seen, actor, cancellationToken);
+        RepairPlan.Write => dryRun ? RepairOutcome.WouldWrite : RepairOutcome.Written,
+        RepairPlan.Merge => dryRun ? RepairOutcome.WouldMerge : RepairOutcome.Merged,
+        _ => dryRun ? RepairOutcome.WouldRemove : RepairOutcome.Removed,
+    };
+
+    // The write has happened with the lead's commit; what the follower misses of it is the relay's, should it fail now.
+    private async Task<ApplyResult> WriteOnLeadAsync(EntityKey key, SideName lead, Task<ApplyResult> write, CancellationToken cancellationToken)
+    {
+        var result = await write;
         if (result == ApplyResult.Applied)
         {
             await _runtime.InlineApply.RunAsync(key, Stages.Other(lead), new CarriedWrite(default, null), cancellationToken);

@@ -13,6 +13,9 @@ internal enum RepairPlan
     /// <summary>The follower loses its rows, for the lead has none.</summary>
     Remove,
 
+    /// <summary>What another program wrote to legacy is merged into the new side, which leads.</summary>
+    Merge,
+
     Refuse,
 }
 
@@ -36,6 +39,7 @@ internal static class RepairRules
             Verdict.Unmapped =>
                 (RepairPlan.Refuse, $"{finding.Note}; to mend an id map is left to an operator"),
             _ => Refusal(pair, finding, lead) is { } why ? (RepairPlan.Refuse, why)
+                : IsTheirs(pair, finding, lead) ? (RepairPlan.Merge, "")
                 : (pair.Of(lead).Present ? RepairPlan.Write : RepairPlan.Remove, ""),
         };
     }
@@ -85,15 +89,12 @@ internal static class RepairRules
                 + "put it right through the application, or take what it holds for right with --direction follower-to-lead";
         }
 
-        // Legacy follows: what another program has put there is nowhere else. What it has removed can be put back.
-        if (pair.Legacy.ForeignSeq > pair.New.ForeignSeq || (finding.Verdict == Verdict.Uncaptured && pair.Legacy.Present))
-        {
-            return "another program's write to legacy would be overwritten unseen; "
-                + "let it be written to legacy once more, so that it is merged";
-        }
-
-        return pair.New.Present || pair.New.Tombstone
+        return pair.New.Present || pair.New.Tombstone || IsTheirs(pair, finding, lead)
             ? null
             : "new leads, but has neither rows nor a tombstone: removing legacy's rows could destroy the last copy";
     }
+
+    // Legacy follows: what another program has put there is nowhere else. What it has removed unseen can be put back.
+    private static bool IsTheirs(PairView pair, Finding finding, SideName lead) => lead == SideName.New
+        && (pair.Legacy.ForeignSeq > pair.New.ForeignSeq || (finding.Verdict == Verdict.Uncaptured && pair.Legacy.Present));
 }

@@ -80,6 +80,7 @@ public sealed class InstallTests
 
     /// <summary>A table that is put in the place of another leaves the triggers on the one that was there.</summary>
     [Test]
+    [Category("Case45")]
     public async Task Triggers_that_went_along_with_a_renamed_table_are_brought_back()
     {
         await _world.InstallCaptureAsync();
@@ -124,6 +125,7 @@ public sealed class InstallTests
     }
 
     [Test]
+    [Category("Case45")]
     public async Task Without_the_procedures_other_programs_go_on_working_and_it_is_told()
     {
         await _world.InstallCaptureAsync();

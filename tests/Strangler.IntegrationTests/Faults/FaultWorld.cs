@@ -82,12 +82,14 @@ internal sealed class FaultWorld : IAsyncDisposable
         }
 
         await MigrationPlan.ApplyAsync(world._configuration, [DonationsContext.Name], null, CancellationToken.None);
+        // Nothing is at fault yet: whoever is slow now is a busy machine.
+        var patient = world.Open(changeSide: side => (side.ConnectTimeout, side.CommandTimeout, side.BackgroundCommandTimeout) = (Patience, Patience, Patience));
         if (hasForeignWriters)
         {
-            await new CaptureService(world.Operator.Runtime).InstallAsync("test", Patience, null, CancellationToken.None);
+            await new CaptureService(patient.Runtime).InstallAsync("test", Patience, null, CancellationToken.None);
         }
 
-        await world.MoveToAsync(stage);
+        await world.MoveToAsync(stage, patient);
         return world;
     }
 
@@ -147,36 +149,39 @@ internal sealed class FaultWorld : IAsyncDisposable
         return replica;
     }
 
-    public async Task MoveToAsync(Stage stage)
+    /// <param name="stage">Where to.</param>
+    /// <param name="by">Null: the operator.</param>
+    public async Task MoveToAsync(Stage stage, Replica? by = null)
     {
-        while (await Operator.Cutover.StatusAsync(CancellationToken.None) is var view && view.Stage != stage)
+        by ??= Operator;
+        while (await by.Cutover.StatusAsync(CancellationToken.None) is var view && view.Stage != stage)
         {
             if (view.Stage == Stage.DualWrite && stage > Stage.DualWrite)
             {
-                await new BackfillJob(Operator.Runtime, new BackfillOptions()).RunAsync(Kind, null, CancellationToken.None);
+                await new BackfillJob(by.Runtime, new BackfillOptions()).RunAsync(Kind, null, CancellationToken.None);
             }
 
             if (view.Stage is Stage.DualWrite or Stage.ShadowRead && stage > view.Stage)
             {
                 await DrainAsync();
-                await ReconcileAsync();
+                await ReconcileAsync(by);
             }
 
-            await StepAsync(stage > view.Stage);
+            await StepAsync(stage > view.Stage, by);
         }
     }
 
-    public Task<StageView> StepAsync(bool forward)
+    public Task<StageView> StepAsync(bool forward, Replica? by = null)
     {
         var request = new CutoverRequest { Actor = "test", Reason = "test" };
         return forward
-            ? Operator.Cutover.AdvanceAsync(request, null, CancellationToken.None)
-            : Operator.Cutover.BackAsync(request, null, CancellationToken.None);
+            ? (by ?? Operator).Cutover.AdvanceAsync(request, null, CancellationToken.None)
+            : (by ?? Operator).Cutover.BackAsync(request, null, CancellationToken.None);
     }
 
     /// <summary>Without regard to the writers, who write all the while.</summary>
-    public Task<ReconciliationReport> ReconcileAsync() =>
-        new Reconciler(Operator.Runtime, new ReconciliationOptions { GentleAbove = 0, MaxThreadsRunning = 0 }).RunAsync(
+    public Task<ReconciliationReport> ReconcileAsync(Replica? by = null) =>
+        new Reconciler((by ?? Operator).Runtime, new ReconciliationOptions { GentleAbove = 0, MaxThreadsRunning = 0 }).RunAsync(
             new ReconciliationScope { Kind = Kind }, null, CancellationToken.None);
 
     public Task<JournalDepth> DepthAsync(SideName lead) => Operator.Sides.Of(lead).Journal.DepthAsync(CancellationToken.None);

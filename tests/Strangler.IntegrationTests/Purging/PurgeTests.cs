@@ -169,6 +169,20 @@ public sealed class PurgeTests
     }
 
     [Test]
+    public async Task An_unfinished_run_is_taken_up_where_it_was_and_the_next_one_begins_anew()
+    {
+        await using var world = await CreateAsync(Stage.DualWrite);
+        await world.Host.Sides.Purges.SaveAsync(world.Kind, new PurgeCheckpoint(4, 3), CancellationToken.None);
+        var resumed = await RunAsync(world);
+        Assert.That((resumed.ResumedAt, resumed.Counts[PurgeOutcome.Purged]), Is.EqualTo(((long?)4, 3L)));
+        Assert.That((await RunAsync(world, dryRun: true)).Counts[PurgeOutcome.WouldPurge], Is.EqualTo(3), "a dry run sees all");
+        var next = await RunAsync(world);
+        Assert.That((next.ResumedAt, next.Counts[PurgeOutcome.Purged]), Is.EqualTo(((long?)null, 3L)));
+        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        await AssertPurgedAsync(world, Due);
+    }
+
+    [Test]
     public async Task The_command_shows_first_and_purges_when_it_is_told_to()
     {
         await using var world = await CreateAsync(Stage.DualWrite);

@@ -562,7 +562,10 @@ internal sealed class InMemoryHistory(InMemoryConnection connection) : IReconcil
             [
                 .. Database.Runs.AsEnumerable().Reverse().Take(limit).Select(entry => new RunSummary(
                     entry.Run.Id, entry.Run.BeganUtc, entry.Run.EndedUtc, entry.Run.Full, entry.Run.Outcome, entry.Scope,
-                    entry.Run.Report.Length == 0 ? RunSummary.CountsOf(null) : ReconciliationReport.Parse(entry.Run.Report).Counts)),
+                    entry.Run.Report.Length == 0 ? RunSummary.CountsOf(null) : ReconciliationReport.Parse(entry.Run.Report).Counts)
+                {
+                    SignedOff = entry.Run.Report.Length == 0 ? 0 : ReconciliationReport.Parse(entry.Run.Report).SignedOff,
+                }),
             ],
             cancellationToken);
 

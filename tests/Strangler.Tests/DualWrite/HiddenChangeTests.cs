@@ -179,6 +179,36 @@ public sealed class HiddenChangeTests
         Assert.That((process.New(id)!.Integer("amount"), process.New(id)!.Boolean("cancelled"), process.New(id)!.Boolean("paid")), Is.EqualTo((7L, true, false)));
     });
 
+    /// <summary>The other way round: legacy derives what the caller changes it to, and the new side had another value.</summary>
+    [Test]
+    public void What_was_loaded_before_the_way_back_and_changed_to_what_legacy_derives_reaches_the_new_side(
+        [Values] bool byTag, [Values] bool isSavedBefore) => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time);
+        var id = await AddAsync(process, cancelled: true, paid: true);
+        var note = await process.FindAsync(id);
+        var tag = process.Notes.TokenOf(note)!.ToTag();
+        await process.BackAsync();
+        if (byTag)
+        {
+            note = new TestEntity { Id = id, Name = note.Name, Amount = note.Amount, Cancelled = true, Paid = true };
+            process.Notes.Attach(note, LoadToken.FromTag(tag)!);
+        }
+
+        if (isSavedBefore)
+        {
+            await process.Notes.StoreAsync(note, default);
+        }
+
+        note.Paid = false;
+        await process.Notes.StoreAsync(note, default);
+        Assert.That(process.New(id)!.Boolean("paid"), Is.False);
+        note = await process.FindAsync(id);
+        note.Amount++;
+        await process.Notes.StoreAsync(note, default);
+        Assert.That((process.New(id)!.Boolean("paid"), process.New(id)!.Integer("amount")), Is.EqualTo((false, 1L)));
+    });
+
     private static async Task<long> AddAsync(TestProcess process, bool cancelled, bool paid)
     {
         var note = new TestEntity { Name = "a", Cancelled = cancelled, Paid = paid };

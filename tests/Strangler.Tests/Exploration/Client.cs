@@ -64,7 +64,7 @@ internal sealed class Client(World world, int number)
 
         var anonymize = _random.Next(6) == 0;
         var write = Write(anonymize ? "anonymize" : "update", key);
-        return await SubmitAsync(write, Change(_converter.ToEntity(id, record), write, anonymize), isNew: false, token);
+        return await SubmitAsync(write, Change(_converter.ToEntity(id, record), write, anonymize), isNew: false, token, record);
     }
 
     private async Task CreateAsync(List<long> ids)
@@ -120,7 +120,7 @@ internal sealed class Client(World world, int number)
         }
     }
 
-    private Task<Told> SubmitAsync(ClientWrite write, TestEntity entity, bool isNew, LoadToken? token) => SubmitAsync(write, new WriteCommand
+    private Task<Told> SubmitAsync(ClientWrite write, TestEntity entity, bool isNew, LoadToken? token, Record? seen = null) => SubmitAsync(write, new WriteCommand
     {
         Key = write.Key,
         Loaded = token,
@@ -134,7 +134,7 @@ internal sealed class Client(World world, int number)
             }
 
             var (id, record, wanted) = await ((SideRepository<TestEntity>)lead).StoreAsync(transaction, entity, key, ct);
-            ((ITagged)transaction).Tag = new WriteTag(write, key with { Id = id }) { Wanted = wanted };
+            ((ITagged)transaction).Tag = new WriteTag(write, key with { Id = id }) { Wanted = wanted, Seen = seen };
             return new LeadResult(id, record, world.WishesAreForgotten ? null : wanted);
         },
     });

@@ -40,6 +40,9 @@ internal sealed record WriteTag(ClientWrite Write, EntityKey Key)
 {
     /// <summary>Null: deleted.</summary>
     public Record? Wanted { get; init; }
+
+    /// <summary>What the client had loaded.</summary>
+    public Record? Seen { get; init; }
 }
 
 /// <summary>
@@ -102,7 +105,7 @@ internal sealed class Ledger : IWitness
             Break($"I1: {write} wants {Show(wanted)} of {Show(history[^1])}, is about to be acknowledged, and made {Show(after)}: {lost} is lost");
         }
 
-        Wish(database, key, wanted, after);
+        Wish(database, key, (WriteTag)tag, after);
         Foreign.OwnChange(database, key, RecordOf(database, key, before.Row), after);
         Make(database, key, after);
         history.Add(after);
@@ -117,15 +120,23 @@ internal sealed class Ledger : IWitness
     }
 
     // Untouched, it stays as it was; in LegacyOnly nobody carries it anywhere.
-    private void Wish(InMemoryDatabase database, EntityKey key, Record? wanted, Record? after)
+    private void Wish(InMemoryDatabase database, EntityKey key, WriteTag tag, Record? after)
     {
         if (after is null || database.FenceRow.Stage == Stage.LegacyOnly)
         {
             _wishes.Remove(key);
         }
-        else if (after["paid"] is not Hidden || wanted?["paid"] is not Hidden)
+        else if (after["paid"] is not Hidden)
         {
-            _wishes[key] = after["paid"] is Hidden ? wanted?["paid"] : after["paid"];
+            _wishes[key] = after["paid"];
+        }
+        else if (tag.Wanted is { } wanted)
+        {
+            var sawAnother = tag.Seen?["paid"] is { } seen and not Hidden && !Record.ValuesEqual(seen, wanted.Visible("paid"));
+            if (wanted["paid"] is not Hidden || sawAnother)
+            {
+                _wishes[key] = wanted.Visible("paid");
+            }
         }
     }
 

@@ -35,6 +35,17 @@ public sealed class PureTests
     }
 
     [Test]
+    public void Of_a_clean_run_a_list_shows_no_drift_whatever_is_signed_off()
+    {
+        var run = new RunSummary(
+            1, default, default(DateTime), true, "clean", "donation: all",
+            new Dictionary<Verdict, long> { [Verdict.Matched] = 5, [Verdict.Unreadable] = 10 }) { SignedOff = 10 };
+
+        Assert.That((run.Drift, run.Entities), Is.EqualTo((0L, 15L)));
+        Assert.That((run with { SignedOff = 9 }).Drift, Is.EqualTo(1));
+    }
+
+    [Test]
     public void Drift_outweighs_what_is_open_and_a_sign_off_covers_no_more_than_itself()
     {
         Assert.That(

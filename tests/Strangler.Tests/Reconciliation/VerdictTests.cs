@@ -102,6 +102,9 @@ public sealed class VerdictTests
         var report = world.Reconcile();
 
         Assert.That(report.Counts[Verdict.MissingInNew], Is.EqualTo(1));
+        Assert.That(report.Notes, Has.One.Contains("The backfill of this dual-write period is not complete"));
+        world.Run(() => world.RunBackfillAsync());
+        Assert.That(world.Reconcile().Notes, Has.None.Contains("backfill"));
     }
 
     [Test]

@@ -34,6 +34,14 @@ internal static class HtmlStyle
         svg { width: 100%; height: auto; max-width: 48rem; display: block; } svg text { fill: var(--ink); font-size: 13px; }
         rect.clean { fill: var(--good); } rect.drift { fill: var(--bad); } rect.inconclusive, rect.open { fill: var(--open); }
           .axis { stroke: var(--line); }
+        @media (max-width: 40rem) {
+          section { overflow-x: auto; } svg { width: 38rem; max-width: none; }
+          .verdicts thead { display: none; }
+          .verdicts tr { display: grid; grid-template-columns: minmax(0, 1fr) repeat(3, minmax(4.5rem, auto)); border-bottom: 1px solid var(--line); }
+          .verdicts td { border-bottom: 0; padding: .3rem .25rem; min-width: 0; } .verdicts td:last-child { grid-column: 1 / -1; color: var(--soft); }
+          .verdicts td:nth-child(2)::before { content: "entities "; } .verdicts td:nth-child(3)::before { content: "legacy "; }
+          .verdicts td:nth-child(4)::before { content: "new "; } .verdicts .n::before { display: block; color: var(--soft); font-size: .75rem; }
+        }
         footer { margin-top: 3rem; font-size: .85rem; }
         @media print { details { break-inside: avoid; } }
 

@@ -24,8 +24,8 @@ public sealed record DiffLine(
 public sealed record ReportDiff(
     ReconciliationReport Before, ReconciliationReport After, IReadOnlyList<DiffLine> Verdicts, IReadOnlyList<DiffLine> Fields, bool Partial)
 {
-    /// <summary>Whether the later run lists drift that the earlier one does not.</summary>
-    public bool HasNew => Verdicts.Any(line =>
+    /// <summary>Whether the later run lists drift that the earlier one does not; what is signed off is none.</summary>
+    public bool HasNew => After.Outcome == ReconciliationOutcome.Drift && Verdicts.Any(line =>
         OutcomeRules.IsDrift(Enum.Parse<Verdict>(line.Name)) && (line.New.Count > 0 || line.After > line.Before));
 
     /// <exception cref="ArgumentException">They are of two contexts or kinds.</exception>

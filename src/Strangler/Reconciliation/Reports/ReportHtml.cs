@@ -67,6 +67,7 @@ public static class ReportHtml
         "Verdicts",
         new XElement("p", "Every entity of both sides has exactly one."),
         Table(
+            "verdicts",
             ["verdict", "#entities", "#in legacy", "#in new", ""],
             Enum.GetValues<Verdict>().Select(verdict => (IReadOnlyList<object>)
             [
@@ -130,7 +131,7 @@ public static class ReportHtml
         new XElement("p", Class(sum.Differing.Count > 0 ? "sum wrong" : "sum"), SumText.Difference(sum)),
         SumText.Apart(sum).Select(line => new XElement("p", line)),
         Groups(sum, "", [sum.Total], open: true),
-        sum.Differing.Count == 0 ? null : Groups(sum, "groups that differ", sum.Differing, open: true),
+        sum.Differing.Count == 0 ? null : Groups(sum, "groups that differ", sum.Differing, open: sum.Differing.Count <= 50),
         sum.Splits.Select(split => Groups(sum, split.Dimension, split.Groups, open: split.Groups.Count <= 12)));
 
     private static XElement Groups(BusinessSum sum, string title, IReadOnlyList<SumGroup> groups, bool open)
@@ -226,11 +227,14 @@ public static class ReportHtml
     private static XElement Section(string title, params object?[] content) => new("section", new XElement("h2", title), content);
 
     // A heading that begins with # is of a column of numbers.
-    private static XElement Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<object>> rows) => new(
+    private static XElement Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<object>> rows) => Table("", headings, rows);
+
+    private static XElement Table(string name, IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<object>> rows) => new(
         "div",
         Class("scroll"),
         new XElement(
             "table",
+            name.Length > 0 ? Class(name) : null,
             new XElement("thead", new XElement("tr",
                 headings.Select(heading => new XElement("th", ClassOf(heading), heading.TrimStart('#'))))),
             new XElement("tbody", rows.Select(row =>

@@ -15,8 +15,11 @@ public sealed record RunSummary(
 {
     public long Entities => Counts.Values.Sum();
 
-    /// <summary>Entities that count as drift, signed-off unreadable ones included.</summary>
-    public long Drift => Counts.Where(count => OutcomeRules.IsDrift(count.Key)).Sum(count => count.Value);
+    /// <summary>Unreadable ones that are signed off: they spoil nothing.</summary>
+    public long SignedOff { get; init; }
+
+    /// <summary>Entities that count as drift; of a clean run 0.</summary>
+    public long Drift => Counts.Where(count => OutcomeRules.IsDrift(count.Key)).Sum(count => count.Value) - SignedOff;
 
     public TimeSpan? Duration => EndedUtc - BeganUtc;
 
