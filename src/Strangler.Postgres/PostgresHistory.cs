@@ -48,12 +48,16 @@ internal sealed class PostgresReconciliationHistory(PostgresSide side) : IReconc
     public async Task<IReadOnlyList<RunSummary>> SummariesAsync(int limit, CancellationToken cancellationToken) =>
         await side.ListAsync(
             new Batch().Add($"""
-                SELECT id, began_at, ended_at, is_full, outcome, scope, CAST(CAST(NULLIF(report, '') AS json) -> 'counts' AS text)
+                SELECT id, began_at, ended_at, is_full, outcome, scope, CAST(CAST(NULLIF(report, '') AS json) -> 'counts' AS text),
+                    COALESCE(CAST(CAST(NULLIF(report, '') AS json) ->> 'signed_off' AS bigint), 0)
                 FROM strangler_reconciliation WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}
                 """),
             reader => new RunSummary(
                 reader.GetInt64(0), Times.Utc(reader, 1), Times.UtcOrNull(reader, 2), reader.GetBoolean(3),
-                reader.GetString(4), reader.GetString(5), RunSummary.CountsOf(reader.IsDBNull(6) ? null : reader.GetString(6))),
+                reader.GetString(4), reader.GetString(5), RunSummary.CountsOf(reader.IsDBNull(6) ? null : reader.GetString(6)))
+            {
+                SignedOff = reader.GetInt64(7),
+            },
             cancellationToken).ConfigureAwait(false);
 
     public async Task<IReadOnlyList<ReconciliationRun>> MentioningAsync(long id, int limit, CancellationToken cancellationToken) =>

@@ -67,12 +67,30 @@ internal sealed class PostgresSide(SideName name, string context, PostgresDataba
     public Task<T> WriteAsync<T>(
         Batch batch, Func<NpgsqlDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool? background = null,
         TimeSpan? lockTimeout = null) =>
-        QueryAsync(EndWrite(BeginWrite(new Batch(), background ?? Lane.IsBackground, lockTimeout).Append(batch)), read, cancellationToken, background);
+        UseAsync(
+            background,
+            (connection, token) => QueryAsync(
+                connection, EndWrite(BeginWrite(new Batch(), background ?? Lane.IsBackground, lockTimeout).Append(batch)), read, background, token),
+            cancellationToken);
 
-    /// <summary>A batch with results, read by <paramref name="read"/> in their order.</summary>
-    public Task<T> QueryAsync<T>(
-        Batch batch, Func<NpgsqlDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool? background = null) =>
-        UseAsync(background, (connection, token) => QueryAsync(connection, batch, read, background, token), cancellationToken);
+    /// <summary>
+    /// A batch that only reads, with its results read by <paramref name="read"/> in their order. Asked once more where the connection turned out to be lost:
+    /// it may have been cut as it lay in the pool, of which nobody is told before.
+    /// </summary>
+    public async Task<T> QueryAsync<T>(
+        Batch batch, Func<NpgsqlDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool? background = null)
+    {
+        try
+        {
+            return await UseAsync(background, Ask, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SideUnavailableException e) when (e.IsConnectionLost)
+        {
+            return await UseAsync(background, Ask, cancellationToken).ConfigureAwait(false);
+        }
+
+        Task<T> Ask(PostgresConnection connection, CancellationToken token) => QueryAsync(connection, batch, read, background, token);
+    }
 
     /// <summary>The rows of a single result.</summary>
     public Task<List<T>> ListAsync<T>(
