@@ -146,7 +146,7 @@ internal sealed class Scenario
     // A change that legacy would hide is rightly refused; another one is drawn then.
     private static async Task<bool> WritesAsync(Client client, long id)
     {
-        for (var tries = 0; tries < 8; tries++)
+        for (var tries = 0; tries < 60; tries++)
         {
             if (await client.UpdateAsync(id) == Told.Done)
             {
