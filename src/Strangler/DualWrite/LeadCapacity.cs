@@ -11,7 +11,8 @@ internal static class LeadCapacity
     /// <summary>
     /// Throws <see cref="CannotHoldException"/> for a value that this caller brings in. What it only gives back is let through: what the
     /// lead showed or derived, what was loaded from the other side when that led, as long as nothing has been written since, and what it
-    /// gave back with its last save. So an entity that was changed in nothing, or elsewhere, can be saved in every stage.
+    /// gave back with its last save. What the lead shows openly, it shows to whoever loads; another program may have written it since the other
+    /// side's state was accepted. So an entity that was changed in nothing, or elsewhere, can be saved in every stage.
     /// </summary>
     /// <param name="hasher">The context's.</param>
     /// <param name="before">What the lead showed before; the blank record of what is new.</param>
@@ -29,7 +30,7 @@ internal static class LeadCapacity
                 && !Record.ValuesEqual(wanted.Values[i], hidden.Derived)
                 && !Record.ValuesEqual(wanted.Values[i], before.Values[i] is Hidden known ? known.Derived : before.Values[i])
                 && !(given is not null && Record.ValuesEqual(wanted.Values[i], given.Values[i]))
-                && !WasAccepted(hasher, accepted, wanted, i))
+                && !(before.Values[i] is Hidden && WasAccepted(hasher, accepted, wanted, i)))
             {
                 throw new CannotHoldException(
                     held.Schema.Fields[i].Name,

@@ -179,6 +179,20 @@ public sealed class HiddenChangeTests
         Assert.That((process.New(id)!.Integer("amount"), process.New(id)!.Boolean("cancelled"), process.New(id)!.Boolean("paid")), Is.EqualTo((7L, true, false)));
     });
 
+    /// <summary>What was accepted before another program's write is not what the caller has seen: to bring it back is a change (seed 64831).</summary>
+    [Test]
+    public void What_was_accepted_before_another_program_wrote_is_no_excuse() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time, options => options.ForeignWritersNone = false);
+        var id = await AddAsync(process, cancelled: true, paid: true);
+        await process.BackAsync();
+        process.Memory.WriteForeign(TestProcess.Key(id), TestLens.LegacyRow("a", 0, "O"), captured: true);
+        var note = await process.FindAsync(id);
+        Assert.That((note.Cancelled, note.Paid), Is.EqualTo((false, false)), "what legacy, which leads, shows");
+        (note.Cancelled, note.Paid) = (true, true);
+        await Assert.ThatAsync(() => process.Notes.StoreAsync(note, default), Throws.TypeOf<CannotHoldException>().With.Message.Contains("paid"));
+    });
+
     /// <summary>The other way round: legacy derives what the caller changes it to, and the new side had another value.</summary>
     [Test]
     public void What_was_loaded_before_the_way_back_and_changed_to_what_legacy_derives_reaches_the_new_side(
