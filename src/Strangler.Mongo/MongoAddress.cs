@@ -73,8 +73,9 @@ internal sealed class MongoAddress
     /// <summary>The connection string with settings of ours, as the drivers read it.</summary>
     public string With(IEnumerable<(string Name, string Value)> settings)
     {
-        var all = Settings.Concat(settings.Select(setting => $"{setting.Name}={Uri.EscapeDataString(setting.Value)}"));
-        return $"{Scheme}{(Credentials.Length == 0 ? "" : Credentials + "@")}{Hosts}/{Uri.EscapeDataString(Database)}?{string.Join('&', all)}";
+        var all = string.Join('&', Settings.Concat(settings.Select(setting => $"{setting.Name}={Uri.EscapeDataString(setting.Value)}")));
+        // MongoDB.Driver does not read a '?' that nothing follows.
+        return $"{Scheme}{(Credentials.Length == 0 ? "" : Credentials + "@")}{Hosts}/{Uri.EscapeDataString(Database)}{(all.Length == 0 ? "" : "?")}{all}";
     }
 
     private static MongoAddress Split(string text)
