@@ -4,7 +4,9 @@ namespace Strangler.LegacyData;
 /// <param name="common">With their weights.</param>
 /// <param name="special">Those that must come along once in every round.</param>
 /// <param name="every">Rows a round, about.</param>
-internal sealed class SceneSchedule<TScene>(IReadOnlyList<(TScene Scene, int Weight)> common, IReadOnlyList<TScene> special, int every)
+/// <param name="spare">Of each scene's share of a round, so many rows are left out: a scene may play more rows than one.</param>
+internal sealed class SceneSchedule<TScene>(
+    IReadOnlyList<(TScene Scene, int Weight)> common, IReadOnlyList<TScene> special, int every, int spare = 1)
 {
     private readonly int _weights = common.Sum(entry => entry.Weight);
 
@@ -16,7 +18,7 @@ internal sealed class SceneSchedule<TScene>(IReadOnlyList<(TScene Scene, int Wei
             foreach (var scene in round)
             {
                 yield return scene;
-                for (var plain = 0; plain < (every / round.Length) - 2; plain++)
+                for (var plain = 0; plain < (every / round.Length) - 1 - spare; plain++)
                 {
                     yield return Plain(dice);
                 }

@@ -38,7 +38,6 @@ public sealed class LegacyAddressChangeGenerator(LegacyAddressChangeOptions opti
 
     private static readonly DateTime _firstDay = new(2018, 6, 12);
     private static readonly DateTime _lastDay = new(2024, 11, 1);
-    private static readonly int _weights = AddressChangeScenes.Common.Sum(entry => entry.Weight);
 
     private readonly LegacyAddressChangeOptions _options = options.Validated();
 
@@ -59,7 +58,7 @@ public sealed class LegacyAddressChangeGenerator(LegacyAddressChangeOptions opti
     {
         var dice = new Dice((ulong)(uint)_options.Seed ^ 0xADD2E55);
         var (id, address, count) = (0, 500, 0);
-        foreach (var scene in Schedule(dice))
+        foreach (var scene in Schedule().Play(dice))
         {
             foreach (var draft in scene.Play(Next))
             {
@@ -119,37 +118,6 @@ public sealed class LegacyAddressChangeGenerator(LegacyAddressChangeOptions opti
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    // Endless: the reader stops it.
-    private IEnumerable<AddressChangeScene> Schedule(Dice dice)
-    {
-        AddressChangeScene[] special =
-        [
-            .. AddressChangeScenes.Common.Select(entry => entry.Scene), .. AddressChangeScenes.Rare,
-            .. _options.IncludeUnreadable ? AddressChangeScenes.Unreadable : [],
-        ];
-        while (true)
-        {
-            foreach (var scene in special)
-            {
-                yield return scene;
-                for (var plain = 0; plain < (RareEvery / special.Length) - 2; plain++)
-                {
-                    yield return PlainScene(dice);
-                }
-            }
-        }
-    }
-
-    private static AddressChangeScene PlainScene(Dice dice)
-    {
-        var number = dice.Next(_weights);
-        var at = 0;
-        while (number >= AddressChangeScenes.Common[at].Weight)
-        {
-            number -= AddressChangeScenes.Common[at].Weight;
-            at++;
-        }
-
-        return AddressChangeScenes.Common[at].Scene;
-    }
+    private SceneSchedule<AddressChangeScene> Schedule() =>
+        new(AddressChangeScenes.Common, [.. AddressChangeScenes.Rare, .. _options.IncludeUnreadable ? AddressChangeScenes.Unreadable : []], RareEvery);
 }

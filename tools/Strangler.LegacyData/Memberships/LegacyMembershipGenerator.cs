@@ -36,7 +36,6 @@ public sealed class LegacyMembershipGenerator(LegacyMembershipOptions options)
 
     private static readonly DateTime _firstDay = new(2011, 1, 3);
     private static readonly DateTime _lastDay = new(2023, 11, 21);
-    private static readonly int _weights = MembershipScenes.Common.Sum(entry => entry.Weight);
 
     private readonly LegacyMembershipOptions _options = options.Validated();
 
@@ -59,7 +58,7 @@ public sealed class LegacyMembershipGenerator(LegacyMembershipOptions options)
     {
         var dice = new Dice((ulong)(uint)_options.Seed ^ 0x3E3BE25);
         var (id, count) = (0, 0);
-        foreach (var scene in Schedule(dice).Take(_options.Rows))
+        foreach (var scene in Schedule().Play(dice).Take(_options.Rows))
         {
             var days = (_lastDay - _firstDay).TotalDays * count++ / _options.Rows;
             var when = scene.Year is { } year ? new DateTime(year, 9, 17, 11, 42, 2) : _firstDay.AddDays((int)days).AddSeconds(dice.Next(80_000));
@@ -121,36 +120,6 @@ public sealed class LegacyMembershipGenerator(LegacyMembershipOptions options)
             .ConfigureAwait(false);
     }
 
-    // Endless: the reader stops it.
-    private IEnumerable<MembershipScene> Schedule(Dice dice)
-    {
-        MembershipScene[] special =
-        [
-            .. MembershipScenes.Common.Select(entry => entry.Scene), .. MembershipScenes.Rare, .. _options.IncludeUnreadable ? MembershipScenes.Unreadable : [],
-        ];
-        while (true)
-        {
-            foreach (var scene in special)
-            {
-                yield return scene;
-                for (var plain = 0; plain < (RareEvery / special.Length) - 1; plain++)
-                {
-                    yield return PlainScene(dice);
-                }
-            }
-        }
-    }
-
-    private static MembershipScene PlainScene(Dice dice)
-    {
-        var number = dice.Next(_weights);
-        var at = 0;
-        while (number >= MembershipScenes.Common[at].Weight)
-        {
-            number -= MembershipScenes.Common[at].Weight;
-            at++;
-        }
-
-        return MembershipScenes.Common[at].Scene;
-    }
+    private SceneSchedule<MembershipScene> Schedule() =>
+        new(MembershipScenes.Common, [.. MembershipScenes.Rare, .. _options.IncludeUnreadable ? MembershipScenes.Unreadable : []], RareEvery, spare: 0);
 }

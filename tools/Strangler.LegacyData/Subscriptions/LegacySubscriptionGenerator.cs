@@ -34,7 +34,6 @@ public sealed class LegacySubscriptionGenerator(LegacySubscriptionOptions option
 
     private static readonly DateTime _firstDay = new(2011, 1, 3);
     private static readonly DateTime _lastDay = new(2022, 4, 21);
-    private static readonly int _weights = SubscriptionScenes.Common.Sum(entry => entry.Weight);
 
     private readonly LegacySubscriptionOptions _options = options.Validated();
 
@@ -56,7 +55,7 @@ public sealed class LegacySubscriptionGenerator(LegacySubscriptionOptions option
     {
         var dice = new Dice((ulong)(uint)_options.Seed ^ 0x5B5C21B);
         var (id, count) = (0, 0);
-        foreach (var scene in Schedule(dice))
+        foreach (var scene in Schedule().Play(dice))
         {
             foreach (var draft in scene.Play(Next))
             {
@@ -96,37 +95,6 @@ public sealed class LegacySubscriptionGenerator(LegacySubscriptionOptions option
         }
     }
 
-    // Endless: the reader stops it.
-    private IEnumerable<SubscriptionScene> Schedule(Dice dice)
-    {
-        SubscriptionScene[] special =
-        [
-            .. SubscriptionScenes.Common.Select(entry => entry.Scene), .. SubscriptionScenes.Rare,
-            .. _options.IncludeUnreadable ? SubscriptionScenes.Unreadable : [],
-        ];
-        while (true)
-        {
-            foreach (var scene in special)
-            {
-                yield return scene;
-                for (var plain = 0; plain < (RareEvery / special.Length) - 2; plain++)
-                {
-                    yield return PlainScene(dice);
-                }
-            }
-        }
-    }
-
-    private static SubscriptionScene PlainScene(Dice dice)
-    {
-        var number = dice.Next(_weights);
-        var at = 0;
-        while (number >= SubscriptionScenes.Common[at].Weight)
-        {
-            number -= SubscriptionScenes.Common[at].Weight;
-            at++;
-        }
-
-        return SubscriptionScenes.Common[at].Scene;
-    }
+    private SceneSchedule<SubscriptionScene> Schedule() =>
+        new(SubscriptionScenes.Common, [.. SubscriptionScenes.Rare, .. _options.IncludeUnreadable ? SubscriptionScenes.Unreadable : []], RareEvery);
 }
