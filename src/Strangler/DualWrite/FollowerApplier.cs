@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Strangler.Backfill;
 using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Merging;
@@ -302,24 +301,7 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
         return true;
     }
 
-    private async Task<Record?> ReadLeadAsync(SideState lead, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return DualWriter.Decode(_kind.Of(_leadSide).Lens, key, lead.Row);
-        }
-        catch (UnreadableException exception) when (_leadSide == SideName.Legacy)
-        {
-            if (await runtime.Schema.ExplainsAsync(cancellationToken))
-            {
-                throw;
-            }
-
-            var now = runtime.Time.GetUtcNow().UtcDateTime;
-            await runtime.Sides.Quarantine.PutAsync(
-                key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
-            exception.IsQuarantined = true;
-            throw;
-        }
-    }
+    private async Task<Record?> ReadLeadAsync(SideState lead, CancellationToken cancellationToken) => _leadSide == SideName.Legacy
+        ? await LegacyRows.ReadAsync(runtime, key, lead.Row, cancellationToken)
+        : DualWriter.Decode(_kind.New.Lens, key, lead.Row);
 }

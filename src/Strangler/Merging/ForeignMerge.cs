@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Hooks;
@@ -173,7 +172,7 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         (_new, _legacyState) = (@new, legacy);
         var agreed = @new.Entity is { IsSigned: true } ? await runtime.Sides.Merges.BaseAsync(key, cancellationToken) : null;
         RefuseRegression(agreed);
-        Legacy = await ReadLegacyAsync(cancellationToken);
+        Legacy = await LegacyRows.ReadAsync(runtime, key, _legacyState.Row, cancellationToken);
         New = DualWriter.Decode(_kind.New.Lens, key, @new.Row);
         var input = WithBase(
             new MergeInput(Legacy, New, _kind.Merging, _kind.Legacy.Lens)
@@ -291,26 +290,6 @@ internal sealed class MergeStates(ContextRuntime runtime, EntityKey key)
         catch (CannotHoldException exception) when (Legacy is not null && New is not null && New.Schema.Has(exception.Field))
         {
             return outcome with { Conflicts = [exception.Field], Reason = $"legacy cannot hold the two changes together: {exception.Reason}" };
-        }
-    }
-
-    private async Task<Record?> ReadLegacyAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return DualWriter.Decode(_kind.Legacy.Lens, key, _legacyState!.Row);
-        }
-        catch (UnreadableException exception)
-        {
-            if (await runtime.Schema.ExplainsAsync(cancellationToken))
-            {
-                throw;
-            }
-
-            var now = runtime.Time.GetUtcNow().UtcDateTime;
-            await runtime.Sides.Quarantine.PutAsync(key.Kind, new QuarantineEntry(key.Id, exception.Place, exception.Reason, now), cancellationToken);
-            exception.IsQuarantined = true;
-            throw;
         }
     }
 
