@@ -343,7 +343,10 @@ public sealed class DualWriter
         var (state, fence) = (transaction.State, transaction.State.Fence);
         var written = await command.Write(_runtime.Kind(key.Kind).Of(side), transaction, key, cancellationToken);
         var (id, record) = written;
-        RefuseWhatLeadHides(side, key, state, command.Loaded, written);
+
+        // Decoded once, and not for most writes: they hide nothing.
+        var before = HidesAny(record) ? Decode(_runtime.Kind(key.Kind).Of(side).Lens, key, state.Row) : null;
+        RefuseWhatLeadHides(key, state, before, command.Loaded, written);
         RefuseWhatFollowerCannotHold(side, key, state, record);
         var present = state.Version(fence.DualEpoch);
         var nothing = record is null && state.Row is null;
@@ -352,7 +355,7 @@ public sealed class DualWriter
         var saved = key with { Id = id };
         var entity = new EntityState(
             version, state.Entity?.ForeignSeq ?? 0, record is null,
-            counted ? EntityState.Sign(record is null ? [] : Hashes(side, key, state, command.Loaded, written, version), _runtime.Random) : [])
+            counted ? EntityState.Sign(record is null ? [] : Hashes(state, before, command.Loaded, written, version), _runtime.Random) : [])
         {
             Writer = command.Actor,
         };
@@ -391,28 +394,23 @@ public sealed class DualWriter
         return attempt;
     }
 
-    private void RefuseWhatLeadHides(SideName side, EntityKey key, SideState state, LoadToken? loaded, LeadResult written)
-    {
-        if (written is not { Held: { } held, Wanted: { } wanted } || !held.Values.Any(value => value is Hidden))
-        {
-            return;
-        }
+    private static bool HidesAny(Record? held) => held?.Values.Any(value => value is Hidden) ?? false;
 
-        var kind = _runtime.Kind(key.Kind);
-        var before = Decode(kind.Of(side).Lens, key, state.Row) ?? wanted.Schema.Blank();
-        LeadCapacity.Check(_runtime.Hasher, before, loaded?.Given, state.Entity, wanted, held, kind.Merging.ErasedBy);
+    private void RefuseWhatLeadHides(EntityKey key, SideState state, Record? before, LoadToken? loaded, LeadResult written)
+    {
+        if (written is { Held: { } held, Wanted: { } wanted } && HidesAny(held))
+        {
+            LeadCapacity.Check(
+                _runtime.Hasher, before ?? wanted.Schema.Blank(), loaded?.Given, state.Entity, wanted, held, _runtime.Kind(key.Kind).Merging.ErasedBy);
+        }
     }
 
-    private byte[] Hashes(SideName side, EntityKey key, SideState state, LoadToken? loaded, LeadResult written, EntityVersion version)
+    private byte[] Hashes(SideState state, Record? before, LoadToken? loaded, LeadResult written, EntityVersion version)
     {
         var hashes = _runtime.Hasher.Hash(written.Held!);
-        if (!written.Held!.Values.Any(value => value is Hidden))
-        {
-            return hashes;
-        }
-
-        var before = Decode(_runtime.Kind(key.Kind).Of(side).Lens, key, state.Row);
-        return [.. hashes, .. HiddenWishes.Entries(_runtime.Hasher, state.Entity, before, loaded, written.Wanted, written.Held, version)];
+        return HidesAny(written.Held)
+            ? [.. hashes, .. HiddenWishes.Entries(_runtime.Hasher, state.Entity, before, loaded, written.Wanted, written.Held!, version)]
+            : hashes;
     }
 
     // Rolled back with the transaction: a write refused is on neither side.
