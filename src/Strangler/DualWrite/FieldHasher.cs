@@ -69,6 +69,14 @@ public sealed class FieldHasher
         }
     }
 
+    /// <summary>Whether the field's hash among those of a record (<see cref="Hash(Record)"/>), whatever follows them, is the value's.</summary>
+    internal bool IsHashOf(ReadOnlySpan<byte> hashes, RecordSchema schema, int ordinal, object? value)
+    {
+        Span<byte> hash = stackalloc byte[Size];
+        Hash(schema, ordinal, value, hash);
+        return hash.SequenceEqual(hashes.Slice(ordinal * Size, Size));
+    }
+
     private FieldHashes[] FieldsOf(RecordSchema schema, Worker worker) =>
         _fields.TryGetValue(schema, out var fields)
             ? fields

@@ -16,8 +16,7 @@ namespace Strangler.DualWrite;
 /// </remarks>
 internal sealed class HiddenWishes
 {
-    private const int OrdinalSize = 2;
-    private const int HashSize = FieldHasher.Size - OrdinalSize;
+    private const int HashSize = FieldHasher.Size - AcceptedHashes.OrdinalSize;
     private const int EntrySize = FieldHasher.Size + sizeof(long);
 
     private readonly FieldHasher _hasher;
@@ -55,7 +54,8 @@ internal sealed class HiddenWishes
                 continue;
             }
 
-            Write(hasher, held.Schema, i, wish, version.Counter, entry);
+            AcceptedHashes.Entry(hasher, held.Schema, i, wish, entry);
+            BinaryPrimitives.WriteInt64BigEndian(entry[FieldHasher.Size..], version.Counter);
             entries.AddRange(entry);
         }
 
@@ -89,7 +89,7 @@ internal sealed class HiddenWishes
 
         // Without one the field was shown by that version, and its hash stands with the others; another program has hidden it since.
         var since = entry.IsEmpty ? _lead.Version : _lead.Version with { Counter = BinaryPrimitives.ReadInt64BigEndian(entry[FieldHasher.Size..]) };
-        var hash = entry.IsEmpty ? _lead.FieldHashes.AsSpan(ordinal * FieldHasher.Size, HashSize) : entry.Slice(OrdinalSize, HashSize);
+        var hash = entry.IsEmpty ? _lead.FieldHashes.AsSpan(ordinal * FieldHasher.Size, HashSize) : entry.Slice(AcceptedHashes.OrdinalSize, HashSize);
         value = null;
         if (_accepted >= since)
         {
@@ -140,14 +140,5 @@ internal sealed class HiddenWishes
         }
 
         return [];
-    }
-
-    private static void Write(FieldHasher hasher, RecordSchema schema, int ordinal, object? value, long counter, Span<byte> target)
-    {
-        Span<byte> hash = stackalloc byte[FieldHasher.Size];
-        hasher.Hash(schema, ordinal, value, hash);
-        BinaryPrimitives.WriteUInt16BigEndian(target, (ushort)ordinal);
-        hash[..HashSize].CopyTo(target[OrdinalSize..]);
-        BinaryPrimitives.WriteInt64BigEndian(target[FieldHasher.Size..], counter);
     }
 }

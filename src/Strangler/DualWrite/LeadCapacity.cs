@@ -40,15 +40,7 @@ internal static class LeadCapacity
         }
     }
 
-    private static bool WasAccepted(FieldHasher hasher, EntityState? accepted, Record wanted, int ordinal)
-    {
-        if (accepted is not { IsSigned: false } || accepted.FieldHashes.Length < wanted.Values.Length * FieldHasher.Size)
-        {
-            return false;
-        }
-
-        Span<byte> hash = stackalloc byte[FieldHasher.Size];
-        hasher.Hash(wanted.Schema, ordinal, wanted.Values[ordinal], hash);
-        return hash.SequenceEqual(accepted.FieldHashes.AsSpan(ordinal * FieldHasher.Size, FieldHasher.Size));
-    }
+    private static bool WasAccepted(FieldHasher hasher, EntityState? accepted, Record wanted, int ordinal) =>
+        accepted is { IsSigned: false } && accepted.FieldHashes.Length >= wanted.Values.Length * FieldHasher.Size
+        && hasher.IsHashOf(accepted.FieldHashes, wanted.Schema, ordinal, wanted.Values[ordinal]);
 }

@@ -69,18 +69,12 @@ internal static class AcceptedHashes
     {
         ReadOnlySpan<byte> hashes = entity.FieldHashes;
         var fields = schema.Fields.Count * FieldHasher.Size;
-        Span<byte> now = stackalloc byte[FieldHasher.Size];
         if (entity.IsSigned)
         {
-            if (hashes.Length < fields)
-            {
-                return null;
-            }
-
-            hasher.Hash(schema, ordinal, value, now);
-            return now.SequenceEqual(hashes.Slice(ordinal * FieldHasher.Size, FieldHasher.Size));
+            return hashes.Length < fields ? null : hasher.IsHashOf(hashes, schema, ordinal, value);
         }
 
+        Span<byte> now = stackalloc byte[FieldHasher.Size];
         for (var at = fields; at + FieldHasher.Size <= hashes.Length; at += FieldHasher.Size)
         {
             if (BinaryPrimitives.ReadUInt16BigEndian(hashes[at..]) == ordinal)
@@ -210,9 +204,7 @@ internal sealed class MergeBase
             return value is Hidden == WasHidden(side, ordinal) && now.SequenceEqual(entry);
         }
 
-        Span<byte> hash = stackalloc byte[FieldHasher.Size];
-        _hasher.Hash(_schema, ordinal, value, hash);
-        return hash.SequenceEqual(_hashes.AsSpan(ordinal * FieldHasher.Size, FieldHasher.Size));
+        return _hasher.IsHashOf(_hashes, _schema, ordinal, value);
     }
 
     // Only legacy hides: an entry means that it did.
