@@ -1,38 +1,9 @@
-using Strangler.Backfill;
 using Strangler.Capture;
-using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Hooks;
-using Strangler.IdMap;
-using Strangler.Journal;
 using Strangler.Mapping;
-using Strangler.Merging;
-using Strangler.Purging;
-using Strangler.Reconciliation;
-using Strangler.Schemas;
 
 namespace Strangler.MySql;
-
-/// <summary>The legacy half of a context in MySQL or MariaDB; the new half may be another engine.</summary>
-public sealed record MySqlLegacySide(
-    SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture, ICensus Census, ILegacyTables Tables);
-
-/// <summary>The new half of a context in MySQL or MariaDB; the legacy half may be another engine.</summary>
-public sealed record MySqlNewSide(
-    SideSeams Seams,
-    IIdMap IdMap,
-    IIdPool IdPool,
-    IBackfillTarget BackfillTarget,
-    IQuarantine Quarantine,
-    IReconciliationHistory Reconciliations,
-    IReconciliationLease ReconciliationLease,
-    IShadowLog ShadowLog,
-    IObligationLog Obligations,
-    IMergeLog Merges,
-    IPurgeLog Purges)
-{
-    public ISchedules? Schedules { get; init; }
-}
 
 /// <summary>Makes the seams of a context whose sides are MySQL or MariaDB databases. Connects to nothing yet.</summary>
 public static class MySqlSides
@@ -62,7 +33,7 @@ public static class MySqlSides
         var joint = new MySqlJointTransactions(
             new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(legacy)), Sql(context, legacyKinds, SideName.Legacy),
             new MySqlSide(SideName.New, context, MySqlDatabase.Of(@new)), Sql(context, newKinds, SideName.New));
-        return Combine(context, CreateLegacy(legacy, context, legacyKinds), CreateNew(@new, context, newKinds), joint, hook);
+        return CreateNew(@new, context, newKinds).With(context, CreateLegacy(legacy, context, legacyKinds), hook, joint);
     }
 
     /// <summary>What is wrong with one side's options, its connection string above all; null when nothing is. Never holds the password. Connects to nothing.</summary>
@@ -88,20 +59,20 @@ public static class MySqlSides
     public static string? JointProblemOf(MySqlSideOptions legacy, MySqlSideOptions @new) =>
         MySqlJointTransactions.AddressProblem(MySqlDatabase.Of(legacy), MySqlDatabase.Of(@new));
 
-    public static MySqlLegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
+    public static LegacySide CreateLegacy(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new MySqlSide(SideName.Legacy, context, MySqlDatabase.Of(options));
         var sql = Sql(context, kinds, SideName.Legacy);
-        return new MySqlLegacySide(
+        return new LegacySide(
             Seams(side, sql) with { ReferencedRows = new MySqlReferencedRows(side, sql) }, new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
             new MySqlCensus(side), new MySqlLegacyTables(side));
     }
 
-    public static MySqlNewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
+    public static NewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new MySqlSide(SideName.New, context, MySqlDatabase.Of(options));
         var sql = Sql(context, kinds, SideName.New);
-        return new MySqlNewSide(
+        return new NewSide(
             Seams(side, sql),
             new MySqlIdMap(side),
             new MySqlIdPool(side),
@@ -112,34 +83,12 @@ public static class MySqlSides
             new MySqlShadowLog(side),
             new MySqlObligationLog(side),
             new MySqlMergeLog(side),
-            new MySqlPurgeLog(side)) { Schedules = new MySqlSchedules(side) };
+            new MySqlPurgeLog(side),
+            new MySqlSchedules(side));
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>
     public static ValueTask CloseAsync(MySqlSideOptions options) => MySqlDatabase.CloseAsync(options);
-
-    private static ContextSides Combine(string context, MySqlLegacySide legacy, MySqlNewSide @new, IJointTransactions joint, Hook? hook) => new()
-    {
-        Context = context,
-        Legacy = legacy.Seams,
-        New = @new.Seams,
-        IdMap = @new.IdMap,
-        PublicIds = new PublicIds(legacy.IdBlocks, @new.IdPool, hook),
-        BackfillTarget = @new.BackfillTarget,
-        Quarantine = @new.Quarantine,
-        Reconciliations = @new.Reconciliations,
-        ReconciliationLease = @new.ReconciliationLease,
-        Schedules = @new.Schedules,
-        ShadowLog = @new.ShadowLog,
-        Obligations = @new.Obligations,
-        Merges = @new.Merges,
-        Purges = @new.Purges,
-        Replicas = legacy.Replicas,
-        Capture = legacy.Capture,
-        Census = legacy.Census,
-        LegacyTables = legacy.Tables,
-        Joint = joint,
-    };
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>
         new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),

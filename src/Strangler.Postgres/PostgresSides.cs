@@ -1,28 +1,7 @@
-using Strangler.Backfill;
 using Strangler.DualWrite;
-using Strangler.IdMap;
-using Strangler.Journal;
 using Strangler.Mapping;
-using Strangler.Merging;
-using Strangler.Purging;
-using Strangler.Reconciliation;
 
 namespace Strangler.Postgres;
-
-/// <summary>The new half of a context in PostgreSQL; the legacy half is another engine's.</summary>
-public sealed record PostgresNewSide(
-    SideSeams Seams,
-    IIdMap IdMap,
-    IIdPool IdPool,
-    IBackfillTarget BackfillTarget,
-    IQuarantine Quarantine,
-    IReconciliationHistory Reconciliations,
-    IReconciliationLease ReconciliationLease,
-    IShadowLog ShadowLog,
-    IObligationLog Obligations,
-    IMergeLog Merges,
-    IPurgeLog Purges,
-    ISchedules Schedules);
 
 /// <summary>Makes the seams of a context whose new side is a PostgreSQL database. Connects to nothing yet.</summary>
 public static class PostgresSides
@@ -46,7 +25,7 @@ public static class PostgresSides
     /// <param name="kinds">Each kind with its layout.</param>
     /// <exception cref="ArgumentException">An option is out of range, an identifier cannot be one, a layout has tables that only legacy sides
     /// have.</exception>
-    public static PostgresNewSide CreateNew(PostgresSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
+    public static NewSide CreateNew(PostgresSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         var side = new PostgresSide(SideName.New, context, PostgresDatabase.Of(options));
         var sql = kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(context, kind.Key, kinds));
@@ -57,7 +36,7 @@ public static class PostgresSides
             Load = new PostgresLoad(side),
             Replication = new PostgresReplication(side),
         };
-        return new PostgresNewSide(
+        return new NewSide(
             seams,
             new PostgresIdMap(side),
             new PostgresIdPool(side),

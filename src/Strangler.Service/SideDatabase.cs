@@ -1,6 +1,5 @@
 using Strangler.DualWrite;
 using Strangler.Hooks;
-using Strangler.IdMap;
 using Strangler.Mapping;
 using Strangler.Migrations;
 using Strangler.MySql;
@@ -120,27 +119,7 @@ internal sealed record SidePair(MySqlSideDatabase Legacy, SideDatabase New) : IA
 
         var legacy = MySqlSides.CreateLegacy(Legacy.Options, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy));
         var @new = PostgresSides.CreateNew(((PostgresSideDatabase)New).Options, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New));
-        return new ContextSides
-        {
-            Context = context,
-            Legacy = legacy.Seams,
-            New = @new.Seams,
-            IdMap = @new.IdMap,
-            PublicIds = new PublicIds(legacy.IdBlocks, @new.IdPool, hook),
-            BackfillTarget = @new.BackfillTarget,
-            Quarantine = @new.Quarantine,
-            Reconciliations = @new.Reconciliations,
-            ReconciliationLease = @new.ReconciliationLease,
-            Schedules = @new.Schedules,
-            ShadowLog = @new.ShadowLog,
-            Obligations = @new.Obligations,
-            Merges = @new.Merges,
-            Purges = @new.Purges,
-            Replicas = legacy.Replicas,
-            Capture = legacy.Capture,
-            Census = legacy.Census,
-            LegacyTables = legacy.Tables,
-        };
+        return @new.With(context, legacy, hook);
     }
 
     public async ValueTask DisposeAsync()

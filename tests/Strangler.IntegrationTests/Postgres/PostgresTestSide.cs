@@ -31,9 +31,9 @@ internal sealed class PostgresTestSide : IAsyncDisposable
 
     public PostgresSideOptions Options { get; }
 
-    public PostgresNewSide New { get; }
+    public NewSide New { get; }
 
-    public static PostgresNewSide Open(PostgresSideOptions options) => PostgresSides.CreateNew(
+    public static NewSide Open(PostgresSideOptions options) => PostgresSides.CreateNew(
         options, Context, new Dictionary<string, Strangler.Mapping.AggregateLayout> { ["thing"] = SideStoreContract.Layout });
 
     public static async Task<PostgresTestSide> CreateAsync()
