@@ -36,6 +36,7 @@ internal sealed class AggregateSql
         (_context, _kinds) = (context, kinds);
         Kind = kind;
         Layout = layout;
+        References = new ReferenceColumns(layout);
         Side = side;
         Check();
         _singles = Enumerable.Range(0, layout.Tables.Count).Where(i => layout.Tables[i].Role != TableRole.Many).ToArray();
@@ -59,6 +60,9 @@ internal sealed class AggregateSql
     public string Kind { get; }
 
     public AggregateLayout Layout { get; }
+
+    /// <summary>Its columns that refer to entities of the context.</summary>
+    public ReferenceColumns References { get; }
 
     public SideName Side { get; }
 

@@ -2,26 +2,22 @@ using System.Data.Common;
 using System.Globalization;
 using Strangler.DualWrite;
 using Strangler.Reconciliation;
-using Strangler.Schemas;
 
 namespace Strangler.MySql;
 
 /// <summary>
-/// Whether the server replicates, and how far the configured replicas are behind it. The lag is measured by what the server has written and a
-/// replica has not applied yet: by positions, that is, which any user may ask for, and which grow old while a replica is stopped, too.
+/// Whether the server replicates, and how far the configured replicas are behind it: by global transaction ids, which any user may ask for.
 /// </summary>
 internal sealed class MySqlReplication : IReplication
 {
-    // More need not be remembered: the oldest that a replica has not reached is what counts.
-    private const int MostPositions = 3600;
-
     private readonly MySqlSide _side;
-    private readonly List<Replica> _replicas;
+    private readonly ReplicaLags _replicas;
 
     public MySqlReplication(MySqlSide side)
     {
         _side = side;
-        _replicas = [.. side.Database.Replicas.Select(replica => new Replica(new MySqlSide(side.Name, side.Context, replica)))];
+        _replicas = new ReplicaLags(
+            side.Database.Replicas.Select(replica => new Replica(new MySqlSide(side.Name, side.Context, replica))), side.Options.Time);
     }
 
     public async Task<string?> ReplicaOfAsync(CancellationToken cancellationToken)
@@ -44,51 +40,7 @@ internal sealed class MySqlReplication : IReplication
             : null;
     }
 
-    public async Task<IReadOnlyList<ReplicaLag>> LagsAsync(CancellationToken cancellationToken)
-    {
-        if (_replicas.Count == 0)
-        {
-            return [];
-        }
-
-        var now = _side.Options.Time.GetTimestamp();
-        var (position, unknown) = await PositionAsync(cancellationToken).ConfigureAwait(false);
-        List<ReplicaLag> lags = [];
-        foreach (var replica in _replicas)
-        {
-            lags.Add(position is null
-                ? new ReplicaLag(replica.Address, null, unknown)
-                : await LagAsync(replica, position, now, cancellationToken).ConfigureAwait(false));
-        }
-
-        return lags;
-    }
-
-    private async Task<ReplicaLag> LagAsync(Replica replica, string position, long now, CancellationToken cancellationToken)
-    {
-        if (replica.Pending.Count < MostPositions)
-        {
-            replica.Pending.Enqueue((position, now));
-        }
-
-        try
-        {
-            while (replica.Pending.TryPeek(out var oldest) && await replica.HasReachedAsync(oldest.Position, cancellationToken).ConfigureAwait(false))
-            {
-                replica.Pending.Dequeue();
-                replica.IsMeasured = true;
-            }
-        }
-        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException or SchemaMismatchException)
-        {
-            return new ReplicaLag(replica.Address, null, exception.Message);
-        }
-
-        var behind = !replica.Pending.TryPeek(out var first) ? TimeSpan.Zero
-            : replica.IsMeasured ? _side.Options.Time.GetElapsedTime(first.At)
-            : TimeSpan.MaxValue;
-        return new ReplicaLag(replica.Address, behind, "");
-    }
+    public Task<IReadOnlyList<ReplicaLag>> LagsAsync(CancellationToken cancellationToken) => _replicas.MeasureAsync(PositionAsync, cancellationToken);
 
     private async Task<(string? Position, string Unknown)> PositionAsync(CancellationToken cancellationToken)
     {
@@ -141,25 +93,18 @@ internal sealed class MySqlReplication : IReplication
     private static async Task<string> TextAsync(DbDataReader reader, CancellationToken cancellationToken) =>
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && !reader.IsDBNull(0) ? reader.GetString(0) : "";
 
-    private sealed class Replica(MySqlSide side)
+    private sealed class Replica(MySqlSide side) : IReplicaServer
     {
-        /// <summary>Positions that it had not reached when it was last asked, the oldest first.</summary>
-        public Queue<(string Position, long At)> Pending { get; } = [];
-
         public string Address => side.Database.Address;
 
-        /// <summary>Whether it has ever reached a position: before, it may be behind by any time.</summary>
-        public bool IsMeasured { get; set; }
-
-        private Sql Patience => new(IsMeasured ? "0.001" : "0.5");
-
         /// <summary>Asked, not waited for, but at the first time: a run must not stand still for what a replica owes by nature.</summary>
-        public Task<bool> HasReachedAsync(string position, CancellationToken cancellationToken) => side.UseAsync(
+        public Task<bool> HasReachedAsync(string position, bool isFirst, CancellationToken cancellationToken) => side.UseAsync(
             background: true,
             async (connection, token) =>
             {
+                var patience = new Sql(isFirst ? "0.5" : "0.001");
                 var batch = IsMariaDb(connection)
-                    ? new Batch().Add($"SELECT MASTER_GTID_WAIT({position}, {Patience}) = 0")
+                    ? new Batch().Add($"SELECT MASTER_GTID_WAIT({position}, {patience}) = 0")
                     : new Batch().Add($"SELECT GTID_SUBSET({position}, @@GLOBAL.gtid_executed)");
                 return await side.ScalarAsync(connection, batch, true, token).ConfigureAwait(false) == 1;
             },

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 using Strangler.DualWrite;
 using Strangler.Timeline;
 
@@ -8,6 +7,8 @@ namespace Strangler.MySql;
 /// <summary>One round trip: every side table that is addressed by the key.</summary>
 internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
 {
+    private readonly SideTraces _traces = new(side.Name);
+
     public Task<IReadOnlyList<Trace>> ReadAsync(EntityKey key, CancellationToken cancellationToken) =>
         side.QueryAsync(Query(key), (reader, token) => ReadAllAsync(reader, token), cancellationToken, background: true);
 
@@ -72,74 +73,23 @@ internal sealed class MySqlTraces(MySqlSide side) : IEntityTraces
         return traces;
     }
 
-    private Trace Entity(DbDataReader reader)
-    {
-        var version = Version(reader, 0);
-        var (deleted, writer) = (reader.GetInt64(2) != 0, reader.GetString(3));
-        var (wrote, leads) = (writer.Length > 0, reader.GetInt64(5) != 0);
-        return new Trace(
-            reader.IsDBNull(4) ? null : DateTime.UnixEpoch.AddTicks((long)(reader.GetDecimal(4) * TimeSpan.TicksPerSecond)),
-            side.Name,
-            deleted ? TraceKind.Delete : wrote && IsForeign(writer) ? TraceKind.Foreign : wrote ? TraceKind.Write : TraceKind.Apply,
-            version,
-            writer,
-            wrote && IsForeign(writer) ? (deleted ? "deleted by another program, and merged into this side" : "another program's write to legacy, merged into this side")
-            : wrote ? (deleted ? "deleted: the last write of this side" : "the last write of this side")
-            : version.Counter == 0 ? "brought over by the backfill"
-            : leads ? "its writer was not stored"
-            : deleted ? "accepted the delete of the other side" : "accepted the state of the other side");
-    }
+    private Trace Entity(DbDataReader reader) => _traces.Entity(
+        reader.IsDBNull(4) ? null : DateTime.UnixEpoch.AddTicks((long)(reader.GetDecimal(4) * TimeSpan.TicksPerSecond)),
+        Version(reader, 0), reader.GetInt64(2) != 0, reader.GetString(3), leads: reader.GetInt64(5) != 0);
 
-    private Trace Journal(DbDataReader reader)
-    {
-        var (foreign, parked) = (reader.GetString(2) != "own", reader.GetString(5) == "parked");
-        var attempts = reader.GetInt64(6);
-        var failed = attempts > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {attempts} attempts, last: {reader.GetString(7)}") : "";
-        return new Trace(
-            FenceSql.Utc(reader, 0),
-            side.Name,
-            parked ? TraceKind.Parked : foreign ? TraceKind.Foreign : TraceKind.Waiting,
-            foreign ? null : Version(reader, 3),
-            reader.GetString(1),
-            (foreign && side.Name == SideName.New ? "a write of another program, merged here; legacy lacks the result"
-                : foreign ? "a write of another program; the other side lacks it" : "a write that the other side lacks") + failed);
-    }
+    private Trace Journal(DbDataReader reader) => _traces.Journal(
+        FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), Version(reader, 3), reader.GetString(5), reader.GetInt64(6), reader.GetString(7));
 
-    // Only on the new side: legacy's entity row names the database user who wrote past us.
-    private bool IsForeign(string writer) => side.Name == SideName.New && writer.StartsWith("foreign ", StringComparison.Ordinal);
+    private Trace Request(DbDataReader reader) => _traces.Request(FenceSql.Utc(reader, 0), Version(reader, 1));
 
-    private Trace Conflict(DbDataReader reader) => new(
-        FenceSql.Utc(reader, 0), side.Name, TraceKind.Foreign, null, reader.GetString(1),
-        $"in conflict: another program and the new side changed the same; {(reader.GetString(2) is { Length: > 0 } why ? why : "no owner is declared")}");
+    private Trace Audit(DbDataReader reader) =>
+        _traces.Audit(FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4));
 
-    private Trace Request(DbDataReader reader) => new(
-        FenceSql.Utc(reader, 0), side.Name, TraceKind.Write, Version(reader, 1), "", "a write under a request key (kept for 7 days)");
+    private Trace Lost(DbDataReader reader) => _traces.Lost(FenceSql.Utc(reader, 0));
 
-    private Trace Audit(DbDataReader reader)
-    {
-        var action = reader.GetString(2);
-        return new Trace(
-            FenceSql.Utc(reader, 0),
-            side.Name,
-            action switch
-            {
-                "repair" => TraceKind.Repair,
-                "sign-off" => TraceKind.SignOff,
-                "reveal" => TraceKind.Reveal,
-                _ => TraceKind.Audit,
-            },
-            null,
-            reader.GetString(1),
-            $"{action}: {reader.GetString(4)}; {reader.GetString(3)}");
-    }
+    private Trace Shadow(DbDataReader reader) => _traces.Shadow(FenceSql.Utc(reader, 0), reader.GetInt64(1), reader.GetString(2));
 
-    private Trace Lost(DbDataReader reader) => new(
-        FenceSql.Utc(reader, 0), side.Name, TraceKind.LostObligation, null, "", "the follower is behind, and no journal row says so");
-
-    private Trace Shadow(DbDataReader reader) => new(
-        FenceSql.Utc(reader, 0), side.Name, TraceKind.ShadowRead, null, "",
-        string.Create(CultureInfo.InvariantCulture,
-            $"shadow reads differed {reader.GetInt64(1)} times, this was the last: {reader.GetString(2)}"));
+    private Trace Conflict(DbDataReader reader) => _traces.Conflict(FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2));
 
     private static EntityVersion Version(DbDataReader reader, int ordinal) => new(reader.GetInt64(ordinal), reader.GetInt64(ordinal + 1));
 }

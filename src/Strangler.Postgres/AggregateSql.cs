@@ -24,6 +24,7 @@ internal sealed class AggregateSql
     public AggregateSql(string context, string kind, IReadOnlyDictionary<string, AggregateLayout> kinds)
     {
         (_context, _kinds, Kind, Layout) = (context, kinds, kind, kinds[kind]);
+        References = new ReferenceColumns(Layout);
         Check();
         _singles = Enumerable.Range(0, Layout.Tables.Count).Where(i => Layout.Tables[i].Role != TableRole.Many).ToArray();
         _manys = Enumerable.Range(0, Layout.Tables.Count).Where(i => Layout.Tables[i].Role == TableRole.Many).ToArray();
@@ -42,6 +43,9 @@ internal sealed class AggregateSql
     public string Kind { get; }
 
     public AggregateLayout Layout { get; }
+
+    /// <summary>Its columns that refer to entities of the context.</summary>
+    public ReferenceColumns References { get; }
 
     /// <summary>Quoted table names by place in the layout.</summary>
     public Sql[] Names { get; }

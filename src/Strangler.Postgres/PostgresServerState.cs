@@ -25,21 +25,18 @@ internal sealed class PostgresLoad(PostgresSide side) : IServerLoad
 }
 
 /// <summary>
-/// Whether the server is a standby, and how far the configured ones are behind it: by what it had written ahead in its log and they have not
-/// applied yet, which grows old while a standby is stopped, too.
+/// Whether the server is a standby, and how far the configured ones are behind it: by positions of the write-ahead log.
 /// </summary>
 internal sealed class PostgresReplication : IReplication
 {
-    // More need not be remembered: the oldest that a replica has not reached is what counts.
-    private const int MostPositions = 3600;
-
     private readonly PostgresSide _side;
-    private readonly List<Replica> _replicas;
+    private readonly ReplicaLags _replicas;
 
     public PostgresReplication(PostgresSide side)
     {
         _side = side;
-        _replicas = [.. side.Database.Replicas.Select(replica => new Replica(new PostgresSide(side.Name, side.Context, replica)))];
+        _replicas = new ReplicaLags(
+            side.Database.Replicas.Select(replica => new Replica(new PostgresSide(side.Name, side.Context, replica))), side.Options.Time);
     }
 
     public Task<string?> ReplicaOfAsync(CancellationToken cancellationToken) =>
@@ -49,65 +46,21 @@ internal sealed class PostgresReplication : IReplication
             cancellationToken,
             background: true);
 
-    public async Task<IReadOnlyList<ReplicaLag>> LagsAsync(CancellationToken cancellationToken)
-    {
-        if (_replicas.Count == 0)
-        {
-            return [];
-        }
+    public Task<IReadOnlyList<ReplicaLag>> LagsAsync(CancellationToken cancellationToken) => _replicas.MeasureAsync(PositionAsync, cancellationToken);
 
-        var now = _side.Options.Time.GetTimestamp();
-        var position = await _side.FirstAsync(
+    private async Task<(string? Position, string Unknown)> PositionAsync(CancellationToken cancellationToken) => (
+        await _side.FirstAsync(
             new Batch().Add($"SELECT CAST(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS text)"),
             reader => reader.GetString(0),
             cancellationToken,
-            background: true).ConfigureAwait(false);
-        List<ReplicaLag> lags = [];
-        foreach (var replica in _replicas)
-        {
-            lags.Add(await LagAsync(replica, position!, now, cancellationToken).ConfigureAwait(false));
-        }
+            background: true).ConfigureAwait(false),
+        "");
 
-        return lags;
-    }
-
-    private async Task<ReplicaLag> LagAsync(Replica replica, string position, long now, CancellationToken cancellationToken)
+    private sealed class Replica(PostgresSide side) : IReplicaServer
     {
-        if (replica.Pending.Count < MostPositions)
-        {
-            replica.Pending.Enqueue((position, now));
-        }
-
-        try
-        {
-            while (replica.Pending.TryPeek(out var oldest) && await replica.HasReachedAsync(oldest.Position, cancellationToken).ConfigureAwait(false))
-            {
-                replica.Pending.Dequeue();
-                replica.IsMeasured = true;
-            }
-        }
-        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException or SchemaMismatchException)
-        {
-            return new ReplicaLag(replica.Address, null, exception.Message);
-        }
-
-        var behind = !replica.Pending.TryPeek(out var first) ? TimeSpan.Zero
-            : replica.IsMeasured ? _side.Options.Time.GetElapsedTime(first.At)
-            : TimeSpan.MaxValue;
-        return new ReplicaLag(replica.Address, behind, "");
-    }
-
-    private sealed class Replica(PostgresSide side)
-    {
-        /// <summary>Positions that it had not reached when it was last asked, the oldest first.</summary>
-        public Queue<(string Position, long At)> Pending { get; } = [];
-
         public string Address => side.Database.Address;
 
-        /// <summary>Whether it has ever reached a position: before, it may be behind by any time.</summary>
-        public bool IsMeasured { get; set; }
-
-        public Task<bool> HasReachedAsync(string position, CancellationToken cancellationToken) =>
+        public Task<bool> HasReachedAsync(string position, bool isFirst, CancellationToken cancellationToken) =>
             side.FirstAsync(
                 new Batch().Add($"SELECT COALESCE(pg_last_wal_replay_lsn() >= CAST(CAST({position} AS text) AS pg_lsn), false)"),
                 reader => reader.GetBoolean(0),

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 using Strangler.DualWrite;
 using Strangler.Timeline;
@@ -8,6 +7,8 @@ namespace Strangler.Postgres;
 /// <summary>One round trip: every side table that is addressed by the key.</summary>
 internal sealed class PostgresTraces(PostgresSide side) : IEntityTraces
 {
+    private readonly SideTraces _traces = new(side.Name);
+
     public Task<IReadOnlyList<Trace>> ReadAsync(EntityKey key, CancellationToken cancellationToken) =>
         side.QueryAsync(Query(key), (reader, token) => ReadAllAsync(reader, token), cancellationToken, background: true);
 
@@ -72,74 +73,23 @@ internal sealed class PostgresTraces(PostgresSide side) : IEntityTraces
         return traces;
     }
 
-    private Trace Entity(NpgsqlDataReader reader)
-    {
-        var version = Version(reader, 0);
-        var (deleted, writer) = (reader.GetBoolean(2), reader.GetString(3));
-        var (wrote, leads) = (writer.Length > 0, reader.GetBoolean(5));
-        return new Trace(
-            Times.UtcOrNull(reader, 4),
-            side.Name,
-            deleted ? TraceKind.Delete : wrote && IsForeign(writer) ? TraceKind.Foreign : wrote ? TraceKind.Write : TraceKind.Apply,
-            version,
-            writer,
-            wrote && IsForeign(writer) ? (deleted ? "deleted by another program, and merged into this side" : "another program's write to legacy, merged into this side")
-            : wrote ? (deleted ? "deleted: the last write of this side" : "the last write of this side")
-            : version.Counter == 0 ? "brought over by the backfill"
-            : leads ? "its writer was not stored"
-            : deleted ? "accepted the delete of the other side" : "accepted the state of the other side");
-    }
+    private Trace Entity(NpgsqlDataReader reader) => _traces.Entity(
+        Times.UtcOrNull(reader, 4),
+        Version(reader, 0), reader.GetBoolean(2), reader.GetString(3), leads: reader.GetBoolean(5));
 
-    private Trace Journal(NpgsqlDataReader reader)
-    {
-        var (foreign, parked) = (reader.GetString(2) != "own", reader.GetString(5) == "parked");
-        var attempts = reader.GetInt32(6);
-        var failed = attempts > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {attempts} attempts, last: {reader.GetString(7)}") : "";
-        return new Trace(
-            Times.Utc(reader, 0),
-            side.Name,
-            parked ? TraceKind.Parked : foreign ? TraceKind.Foreign : TraceKind.Waiting,
-            foreign ? null : Version(reader, 3),
-            reader.GetString(1),
-            (foreign && side.Name == SideName.New ? "a write of another program, merged here; legacy lacks the result"
-                : foreign ? "a write of another program; the other side lacks it" : "a write that the other side lacks") + failed);
-    }
+    private Trace Journal(NpgsqlDataReader reader) => _traces.Journal(
+        Times.Utc(reader, 0), reader.GetString(1), reader.GetString(2), Version(reader, 3), reader.GetString(5), reader.GetInt32(6), reader.GetString(7));
 
-    // Only on the new side: legacy's entity row names the database user who wrote past us.
-    private bool IsForeign(string writer) => side.Name == SideName.New && writer.StartsWith("foreign ", StringComparison.Ordinal);
+    private Trace Request(NpgsqlDataReader reader) => _traces.Request(Times.Utc(reader, 0), Version(reader, 1));
 
-    private Trace Conflict(NpgsqlDataReader reader) => new(
-        Times.Utc(reader, 0), side.Name, TraceKind.Foreign, null, reader.GetString(1),
-        $"in conflict: another program and the new side changed the same; {(reader.GetString(2) is { Length: > 0 } why ? why : "no owner is declared")}");
+    private Trace Audit(NpgsqlDataReader reader) =>
+        _traces.Audit(Times.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4));
 
-    private Trace Request(NpgsqlDataReader reader) => new(
-        Times.Utc(reader, 0), side.Name, TraceKind.Write, Version(reader, 1), "", "a write under a request key (kept for 7 days)");
+    private Trace Lost(NpgsqlDataReader reader) => _traces.Lost(Times.Utc(reader, 0));
 
-    private Trace Audit(NpgsqlDataReader reader)
-    {
-        var action = reader.GetString(2);
-        return new Trace(
-            Times.Utc(reader, 0),
-            side.Name,
-            action switch
-            {
-                "repair" => TraceKind.Repair,
-                "sign-off" => TraceKind.SignOff,
-                "reveal" => TraceKind.Reveal,
-                _ => TraceKind.Audit,
-            },
-            null,
-            reader.GetString(1),
-            $"{action}: {reader.GetString(4)}; {reader.GetString(3)}");
-    }
+    private Trace Shadow(NpgsqlDataReader reader) => _traces.Shadow(Times.Utc(reader, 0), reader.GetInt64(1), reader.GetString(2));
 
-    private Trace Lost(NpgsqlDataReader reader) => new(
-        Times.Utc(reader, 0), side.Name, TraceKind.LostObligation, null, "", "the follower is behind, and no journal row says so");
-
-    private Trace Shadow(NpgsqlDataReader reader) => new(
-        Times.Utc(reader, 0), side.Name, TraceKind.ShadowRead, null, "",
-        string.Create(CultureInfo.InvariantCulture,
-            $"shadow reads differed {reader.GetInt64(1)} times, this was the last: {reader.GetString(2)}"));
+    private Trace Conflict(NpgsqlDataReader reader) => _traces.Conflict(Times.Utc(reader, 0), reader.GetString(1), reader.GetString(2));
 
     private static EntityVersion Version(NpgsqlDataReader reader, int ordinal) => new(reader.GetInt64(ordinal), reader.GetInt64(ordinal + 1));
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Npgsql;
 using Strangler.DualWrite;
 
@@ -13,22 +12,6 @@ internal static class Texts
         var cut = text.Length <= length ? text : text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)];
         return cut.Contains('\0', StringComparison.Ordinal) ? cut.Replace('\0', '\uFFFD') : cut;
     }
-}
-
-/// <summary>Request keys are compared byte by byte, so they are stored as their UTF-8 bytes.</summary>
-internal static class RequestKeys
-{
-    private const int MaxBytes = 255;
-
-    public static byte[] Encode(string requestKey)
-    {
-        var bytes = Encoding.UTF8.GetBytes(requestKey);
-        return bytes.Length is > 0 and <= MaxBytes
-            ? bytes
-            : throw new ArgumentException($"A request key has 1 to {MaxBytes} bytes; this one has {bytes.Length}.", nameof(requestKey));
-    }
-
-    public static string Decode(byte[] bytes) => Encoding.UTF8.GetString(bytes);
 }
 
 /// <summary>Times of the side tables: TIMESTAMP WITH TIME ZONE, so that no session's zone matters.</summary>

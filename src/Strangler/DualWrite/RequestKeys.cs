@@ -1,12 +1,13 @@
 using System.Text;
 
-namespace Strangler.MySql;
+namespace Strangler.DualWrite;
 
-/// <summary>Request keys are compared byte by byte, so they are stored as their UTF-8 bytes.</summary>
-internal static class RequestKeys
+/// <summary>Request keys as stores keep them: compared byte by byte, hence as their UTF-8 bytes. 1 to 255 of them.</summary>
+public static class RequestKeys
 {
     private const int MaxBytes = 255;
 
+    /// <exception cref="ArgumentException">It is empty, or longer than 255 bytes.</exception>
     public static byte[] Encode(string requestKey)
     {
         var bytes = Encoding.UTF8.GetBytes(requestKey);
