@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -155,7 +154,7 @@ public sealed class ScheduledReconciliation : BackgroundService
             return;
         }
 
-        var worst = reports.Count == 0 ? null : reports.MaxBy(report => Severity(report.Outcome));
+        var worst = reports.Count == 0 ? null : reports.MaxBy(report => OutcomeRules.Severity(OutcomeRules.ExitCode(report.Outcome)));
         await EndAsync(
             schedule, due, worst?.RunId ?? 0, worst is null ? "did not end, and left nothing to go on with" : OutcomeRules.Name(worst.Outcome),
             cancellationToken).ConfigureAwait(false);
@@ -163,8 +162,8 @@ public sealed class ScheduledReconciliation : BackgroundService
 
     // Before, all that it has not reached yet would be missing in new, every night.
     private async Task<bool> IsBackfilledAsync(string kind, CancellationToken cancellationToken) =>
-        await _runtime.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken).ConfigureAwait(false) is { Phase: BackfillPhase.Done } done
-            && done.DualEpoch == _runtime.Stage.Current?.Fence.DualEpoch;
+        await _runtime.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken).ConfigureAwait(false) is { } checkpoint
+            && _runtime.Stage.Current is { } hint && checkpoint.IsComplete(hint.Fence.DualEpoch);
 
     private async Task<ReconciliationReport?> RunAsync(
         ReconciliationSchedule schedule, string kind, bool resume, CancellationToken cancellationToken)
@@ -184,19 +183,11 @@ public sealed class ScheduledReconciliation : BackgroundService
         _log.Ended(_runtime.Context, schedule.Name, report.RunId, OutcomeRules.Name(report.Outcome));
         if (report.Outcome == ReconciliationOutcome.Drift)
         {
-            var drifting = report.Counts.Where(count => OutcomeRules.IsDrift(count.Key)).Sum(count => count.Value) - report.SignedOff;
-            _log.FoundDrift(_runtime.Context, schedule.Name, report.RunId, drifting);
+            _log.FoundDrift(_runtime.Context, schedule.Name, report.RunId, OutcomeRules.Drifting(report.Counts, report.SignedOff));
         }
 
         return report;
     }
-
-    private static int Severity(ReconciliationOutcome outcome) => outcome switch
-    {
-        ReconciliationOutcome.Drift => 2,
-        ReconciliationOutcome.Inconclusive => 1,
-        _ => 0,
-    };
 
     private async Task<bool> IsDualAsync(CancellationToken cancellationToken)
     {

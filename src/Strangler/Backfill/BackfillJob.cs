@@ -106,7 +106,7 @@ internal sealed class BackfillRun
         var legacy = await Legacy.BoundsAsync(_kind.Name, cancellationToken);
         var checkpoint = await Target.ReadCheckpointAsync(_kind.Name, cancellationToken);
         var beginning = Beginning(legacy);
-        if (checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch && !_options.Again)
+        if (checkpoint is not null && checkpoint.IsComplete(fence.DualEpoch) && !_options.Again)
         {
             return new BackfillResult(0, 0, 0, 0, AlreadyComplete: true);
         }

@@ -16,7 +16,11 @@ public sealed record BackfillCheckpoint(
     long NextId,
     long WrittenInPass,
     BackfillPhase Phase,
-    DateTime? CompletedUtc);
+    DateTime? CompletedUtc)
+{
+    /// <summary>Whether the backfill of a dual epoch is done.</summary>
+    public bool IsComplete(long dualEpoch) => Phase == BackfillPhase.Done && DualEpoch == dualEpoch;
+}
 
 public enum BackfillPhase
 {

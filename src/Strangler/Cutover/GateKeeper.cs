@@ -303,7 +303,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
     private async Task<IEnumerable<Gate>> DataAsync(string kind, FenceRow fence, CancellationToken cancellationToken)
     {
         var checkpoint = await Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken);
-        var complete = checkpoint is { Phase: BackfillPhase.Done } && checkpoint.DualEpoch == fence.DualEpoch;
+        var complete = checkpoint?.IsComplete(fence.DualEpoch) ?? false;
         var (all, open) = await Sides.Quarantine.CountAsync(kind, cancellationToken);
         var unmapped = (await Sides.New.Store.UnmappedAsync(kind, long.MinValue, 1, cancellationToken)).Count
             + (await Sides.New.Store.SharedAsync(kind, 1, cancellationToken)).Count;

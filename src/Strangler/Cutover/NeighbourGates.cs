@@ -1,4 +1,3 @@
-using Strangler.Backfill;
 using Strangler.DualWrite;
 using Strangler.Neighbours;
 
@@ -61,8 +60,8 @@ internal sealed class NeighbourGates(ContextRuntime runtime)
     }
 
     private static async Task<bool> IsCompleteAsync(ContextRuntime there, string kind, StageHint hint, CancellationToken cancellationToken) =>
-        await there.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken) is { Phase: BackfillPhase.Done } checkpoint
-        && checkpoint.DualEpoch == hint.Fence.DualEpoch;
+        await there.Sides.BackfillTarget.ReadCheckpointAsync(kind, cancellationToken) is { } checkpoint
+        && checkpoint.IsComplete(hint.Fence.DualEpoch);
 
     // Public ids stay what they are, whoever leads here. But once legacy is kept no more, programs that still work on the other context's
     // legacy tables look its references up in tables that nobody writes.

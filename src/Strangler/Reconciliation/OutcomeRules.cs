@@ -15,6 +15,12 @@ public static class OutcomeRules
     /// <summary>Whether the verdict leaves the question open.</summary>
     public static bool IsOpen(Verdict verdict) => verdict is Verdict.InFlight or Verdict.Lagging;
 
+    /// <summary>How many entities make a run <see cref="ReconciliationOutcome.Drift"/>.</summary>
+    /// <param name="counts">Entities per verdict; a missing verdict is 0.</param>
+    /// <param name="signedOff">How many of the unreadable ones are signed off.</param>
+    public static long Drifting(IReadOnlyDictionary<Verdict, long> counts, long signedOff) =>
+        counts.Where(count => IsDrift(count.Key)).Sum(count => count.Value) - signedOff;
+
     /// <param name="counts">Entities per verdict; a missing verdict is 0.</param>
     /// <param name="signedOff">How many of the unreadable ones are signed off.</param>
     public static ReconciliationOutcome Of(IReadOnlyDictionary<Verdict, long> counts, long signedOff)
@@ -38,13 +44,16 @@ public static class OutcomeRules
 
     /// <summary>The exit code of several runs: whether one could not be carried out comes first, then drift, then an open question. 0 of
     /// none.</summary>
-    public static int Worst(IEnumerable<int> codes) => codes.DefaultIfEmpty(0).MaxBy(code => code switch
+    public static int Worst(IEnumerable<int> codes) => codes.DefaultIfEmpty(0).MaxBy(Severity);
+
+    /// <summary>Orders exit codes as <see cref="Worst"/> does.</summary>
+    public static int Severity(int code) => code switch
     {
         0 => 0,
         3 => 1,
         1 => 2,
         _ => 3,
-    });
+    };
 
     /// <summary>As stored in the history: <c>clean</c>, <c>drift</c>, <c>inconclusive</c>.</summary>
     public static string Name(ReconciliationOutcome outcome) => outcome switch

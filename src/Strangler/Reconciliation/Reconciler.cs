@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging;
-using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -284,7 +283,7 @@ public sealed class Reconciler
             runtime.Hasher,
             [.. DeclaredOf(options, kind).Where(declared => declared.CoversOn(today)).Select(declared => schema.OrdinalOf(declared.Field))],
             runtime.Options.LagLimit,
-            checkpoint is { Phase: BackfillPhase.Done } done && done.DualEpoch == fence.DualEpoch);
+            checkpoint?.IsComplete(fence.DualEpoch) ?? false);
     }
 
     private static IEnumerable<DeclaredDifference> DeclaredOf(ReconciliationOptions options, EntityKind kind) =>

@@ -19,7 +19,7 @@ public sealed record RunSummary(
     public long SignedOff { get; init; }
 
     /// <summary>Entities that count as drift; of a clean run 0.</summary>
-    public long Drift => Counts.Where(count => OutcomeRules.IsDrift(count.Key)).Sum(count => count.Value) - SignedOff;
+    public long Drift => OutcomeRules.Drifting(Counts, SignedOff);
 
     public TimeSpan? Duration => EndedUtc - BeganUtc;
 
