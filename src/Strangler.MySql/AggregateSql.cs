@@ -216,8 +216,9 @@ internal sealed class AggregateSql
             var cell = reader.GetValue(ordinal + i);
             if (cell is DBNull)
             {
-                // To read it as what the mapping takes for nothing would be a guess.
-                values[i] = columns[i].Nullable || side == SideName.New
+                // To read it as what the mapping takes for nothing would be a guess. What is looked up is NULL where the shared row is not
+                // there, and the lens tells whether it should be.
+                values[i] = columns[i].Nullable || side == SideName.New || i >= table.StoredColumns
                     ? null
                     : throw new MistypedException($"{table.Name}.{columns[i].Name} is NULL, and the mapping says that it may not be");
                 continue;

@@ -9,6 +9,8 @@ namespace Strangler.LegacyData.Drift;
 /// </summary>
 internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField field, Random random)
 {
+    private const int MostTogether = 3;
+
     private readonly IRecordLens _lens = kind.Of(side).Lens;
 
     /// <summary>The row to write, and the fields in which the sides differ then.</summary>
@@ -35,6 +37,43 @@ internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField fie
             }
         }
 
+        return together ? Following(candidate, own) : null;
+    }
+
+    // What is read out of another field (whose parent a payment is, out of its log) changes with it, and with all that is read from there.
+    private Found? Following(Candidate candidate, Record own)
+    {
+        foreach (var other in own.Schema.Fields.Where(other => other != field && own.Values[other.Ordinal] is not Hidden))
+        {
+            if (Changing(candidate, own, [other.Ordinal]) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    // The last of them is to change; where the side then refuses another field, that one as well.
+    private Found? Changing(Candidate candidate, Record record, int[] fields)
+    {
+        var last = record.Schema.Fields[fields[^1]];
+        foreach (var value in FieldVariants.Of(last, record.Values[last.Ordinal]))
+        {
+            var changed = Changed(record, (last.Ordinal, value));
+            var found = Try(candidate, changed, [.. fields.Order()], out var refused);
+            if (found is not null && fields.Contains(field.Ordinal))
+            {
+                return found;
+            }
+
+            if (refused >= 0 && fields.Length < MostTogether && !fields.Contains(refused)
+                && Changing(candidate, changed, [.. fields, refused]) is { } further)
+            {
+                return further;
+            }
+        }
+
         return null;
     }
 
@@ -58,14 +97,22 @@ internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField fie
     private static Record Changed(Record record, (int Ordinal, object? Value) change) =>
         new(record.Schema, [.. record.Values.Select((present, ordinal) => ordinal == change.Ordinal ? change.Value : present)]);
 
-    private Found? Try(Candidate candidate, Record wanted, IReadOnlyList<int> fields)
+    private Found? Try(Candidate candidate, Record wanted, IReadOnlyList<int> fields) => Try(candidate, wanted, fields, out _);
+
+    private Found? Try(Candidate candidate, Record wanted, IReadOnlyList<int> fields, out int refused)
     {
+        refused = -1;
         try
         {
             var row = _lens.Put(wanted, candidate.Row(side));
             return Tells(_lens.Get(row), candidate.Record(Stages.Other(side)), fields) ? new Found(row, fields) : null;
         }
-        catch (Exception exception) when (exception is CannotHoldException or UnreadableException or OverflowException)
+        catch (CannotHoldException exception)
+        {
+            refused = wanted.Schema.Fields.FirstOrDefault(each => each.Name == exception.Field)?.Ordinal ?? -1;
+            return null;
+        }
+        catch (Exception exception) when (exception is UnreadableException or OverflowException)
         {
             return null;
         }
