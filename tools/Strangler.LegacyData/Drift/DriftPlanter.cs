@@ -147,10 +147,10 @@ public sealed class DriftPlanter
         Candidates candidates, SideName side, RecordField field, Func<Candidate, bool> where, CancellationToken cancellationToken)
     {
         var drift = new FieldDrift(_kind, side, field, _random);
-        foreach (var together in new[] { false, true })
+        foreach (var with in Enum.GetValues<ChangesWith>())
         {
             if (await candidates.TakeAsync(async candidate =>
-                where(candidate) && await PlantFieldAsync(candidates, side, candidate, drift, together, cancellationToken)))
+                where(candidate) && await PlantFieldAsync(candidates, side, candidate, drift, with, cancellationToken)))
             {
                 return;
             }
@@ -162,9 +162,9 @@ public sealed class DriftPlanter
     }
 
     private async Task<bool> PlantFieldAsync(
-        Candidates candidates, SideName side, Candidate candidate, FieldDrift drift, bool together, CancellationToken cancellationToken)
+        Candidates candidates, SideName side, Candidate candidate, FieldDrift drift, ChangesWith with, CancellationToken cancellationToken)
     {
-        if (drift.In(candidate, together) is not { } found || !await TryWriteAsync(side, candidate, found.Row, cancellationToken))
+        if (drift.In(candidate, with) is not { } found || !await TryWriteAsync(side, candidate, found.Row, cancellationToken))
         {
             return false;
         }
@@ -314,7 +314,7 @@ public sealed class DriftPlanter
     {
         foreach (var field in _kind.Legacy.Lens.Schema.Fields.Where(field => entity.Legacy.Values[field.Ordinal] is Hidden))
         {
-            if (new FieldDrift(_kind, SideName.New, field, _random).In(entity, together: false) is not { } found
+            if (new FieldDrift(_kind, SideName.New, field, _random).In(entity, ChangesWith.Nothing) is not { } found
                 || _kind.New.Lens.Get(found.Row) is var record && IsLegacys(entity, record))
             {
                 continue;

@@ -5,7 +5,7 @@ namespace Strangler.LegacyData.Drift;
 
 /// <summary>
 /// Finds rows that show another value in one field and, as far as the mapping allows, in no other. In memory: nothing is written. Where a
-/// field cannot change alone (a flag that legacy knows only by its time), it changes together with one other.
+/// field cannot change alone (a flag that legacy knows only by its time), it changes together with another.
 /// </summary>
 internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField field, Random random)
 {
@@ -17,8 +17,8 @@ internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField fie
     public sealed record Found(AggregateRow Row, IReadOnlyList<int> Fields);
 
     /// <param name="candidate">Both sides agree on it.</param>
-    /// <param name="together">Whether another field may change along.</param>
-    public Found? In(Candidate candidate, bool together)
+    /// <param name="with">Whether another field may change along.</param>
+    public Found? In(Candidate candidate, ChangesWith with)
     {
         var own = candidate.Record(side);
         if (own.Values[field.Ordinal] is Hidden)
@@ -26,18 +26,23 @@ internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField fie
             return null;
         }
 
+        if (with == ChangesWith.WhatItIsReadFrom)
+        {
+            return Record.ValuesEqual(own.Values[field.Ordinal], field.Default) ? null : Following(candidate, own);
+        }
+
         // In any order, so that each way to differ is planted in some field.
         foreach (var value in FieldVariants.Of(field, own.Values[field.Ordinal]).OrderBy(_ => random.Next()))
         {
             var changed = Changed(own, (field.Ordinal, value));
-            var found = together ? Beside(candidate, changed) : Try(candidate, changed, [field.Ordinal]);
+            var found = with == ChangesWith.Another ? Beside(candidate, changed) : Try(candidate, changed, [field.Ordinal]);
             if (found is not null)
             {
                 return found;
             }
         }
 
-        return together ? Following(candidate, own) : null;
+        return null;
     }
 
     // What is read out of another field (whose parent a payment is, out of its log) changes with it, and with all that is read from there.
@@ -139,4 +144,16 @@ internal sealed class FieldDrift(EntityKind kind, SideName side, RecordField fie
 
         return true;
     }
+}
+
+/// <summary>What may change along with a field.</summary>
+internal enum ChangesWith
+{
+    Nothing,
+
+    /// <summary>The field that the side reads it from.</summary>
+    WhatItIsReadFrom,
+
+    /// <summary>Any one.</summary>
+    Another,
 }
