@@ -51,6 +51,8 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly JournalThinning _thinning = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
     private readonly CaptureWatch _capture = new(runtime);
+    private readonly PassSize _ownSize = new(runtime);
+    private readonly PassSize _foreignSize = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
     private bool _foreignFails;
@@ -210,7 +212,7 @@ public sealed class Relay(ContextRuntime runtime)
     {
         var journal = runtime.Sides.Of(hint.Lead).Journal;
         // A follower that did not answer is tried with one key; the others wait untouched, and are all due as soon as it answers.
-        var batch = _followerIsDown ? 1 : runtime.Options.RelayBatch;
+        var batch = _followerIsDown ? 1 : _ownSize.Next;
         var claims = await journal.ClaimAsync(runtime.Replica, batch, runtime.Options.RelayLease, cancellationToken);
         if (claims.Count == 0)
         {
@@ -219,9 +221,9 @@ public sealed class Relay(ContextRuntime runtime)
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         _followerIsDown = false;
-        return await InLanesAsync(claims, batch, claim => _followerIsDown || runtime.Schema.IsKnownWrong
+        return await _ownSize.MeasureAsync(claims.Count, () => InLanesAsync(claims, batch, claim => _followerIsDown || runtime.Schema.IsKnownWrong
             ? PutBackAsync(journal, claim, cancellationToken)
-            : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken));
+            : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken)));
     }
 
     // Not while the new side is being switched: nothing may be written there then, and what legacy has is its own news as soon as it leads.
@@ -232,11 +234,11 @@ public sealed class Relay(ContextRuntime runtime)
             return null;
         }
 
-        var journal = runtime.Sides.Legacy.Journal;
+        var (journal, batch) = (runtime.Sides.Legacy.Journal, _foreignSize.Next);
         IReadOnlyList<JournalClaim> claims;
         try
         {
-            claims = await journal.ClaimAsync(runtime.Replica, runtime.Options.RelayBatch, runtime.Options.RelayLease, cancellationToken);
+            claims = await journal.ClaimAsync(runtime.Replica, batch, runtime.Options.RelayLease, cancellationToken);
             _foreignFails = false;
         }
         catch (SideUnavailableException exception)
@@ -251,9 +253,9 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
-        return await InLanesAsync(claims, runtime.Options.RelayBatch, claim => runtime.Schema.IsKnownWrong
+        return await _foreignSize.MeasureAsync(claims.Count, () => InLanesAsync(claims, batch, claim => runtime.Schema.IsKnownWrong
             ? PutBackAsync(journal, claim, cancellationToken)
-            : MergeAsync(journal, claim, cancellationToken));
+            : MergeAsync(journal, claim, cancellationToken)));
     }
 
     private static async Task<RelayPass> InLanesAsync(IReadOnlyList<JournalClaim> claims, int most, Func<JournalClaim, Task<RelayPass>> work)
