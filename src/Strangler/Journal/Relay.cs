@@ -48,6 +48,7 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly ForeignMerge _merge = new(runtime);
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
+    private readonly JournalThinning _thinning = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
     private readonly CaptureWatch _capture = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
@@ -57,7 +58,7 @@ public sealed class Relay(ContextRuntime runtime)
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the bounds of the journals, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -66,8 +67,8 @@ public sealed class Relay(ContextRuntime runtime)
         {
             await Task.WhenAll(
                 RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
-                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken),
-                _capture.RunAsync(cancellationToken));
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _thinning.RunAsync(cancellationToken),
+                _census.RunAsync(cancellationToken), _capture.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
