@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Strangler.Cli.Terminal;
+using Strangler.Mapping;
 using Strangler.Purging;
 using Strangler.Service;
 using Strangler.Service.Configuration;
@@ -81,14 +82,19 @@ internal static class PurgeCommand
     private static string KindOf(ContextHost host, string? kind)
     {
         var deletable = host.Mappings.Values.Where(mapping => mapping.DeletedAt is not null).Select(mapping => mapping.Kind).ToList();
-        return deletable switch
+        if ((kind is null && deletable.Count == 1) || (kind is not null && deletable.Contains(kind)))
         {
-            [] => throw new ArgumentException($"{host.Name} has nothing that is deleted while its rows stay (deleted-at in the mapping file), so nothing to purge."),
-            [var only] when kind is null => only,
-            _ when kind is not null && deletable.Contains(kind) => kind,
-            _ => throw new ArgumentException($"--kind is '{kind}'; in {host.Name} these can be purged: {string.Join(", ", deletable)}."),
-        };
+            return kind ?? deletable[0];
+        }
+
+        var asked = host.Mappings.Values.Where(mapping => mapping.DeletedAt is null && mapping.Kind == (kind ?? mapping.Kind)).ToList();
+        throw new ArgumentException(
+            asked.Count > 0 && (kind is not null || deletable.Count == 0)
+                ? $"There is nothing to purge in {host.Name}. {string.Join(' ', asked.Select(WhyNot))}"
+                : $"--kind is '{kind}'; in {host.Name} these can be purged: {string.Join(", ", deletable.DefaultIfEmpty("none"))}.");
     }
+
+    private static string WhyNot(CompiledMapping mapping) => $"{mapping.Kind}: {mapping.NoDeletion ?? "its mapping has no deleted-at"}.";
 
     private static TimeSpan AgeOf(ContextHost host, string? text)
     {

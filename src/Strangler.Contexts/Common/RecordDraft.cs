@@ -11,6 +11,7 @@ internal sealed class RecordDraft(CompiledMapping mapping, Record present)
 
     public void Set(string field, object? value)
     {
+        value = Schema.Fields[Schema.OrdinalOf(field)].Canonical(value);
         if (!Record.ValuesEqual(_record.Visible(field), value))
         {
             _record = mapping.Change(_record, field, value);

@@ -83,6 +83,9 @@ public sealed class CompiledMapping
     /// <summary>The timestamp field that says when the entity was deleted while its rows stayed; null when there is none.</summary>
     public string? DeletedAt { get; init; }
 
+    /// <summary>Why legacy says of no entity when it was deleted while its rows stayed; null: it does, or nobody has said why not.</summary>
+    public string? NoDeletion { get; init; }
+
     /// <summary>Fields that hold ids of other entities.</summary>
     public IReadOnlyList<DeclaredReference> References { get; init; } = [];
 

@@ -107,6 +107,11 @@ public sealed class RecordList : IEquatable<RecordList>
         for (var row = 0; row < Rows.Count; row++)
         {
             var (mine, theirs) = (Rows[row], other.Rows[row]);
+            if (mine.Length != theirs.Length)
+            {
+                return false;
+            }
+
             for (var column = 0; column < mine.Length; column++)
             {
                 if (!Record.ValuesEqual(mine[column], theirs[column]))

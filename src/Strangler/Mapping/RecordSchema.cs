@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Strangler.Mapping.Lenses;
 
 namespace Strangler.Mapping;
 
@@ -60,13 +61,29 @@ public sealed record RecordField(
     /// </summary>
     public bool IsUnordered { get; init; }
 
-    /// <summary>The value as records hold it: lists without an order are sorted.</summary>
+    /// <summary>Of a list: what derives some items of a row from another; they stand behind all that are not derived.</summary>
+    internal IReadOnlyList<DerivedItems> Derived { get; init; } = [];
+
+    /// <summary>The value as records hold it: what is derived is made anew, and lists without an order are sorted.</summary>
     public object? Canonical(object? value) => value switch
     {
-        RecordList list when IsUnordered => list.Sorted(),
-        Hidden { Derived: RecordList list } when IsUnordered => new Hidden(list.Sorted()),
+        RecordList list => InOrder(Complete(list)),
+        Hidden { Derived: RecordList list } => new Hidden(InOrder(Complete(list))),
         _ => value,
     };
+
+    /// <summary>The same for what a side has stored: derived items stay as they stand there, so that a wrong one shows.</summary>
+    internal RecordList InOrder(RecordList list) => IsUnordered ? list.Sorted() : list;
+
+    private RecordList Complete(RecordList list)
+    {
+        foreach (var derived in Derived)
+        {
+            list = derived.Complete(list);
+        }
+
+        return list;
+    }
 
     /// <summary>
     /// Of a list that is merged element by element where both sides changed it: which item tells its elements apart. Null: it is merged as

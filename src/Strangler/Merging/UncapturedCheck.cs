@@ -9,8 +9,8 @@ namespace Strangler.Merging;
 /// and gives it back.
 /// </summary>
 /// <remarks>
-/// Blind where legacy has accepted nothing yet: what only the backfill brought over, and what legacy itself wrote last as lead. That is the
-/// reconciliation's to find.
+/// Blind where legacy has accepted nothing yet: what only the backfill brought over, and what legacy itself wrote last as lead. What it accepted
+/// before a time in LegacyOnly says nothing either: there the row was written, also by us, and nothing hashed. That is the reconciliation's to find.
 /// </remarks>
 internal sealed class UncapturedCheck(ContextRuntime runtime, EntityKey key)
 {
@@ -22,6 +22,7 @@ internal sealed class UncapturedCheck(ContextRuntime runtime, EntityKey key)
     public async Task<IReadOnlyList<string>?> FindAsync(SideState legacy, CancellationToken cancellationToken)
     {
         if (runtime.Options.ForeignWritersNone || legacy.Row is null || legacy.Entity is not { IsSigned: false, Tombstone: false, FieldHashes.Length: > 0 } accepted
+            || accepted.Version.Epoch < legacy.Fence.DualEpoch
             || await BaseAsync(accepted, cancellationToken) is not { } known || Read(legacy.Row) is not { } record)
         {
             return null;

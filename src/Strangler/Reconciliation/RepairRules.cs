@@ -1,4 +1,5 @@
 using Strangler.DualWrite;
+using Strangler.Mapping;
 
 namespace Strangler.Reconciliation;
 
@@ -83,16 +84,26 @@ internal static class RepairRules
         }
 
         // The lead is the one that was changed, and its own entity row that it no longer agrees with: an apply to legacy mends neither.
-        if (finding.Fields.Count > 0 && pair.Legacy.Record is { } legacy && finding.Fields.All(field => legacy.Values[field] is Mapping.Hidden))
+        if (finding.Fields.Count > 0 && pair.Legacy.Record is { } legacy && finding.Fields.All(field => legacy.Values[field] is Hidden))
         {
             return "legacy cannot tell these fields, and the new side, which leads, was changed past the wrapper: "
                 + "put it right through the application, or take what it holds for right with --direction follower-to-lead";
+        }
+
+        if (finding.Fields.Count > 0 && pair.Legacy.Record is { } said && pair.New.Record is { } stored && finding.Fields.All(field => IsDerivedOnly(said, stored, field)))
+        {
+            return "what differs is derived, and was changed past the wrapper on the new side, which leads; legacy has no place for it: "
+                + "have it made anew with --direction follower-to-lead";
         }
 
         return pair.New.Present || pair.New.Tombstone || IsTheirs(pair, finding, lead)
             ? null
             : "new leads, but has neither rows nor a tombstone: removing legacy's rows could destroy the last copy";
     }
+
+    // Made anew from what it is derived from, the field says what legacy says.
+    private static bool IsDerivedOnly(Record legacy, Record stored, int field) => stored.Schema.Fields[field] is { Derived.Count: > 0 } list
+        && Record.ValuesEqual(list.Canonical(stored.Values[field]), legacy.Values[field]);
 
     // Legacy follows: what another program has put there is nowhere else. What it has removed unseen can be put back.
     private static bool IsTheirs(PairView pair, Finding finding, SideName lead) => lead == SideName.New

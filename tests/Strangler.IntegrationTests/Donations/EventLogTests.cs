@@ -39,6 +39,43 @@ public sealed class EventLogTests
     }
 
     [Test]
+    public async Task What_a_user_did_on_a_day_across_all_donations_is_one_question_with_an_index_and_the_lines_stay_as_they_were()
+    {
+        await using var world = await DonationsWorld.CreateAsync();
+        await world.FillAsync(300);
+        for (var number = 1; number <= 3; number++)
+        {
+            await world.RunForeignAsync(
+                $"""
+                INSERT INTO spenden (id, status, betrag, zahlweise, kommentar, data, dt_new) VALUES
+                    ({First + number}, 'N', '5.00', 'BEZ', '', '{Log($"2016-05-1{number} 19:23:16", "cancelled by user: Zoë")}', '2016-05-16 19:00:00'),
+                    ({First + number + 3}, 'N', '5.00', 'BEZ', '', '{Log("2016-05-12 12:00:00", "marked as approved by user: Zoë")}', '2016-05-16 19:00:00'),
+                    ({First + number + 6}, 'N', '5.00', 'BEZ', '', '{Log("2016-05-12 08:00:00", "restored by user: zoe")}', '2016-05-16 19:00:00')
+                """);
+        }
+
+        await world.MoveToAsync(Stage.ShadowRead);
+        (string, string)[] expected =
+        [
+            .. Enumerable.Repeat(("approved", "marked as approved by user: Zoë"), 3), ("cancelled", "cancelled by user: Zoë"),
+        ];
+        Assert.That(await OfZoëAsync(world), Is.EqualTo(expected), "another spelling is another user");
+        await AssertIndexAsync(world);
+
+        await world.MoveToAsync(Stage.NewLeads);
+        var bytes = await DataAsync(world, First + 4);
+        var donation = (await world.Donations.Donations.FindAsync(First + 4, CancellationToken.None))!;
+        donation.AddLog(new DateTime(2016, 5, 12, 18, 0, 0), "Comment published by user: Zoë");
+        await world.Donations.Donations.StoreAsync(donation, CancellationToken.None);
+        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        const string Added = """s:19:"2016-05-12 18:00:00";s:31:"Comment published by user: Zoë";""";
+        Assert.That(
+            await DataAsync(world, First + 4), Is.EqualTo(bytes.Replace("a:1:{s:19", "a:2:{s:19", StringComparison.Ordinal).Replace(";}}", $";{Added}}}}}", StringComparison.Ordinal)));
+        Assert.That(await OfZoëAsync(world), Is.EqualTo((IEnumerable<(string, string)>)[.. expected[..3], ("comment_published", "Comment published by user: Zoë"), expected[3]]));
+        Assert.That((await world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
+    }
+
+    [Test]
     public async Task What_is_not_there_is_not_logged_and_has_no_lines()
     {
         await using var world = await DonationsWorld.CreateAsync();
@@ -67,6 +104,31 @@ public sealed class EventLogTests
         return blob.Array!.TryGet("log", out var log)
             ? [.. ((PhpArray)log).Select(entry => (Encoding.UTF8.GetString(entry.Key.Bytes.Span), ((PhpString)entry.Value).Text))]
             : [];
+    }
+
+    private const long First = 900_000;
+
+    private const string ByUserAndDay =
+        "WHERE actor_hash = UNHEX(SHA2('Zoë', 256)) AND logged_at >= '2016-05-12' AND logged_at < '2016-05-13'";
+
+    private static async Task<List<(string, string)>> OfZoëAsync(DonationsWorld world)
+    {
+        await using var connection = await world.NewDatabase.OpenAsync();
+        return [.. await connection.QueryAsync<(string, string)>(
+            $"SELECT action, message FROM donation_log_entry {ByUserAndDay} AND program = 'back_office' AND actor = 'Zoë' ORDER BY logged_at, action")];
+    }
+
+    private static async Task AssertIndexAsync(DonationsWorld world)
+    {
+        await using var connection = await world.NewDatabase.OpenAsync();
+        var plan = (IDictionary<string, object?>)await connection.QuerySingleAsync($"EXPLAIN SELECT message FROM donation_log_entry {ByUserAndDay}");
+        Assert.That((plan["key"], plan["type"]), Is.EqualTo(("donation_log_entry_actor", "range")));
+    }
+
+    private static async Task<string> DataAsync(DonationsWorld world, long id)
+    {
+        await using var connection = await world.LegacyDatabase.OpenAsync();
+        return Encoding.UTF8.GetString(Convert.FromBase64String((await connection.ExecuteScalarAsync<string>("SELECT data FROM spenden WHERE id = @id", new { id }))!));
     }
 
     private static async Task<List<(DateTime, string)>> NewRowsAsync(DonationsWorld world)

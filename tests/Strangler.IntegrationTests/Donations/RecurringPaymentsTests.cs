@@ -4,6 +4,7 @@ using Strangler.Cli;
 using Strangler.Contexts.Common.Payments;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
+using Strangler.IntegrationTests.Capture;
 using Strangler.IntegrationTests.Cli;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -139,6 +140,37 @@ public sealed class RecurringPaymentsTests
 
         await _world.Host.Relay.DrainAsync(CancellationToken.None);
         Assert.That((await ParentsAsync())[First - 500], Is.EqualTo(First + 1));
+        var report = await _world.ReconcileAsync();
+        Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
+    }
+
+    /// <summary>While new leads, the frontend and another program each log a parent, of which neither knew: nobody guesses, and one command decides.</summary>
+    [TestCase(SideName.New)]
+    [TestCase(SideName.Legacy)]
+    [Order(4)]
+    public async Task Two_parents_from_both_sides_at_once_park_the_key_until_one_command_decides(SideName taken)
+    {
+        await _world.MoveToAsync(Stage.NewLeads);
+        var id = First - 400 + (int)taken;
+        await using var connection = await OpenAsync(_world.LegacyDatabase);
+        await PayPal("TRANSACTION40", ("2020-02-03 10:00:00", "paypal_handler: booked")).InsertAsync(connection, id);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        await new AheadFrontend(_world).ChangeAsync(id, donation => donation.Follow(First + 1, Noon));
+        var theirs = PayPal("TRANSACTION40", ("2020-02-03 10:00:00", "paypal_handler: booked"), ("2020-02-03 10:00:01", $"{To} parent donation: {First + 10}"));
+        await connection.ExecuteAsync("UPDATE spenden SET data = @data WHERE id = @id", new { data = Convert.ToBase64String(Map([.. theirs.Entries])), id });
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+
+        var cli = new CommandLine(_world);
+        Assert.That((await cli.RunAsync("conflicts list donations", ExitCodes.Found)).Output, Does.Contain($"donation {id}").And.Contain("paypal.parent_id"));
+        Assert.That((await cli.RunAsync("relay status donations", ExitCodes.Found)).Output, Does.Contain("parked").And.Contain($"{id}"));
+        Assert.That((await cli.RunAsync($"conflicts show donations {id}", ExitCodes.Ok)).Output, Does.Contain($"{First + 1}").And.Contain($"{First + 10}"));
+        var (side, parent) = taken == SideName.New ? ("new", First + 1) : ("legacy", First + 10);
+        await cli.RunAsync($"conflicts resolve donations {id} --take {side} --reason looked-at --apply", ExitCodes.Ok);
+        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+
+        await cli.RunAsync("conflicts list donations", ExitCodes.Ok);
+        await cli.RunAsync("relay status donations", ExitCodes.Ok);
+        Assert.That((await ParentsAsync())[id], Is.EqualTo(parent));
         var report = await _world.ReconcileAsync();
         Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
     }

@@ -13,9 +13,19 @@ public sealed class AllContextsTests
 {
     private const int Rows = 300;
 
+    // Of programs that came later than the tables that the mappings read.
+    private static readonly string[] Later =
+    [
+        "last_generated_donation_id", "last_generated_membership_id", "last_generated_payment_id", "payment", "payment_bank_transfer", "payment_credit_card",
+        "payment_direct_debit", "payment_fee_change", "payment_paypal", "payment_paypal_identifier", "payment_sofort", "payment_reference_codes", "donation_tracking",
+        "membership_fee_changes", "banner_tracking", "banner_impressions", "donation_moderation_reason", "donations_moderation_reasons", "doctrine_migration_versions",
+    ];
+
     private TestDatabase _legacy = null!;
     private TestDatabase _new = null!;
     private string _config = null!;
+    private long _donation;
+    private long _membership;
     private IReadOnlyList<(string Context, string Kind, int Rows, int Unreadable)> _filled = null!;
 
     [OneTimeSetUp]
@@ -25,7 +35,11 @@ public sealed class AllContextsTests
         await using (var connection = await _legacy.OpenAsync())
         {
             await LegacyFundraising.CreateAsync(connection);
-            await connection.ExecuteAsync("CREATE TABLE last_generated_donation_id (donation_id INT NOT NULL PRIMARY KEY)");
+            foreach (var (table, rows) in Later.Select((table, rows) => (table, rows)))
+            {
+                await connection.ExecuteAsync(
+                    $"CREATE TABLE {table} (id INT NOT NULL PRIMARY KEY); INSERT INTO {table} SELECT seq FROM seq_1_to_{rows + 1}");
+            }
         }
 
         var donations = new LegacyDonationGenerator(new LegacyDonationOptions { Rows = Rows });
@@ -35,6 +49,17 @@ public sealed class AllContextsTests
             ("donations", "donation", Rows, donations.Generate().Count(donation => donation.IsUnreadable)),
             .. await LegacyFundraising.FillOthersAsync(_legacy.Source.OpenAsync, Rows, 1),
         ];
+        await using (var connection = await _legacy.OpenAsync())
+        {
+            _donation = donations.Generate().First(donation => !donation.IsUnreadable).Id;
+            _membership = await connection.ExecuteScalarAsync<long>("SELECT MIN(id) FROM request WHERE status = 1 AND backup IS NULL");
+            await connection.ExecuteAsync(
+                """
+                UPDATE request SET donation_id = @_donation WHERE id = @_membership;
+                UPDATE request SET donation_id = 4711000 WHERE status = 1 AND backup IS NULL AND id > @_membership ORDER BY id LIMIT 1
+                """, new { _donation, _membership });
+        }
+
         _config = Path.Combine(Directory.CreateTempSubdirectory("strangler-test-").FullName, "strangler.json");
         await File.WriteAllTextAsync(_config, JsonSerializer.Serialize(new
         {
@@ -92,7 +117,30 @@ public sealed class AllContextsTests
             Is.EquivalentTo(_filled.Select(kind => (kind.Context, kind.Kind, kind.Rows, kind.Rows - kind.Unreadable, kind.Unreadable))));
     }
 
+    /// <summary>A row of one context that points to another's: neither entity knows of it, and the other's id map resolves it.</summary>
     [Test, Order(3)]
+    public async Task The_donation_behind_an_application_is_found_through_the_id_map_of_donations()
+    {
+        var donation = JsonDocument.Parse(await RunAsync($"idmap lookup donations {_donation} --json", ExitCodes.Ok)).RootElement.GetProperty("new_id").GetInt64();
+        Assert.That(
+            await RunAsync($"idmap lookup memberships {_membership} --references", ExitCodes.Ok),
+            Does.Contain($"donation (donation_id): donations/donation {_donation} ↔ new id {donation}"));
+        await using (var connection = await _new.OpenAsync())
+        {
+            Assert.That(
+                await connection.ExecuteScalarAsync<long>(
+                    """
+                    SELECT d.new_id FROM membership m
+                    JOIN strangler_id_map o ON o.context = 'memberships' AND o.new_id = m.id JOIN strangler_id_map d ON d.context = 'donations' AND d.public_id = m.donation_id
+                    WHERE o.public_id = @_membership
+                    """, new { _membership }),
+                Is.EqualTo(donation));
+        }
+
+        Assert.That(await RunAsync("mapping findings memberships --limit 1000", ExitCodes.Found), Does.Contain("donation_id is 4711000; donations/donation 4711000 is not there"));
+    }
+
+    [Test, Order(4)]
     public async Task A_table_that_nobody_has_said_anything_of_and_one_that_is_gone_are_told()
     {
         await using var connection = await _legacy.OpenAsync();

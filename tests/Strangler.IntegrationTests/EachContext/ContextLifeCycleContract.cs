@@ -223,7 +223,8 @@ public abstract class ContextLifeCycleContract<TEntity>
         foreach (var database in new[] { world.LegacyDatabase, world.NewDatabase })
         {
             await using var connection = await database.OpenAsync();
-            Assert.That(await connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM strangler_entity WHERE foreign_seq > 0"), Is.Zero, database.Name);
+            var echoes = (await connection.QueryAsync("SELECT * FROM strangler_entity WHERE foreign_seq > 0")).Select(row => string.Join(' ', (IDictionary<string, object>)row)).ToList();
+            Assert.That(echoes, Is.Empty, () => $"{database.Name}\n{string.Join('\n', world.Logs.Lines.Where(line => !line.StartsWith("Information", StringComparison.Ordinal)).TakeLast(20))}");
         }
     }
 

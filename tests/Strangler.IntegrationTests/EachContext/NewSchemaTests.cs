@@ -14,15 +14,16 @@ public sealed class NewSchemaTests(string context)
 {
     // Every word that may be part of a name or a code. A new one is looked up in a dictionary, then added.
     private static readonly HashSet<string> English = [.. """
-        aborted access account action active address ambiguous amount anonymized anonymous applicant at auth author back backed bank
-        banner bic binary birth booked booking bucket buckets campaign cancelled card cash cents change city code comment company
-        confirmation confirmed content counted country created credit currency current cut date debit decided deleted direct donation
-        donor due email entries entry event evidence expires expiry export exported external extra extras fee first flags follow form full
-        given gross hash historical iban id identifier impression impressions incentive incentives incomplete interval is keyword last
-        layout legacy log logged membership message missing moderated moderation modified months name named new newsletter no none notice
-        number of office ordinal page parent password payer payment paypal person phone postcode previous promised provider public reason
-        reasons receipt registered remote role salutation sent session settle sofort source state status street subscription sustaining
-        text timestamp title token tracking transaction transfer type unconfirmed undecided unknown up update ups user valuation wants yes
+        aborted access account action active actor address ambiguous amount anonymized anonymous applicant approved as at auth author back
+        backed bank banner bic binary birth booked booking bucket buckets campaign cancelled card cash cents change city code comment
+        company confirmation confirmed content counted country created credit currency current cut date debit decided deleted direct
+        donation donor due email entries entry event evidence expires expiry export exported external extra extras fee first flags follow
+        form full generated given gross hash hidden historical iban id identifier impression impressions incentive incentives incomplete
+        interval is keyword last layout legacy log logged mandate membership message missing moderated moderation modified months name
+        named new newsletter no none notice number of office ordinal other page parent password payer payment paypal person phone postcode
+        previous program promised provider public published reason reasons receipt registered remote restored role salutation sent session
+        settle sofort source state status street subscription sustaining text timestamp title token tracking transaction transfer type
+        unconfirmed undecided unknown up update ups user valuation wants yes
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
 
     private static readonly string[] Amounts = ["amount", "legacy_amount", "gross", "fee", "settle_amount", "membership_fee"];
@@ -219,6 +220,18 @@ public sealed class NewSchemaTests(string context)
                         yield return ((table.Name, table.Columns[place].Name), (string)field.Default!);
                     }
                 }
+            }
+        }
+
+        // Of rows of lists, the column is called as the item.
+        foreach (var list in mapping.Schema.Fields.Where(field => field.Items.Any(item => item.Type == FieldType.Code)))
+        {
+            var blanks = new RecordList([[.. list.Items.Select(item => item.Type == FieldType.Timestamp ? new DateTime(2020, 1, 1) : item.Default)]]);
+            var row = mapping.New.Put(mapping.Schema.Blank().With((list.Name, blanks)), null);
+            var table = mapping.New.Layout.Tables.Index().Single(one => one.Item.Role == TableRole.Many && row.Tables[one.Index].Count > 0).Item;
+            foreach (var item in list.Items.Where(item => item.Type == FieldType.Code))
+            {
+                yield return ((table.Name, item.Name), (string)item.Default!);
             }
         }
     }

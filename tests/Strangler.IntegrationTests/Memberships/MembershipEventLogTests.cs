@@ -28,6 +28,10 @@ public sealed class MembershipEventLogTests
         Assert.That(
             await connection.QueryAsync<(DateTime, string)>("SELECT logged_at, message FROM membership_log_entry ORDER BY logged_at"),
             Is.EqualTo(lines.Select(line => (line.At, line.Text))));
+        Assert.That(
+            await connection.QueryAsync<(string, string, string)>(
+                "SELECT actor, program, action FROM membership_log_entry WHERE actor_hash = UNHEX(SHA2('user2', 256)) AND logged_at > '2020-01-01'"),
+            Is.EqualTo(new[] { ("user2", "back_office", "approved") }));
         Assert.That((await world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));
     }
 }

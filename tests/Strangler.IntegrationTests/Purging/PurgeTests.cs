@@ -7,6 +7,8 @@ using Strangler.IntegrationTests.Crashes;
 using Strangler.IntegrationTests.Donations;
 using Strangler.Purging;
 using Strangler.Reconciliation;
+using Strangler.Service;
+using Strangler.Service.Configuration;
 
 namespace Strangler.IntegrationTests.Purging;
 
@@ -198,6 +200,38 @@ public sealed class PurgeTests
         Assert.That((await cli.RunAsync("timeline donations 4", ExitCodes.Ok)).Output, Does.Contain("purge by"));
         await cli.RunAsync("reconcile donations", ExitCodes.Ok);
     }
+
+    /// <summary>Where legacy does not say when something was deleted, nothing is guessed: the refusal says why, of every kind that there is.</summary>
+    [TestCase("memberships", "membership", "nothing when its row was deleted")]
+    [TestCase("subscriptions", "subscription", "deletes its row")]
+    [TestCase("address-changes", "address-change", "no column says that, or when")]
+    [TestCase("back-office-users", "user", "made inactive")]
+    [TestCase("impressions", "banner", "only ever added to")]
+    [TestCase("impressions", "impression", "only ever added to")]
+    [TestCase("buckets", "bucket-log", "only ever added to")]
+    [TestCase("change-log", "logged-action", "Only ever added to")]
+    public async Task Where_nothing_tells_when_something_was_deleted_the_refusal_says_why(string context, string kind, string why)
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(
+            file,
+            $$"""
+            { "hashKey": "{{new string('0', 64)}}",
+              "contexts": { "{{context}}": { "legacy": "Server=127.0.0.1;Port=1;Database=none", "new": "Server=127.0.0.1;Port=2;Database=none" } } }
+            """);
+        using var error = new StringWriter();
+        var code = await StranglerCommandLine.RunAsync(
+            ["purge", context, "--older-than", "730d", "--kind", kind, "--config", file], TextWriter.Null, error, CancellationToken.None);
+        File.Delete(file);
+        Assert.That(code, Is.EqualTo(ExitCodes.CouldNotRun));
+        Assert.That(error.ToString(), Does.Contain($"There is nothing to purge in {context}. {kind}: ").And.Contain(why).IgnoreCase);
+    }
+
+    [Test]
+    public void Every_kind_says_when_its_entities_were_deleted_or_why_nobody_can_tell() => Assert.That(
+        ContextCatalog.Names.SelectMany(name => ContextCatalog.LoadMapping(StranglerConfiguration.Load(null, ContextCatalog.Names, _ => null), name).Values)
+            .Where(mapping => mapping is { DeletedAt: null, NoDeletion: null }).Select(mapping => mapping.Kind),
+        Is.Empty);
 
     private static async Task<DonationsWorld> CreateAsync(Stage stage)
     {

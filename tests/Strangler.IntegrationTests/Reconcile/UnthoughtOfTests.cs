@@ -62,6 +62,10 @@ public sealed class UnthoughtOfTests
             UPDATE donation_log_entry SET `ordinal` = 0 WHERE donation_id = @id AND `ordinal` = 1;
             UPDATE donation_log_entry SET `ordinal` = 1 WHERE donation_id = @id AND `ordinal` = 9999
             """),
+        Case("who did it, which stands in the line as well", "donation_log_entry", "actor <> ''", "actor = 'someone else'", Verdict.Drift, "log_entries"),
+        Case("what was done, likewise", "donation_log_entry", "action = 'booked'", "action = 'cancelled'", Verdict.Drift, "log_entries"),
+        Case("by which program, likewise", "donation_log_entry", "program = 'paypal_handler'", "program = ''", Verdict.Drift, "log_entries"),
+        Case("an action that is none", "donation_log_entry", "action = 'booked'", "action = 'gebucht'", Verdict.Unreadable, ""),
         Case("a byte in an extra", "donation_legacy_extra", "LENGTH(content) > 4", "content = CONCAT(LEFT(content, LENGTH(content) - 1), 'x')", Verdict.Drift, "legacy_extras"),
         Case("an extra that only the new side has", "donation", "amount > 0", null, Verdict.Drift, "legacy_extras",
             "INSERT INTO donation_legacy_extra (donation_id, `ordinal`, name, content) VALUES (@id, 9999, 'data/nobody knows', 'i:1;')"),

@@ -64,6 +64,36 @@ public sealed class ManyMovesTests
     });
 
     /// <summary>
+    /// What legacy accepted before, its row has outgrown in LegacyOnly, where nothing is hashed: the next apply to it must not take our own write for another
+    /// program's that no trigger saw.
+    /// </summary>
+    [Test]
+    [Category("Case20")]
+    public void What_was_changed_in_LegacyOnly_is_nobody_else_s_when_new_leads_again() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.NewLeads, _time, options => options.ForeignWritersNone = false);
+        var note = await process.AddAsync("a", 1);
+        await process.Relay.DrainAsync(default);
+        for (var stage = Stage.NewLeads; stage > Stage.LegacyOnly; stage--)
+        {
+            await process.BackAsync();
+        }
+
+        await Hammer.IncrementAsync(process, note.Id);
+        await process.AdvanceAsync();
+        await process.BackfillAsync();
+        await process.ReconcileAsync("clean");
+        await process.AdvanceAsync();
+        await process.ReconcileAsync("clean");
+        await process.AdvanceAsync();
+        await Hammer.IncrementAsync(process, note.Id);
+        await process.Relay.DrainAsync(default);
+        process.AssertBothSidesAgree();
+        Assert.That(process.Legacy(note.Id)!.Integer("amount"), Is.EqualTo(3));
+        Assert.That(process.Memory.LegacyDatabase.Entities[TestProcess.Key(note.Id)].ForeignSeq, Is.Zero);
+    });
+
+    /// <summary>
     /// Legacy led to version 2 and could not bring it over; made lead by force, the new side makes a version 2 of its own. Taken for the same, the two would differ
     /// for good, unlisted, and the way back would lose the newer one.
     /// </summary>

@@ -30,6 +30,23 @@ public sealed class FateRulesTests
         Assert.That(_fates.Where(fate => fate.Reason.Length < 10), Is.Empty);
     }
 
+    // Of all generations of the programs, those included that came after the tables of which the mapping files are.
+    [Test]
+    public void Every_table_that_any_generation_of_the_programs_had_is_declared_and_no_other()
+    {
+        string[] tables =
+        [
+            "spenden", "donation_payment", "donation_payment_sofort", "donation_notification_log", "last_generated_donation_id", "donation_moderation_reason",
+            "donations_moderation_reasons", "donation_tracking", "request", "incentive", "membership_incentive", "last_generated_membership_id",
+            "membership_moderation_reason", "memberships_moderation_reasons", "membership_fee_changes", "legacy_auth_tokens", "subscription", "address_change", "address",
+            "users", "action_log", "backend_banner", "backend_impressions", "banner_tracking", "banner_impressions", "bucket_log", "bucket_log_bucket", "payment",
+            "payment_bank_transfer", "payment_credit_card", "payment_direct_debit", "payment_fee_change", "payment_paypal", "payment_paypal_identifier", "payment_sofort",
+            "payment_reference_codes", "last_generated_payment_id", "doctrine_migration_versions",
+        ];
+        Assert.That(_fates.Select(fate => fate.Table).Distinct(), Is.EquivalentTo(tables));
+        Assert.That(_fates.Where(fate => fate.Reason.Length < 10), Is.Empty);
+    }
+
     [TestCase("spenden", TableFate.Migrated, "donations", "donation")]
     [TestCase("donation_payment_sofort", TableFate.Folded, "donations", "donation")]
     [TestCase("bucket_log_bucket", TableFate.Folded, "buckets", "bucket_log")]

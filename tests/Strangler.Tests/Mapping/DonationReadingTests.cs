@@ -184,7 +184,7 @@ public sealed class DonationReadingTests
         Assert.That(
             record.List("log_entries"),
             Is.EqualTo(
-            new RecordList([[new DateTime(2016, 5, 17, 11, 42, 2), "second"], [new DateTime(2016, 5, 16, 11, 42, 2), "first"]])));
+            new RecordList([[new DateTime(2016, 5, 17, 11, 42, 2), "second", "", "", "other"], [new DateTime(2016, 5, 16, 11, 42, 2), "first", "", "", "other"]])));
         Assert.That(record.List("follow_ups"), Is.EqualTo(new RecordList([["16R12136PU8783961", 2L], ["123456789", 3L]])));
         Assert.That(record.List("legacy_extras").Count, Is.Zero);
     }

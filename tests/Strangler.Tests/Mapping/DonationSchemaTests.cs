@@ -21,7 +21,7 @@ public sealed partial class DonationSchemaTests
                     && !column.Value.Contains("GENERATED", StringComparison.Ordinal))
                 .ToDictionary(column => column.Groups["name"].Value, column => column.Groups["type"].Value));
         foreach (var (table, column) in Migrations().SelectMany(text => Altered().Matches(text)).SelectMany(
-            table => Added().Matches(table.Groups["columns"].Value).Select(column => (table.Groups["name"].Value, column))))
+            table => Added().Matches(table.Groups["columns"].Value).Where(column => !column.Value.Contains("GENERATED", StringComparison.Ordinal)).Select(column => (table.Groups["name"].Value, column))))
         {
             Assert.That(column.Value, Does.Contain("NOT NULL DEFAULT"), table);
             created[table].Add(column.Groups["name"].Value, column.Groups["type"].Value);
@@ -92,7 +92,7 @@ public sealed partial class DonationSchemaTests
         var mapping = DonationRows.Mapping;
         Assert.That(
             (mapping.Context, mapping.Kind, mapping.Version, mapping.TimeZone.Id),
-            Is.EqualTo(("donations", "donation", 1, "Europe/Berlin")));
+            Is.EqualTo(("donations", "donation", 2, "Europe/Berlin")));
         Assert.That(mapping.IdSource, Is.EqualTo(new IdSource(IdOrigin.AutoIncrement, "spenden", "id")));
         Assert.That(mapping.ForeignWriters, Is.Null, "back office and export write the legacy tables themselves: capture is needed");
         Assert.That(mapping.DeclaredDifferences, Is.Empty);

@@ -114,7 +114,7 @@ public sealed class MappingCompilerTests
         ["mirror of no text", "name=\"wants_newsletter\" type=\"boolean\"",
             "name=\"wants_newsletter\" type=\"boolean\" mirror=\"spenden.data/info2\"", "wants_newsletter", "can have a mirror"],
         ["time zone that does not exist", "time-zone=\"Europe/Berlin\"", "time-zone=\"Europe/Bärlin\"", "", "unknown time zone"],
-        ["foreign writers without an owner", "version=\"1\" time-zone", "version=\"1\" foreign-writers=\"none\" foreign-writers-reason=\"no\" time-zone", "",
+        ["foreign writers without an owner", "version=\"2\" time-zone", "version=\"2\" foreign-writers=\"none\" foreign-writers-reason=\"no\" time-zone", "",
             "someone has to answer", "time-zone=\"Europe/Berlin\""],
         ["element that does not exist", "<!-- The comment -->", "<colour/>", "", "colour"],
         ["bad time", "nothing-until=\"1970-01-01 01:00:00\"", "nothing-until=\"long ago\"", "exported_at", "is no time"],

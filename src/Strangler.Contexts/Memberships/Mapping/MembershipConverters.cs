@@ -1,3 +1,4 @@
+using Strangler.Contexts.Common.EventLog.Mapping;
 using Strangler.Contexts.Common.Mapping;
 using Strangler.Contexts.Common.Payments.Mapping;
 using Strangler.Contexts.Common.Tokens.Mapping;
@@ -10,7 +11,7 @@ public static class MembershipConverters
 {
     /// <summary>Adds them to a registry and returns it.</summary>
     public static ConverterRegistry AddMemberships(this ConverterRegistry registry) =>
-        registry.AddPayments().AddTokens().AddNothingPersonal()
+        registry.AddPayments().AddTokens().AddNothingPersonal().AddEventLog()
             .Add("membership-status", MembershipStatusConverter.Shape, static binding => new MembershipStatusConverter(binding))
             .Add("applicant-type", ApplicantTypeConverter.Shape, static binding => new ApplicantTypeConverter(binding));
 }

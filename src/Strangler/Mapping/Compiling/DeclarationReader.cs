@@ -21,7 +21,11 @@ internal sealed class DeclarationReader(Problems problems)
 
     private KindDeclaration ReadKind(XElement at)
     {
-        var kind = new KindDeclaration { At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value, DeletedAt = at.Attribute("deleted-at")?.Value };
+        var kind = new KindDeclaration
+        {
+            At = at, Name = Get(at, "name"), ErasedBy = at.Attribute("erased-by")?.Value, DeletedAt = at.Attribute("deleted-at")?.Value,
+            NoDeletion = Elements(at, "no-deletion").FirstOrDefault()?.Attribute("reason")?.Value,
+        };
         ReadTables(at, "legacy", kind.Legacy, isLegacy: true);
         kind.Lookups.AddRange(kind.Legacy.Where(table => table.IsLookup));
         kind.Legacy.RemoveAll(table => table.IsLookup);
@@ -250,7 +254,10 @@ internal sealed class DeclarationReader(Problems problems)
 
     private CodesDeclaration ReadCodes(XElement at) =>
         new(at, Get(at, "name"), Get(at, "default"),
-            [.. Elements(at, "code").Select(code => (code, Get(code, "legacy"), Get(code, "english")))]);
+            [.. Elements(at, "code").Select(code => (code, Get(code, "legacy"), Get(code, "english")))])
+        {
+            IsOneWay = Flag(at, "one-way"),
+        };
 
     private void ReadFieldOrGroup(XElement at, KindDeclaration kind)
     {
@@ -303,6 +310,9 @@ internal sealed class DeclarationReader(Problems problems)
             MergesByElement = Get(at, "merge") == "union",
         };
         list.Items.AddRange(Elements(at, "item").Select(item => ReadField(item, null)));
+        list.Derived.AddRange(Elements(at, "derived").Select(derived => new DerivedDeclaration(
+            derived, Get(derived, "use"), Get(derived, "from"), [.. Elements(derived, "item").Select(item => ReadField(item, null))])));
+        list.Items.AddRange(list.Derived.SelectMany(derived => derived.Items));
         CheckUnique(list.Items.Select(item => (item.At, item.Name)), "item");
         return list;
     }

@@ -19,6 +19,9 @@ internal sealed class KindDeclaration
 
     public string? DeletedAt { get; init; }
 
+    /// <summary>Why there is no <see cref="DeletedAt"/>; null: nobody has said.</summary>
+    public string? NoDeletion { get; init; }
+
     public IdSource? Ids { get; set; }
 
     public OwnersDeclaration Owners { get; set; } = new(null, null, []);
@@ -180,7 +183,16 @@ internal sealed record ColumnDeclaration(XElement At, ColumnLayout Layout, objec
 internal sealed record LobDeclaration(XElement At, string Column, string[] EmptyLiterals, IReadOnlyDictionary<string, bool> PersonalKeys);
 
 internal sealed record CodesDeclaration(
-    XElement At, string Name, string Default, IReadOnlyList<(XElement At, string Legacy, string English)> Codes);
+    XElement At, string Name, string Default, IReadOnlyList<(XElement At, string Legacy, string English)> Codes)
+{
+    /// <summary>Several legacy codes may stand for one English value: only for what is derived, and never goes back.</summary>
+    public bool IsOneWay { get; init; }
+
+    public string[] English => [.. Codes.Select(code => code.English).Distinct(StringComparer.Ordinal)];
+}
+
+/// <summary>Items of a list's rows that are derived from another item; they are among the list's items, too, behind all others.</summary>
+internal sealed record DerivedDeclaration(XElement At, string Use, string From, IReadOnlyList<FieldDeclaration> Items);
 
 /// <summary>A <c>field</c>, or a <c>list</c> with its <see cref="Items"/>.</summary>
 internal sealed class FieldDeclaration
@@ -220,6 +232,12 @@ internal sealed class FieldDeclaration
     public ConverterDeclaration? Converter { get; init; }
 
     public List<FieldDeclaration> Items { get; } = [];
+
+    /// <summary>Of a list: what is derived from its items.</summary>
+    public List<DerivedDeclaration> Derived { get; } = [];
+
+    /// <summary>Of a list: the items that stand in legacy.</summary>
+    public IEnumerable<FieldDeclaration> OwnItems => Items.Where(item => !Derived.Exists(derived => derived.Items.Contains(item)));
 
     /// <summary>Of a list: whether its order says nothing.</summary>
     public bool IsUnordered { get; init; }

@@ -46,7 +46,7 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
             yield return new ExplainedField(
                 $"{field.Name}[].{item.Name}",
                 item.Type!.Value.ToString().ToLowerInvariant(),
-                item.Legacy ?? "",
+                item.Legacy ?? DerivationOf(field, item),
                 field.IsTable ? Formats.Of(item) ?? "" : "",
                 $"{field.New}.{item.New}",
                 item.Personal || field.Personal,
@@ -76,6 +76,9 @@ internal sealed class Explainer(MappingDeclaration mapping, KindDeclaration kind
         : field.Converter is not null ? $"({field.Converter.Use})"
         : field.IsTable ? $"(rows of {field.Legacy})"
         : field.Legacy!;
+
+    private static string DerivationOf(FieldDeclaration list, FieldDeclaration item) =>
+        list.Derived.Find(derived => derived.Items.Contains(item)) is { } derived ? $"(told from {derived.From}, never written back: {derived.Use})" : "";
 
     private string[] LookupNotes(FieldDeclaration item) =>
         item.Legacy is { } place && kind.Lookups.Find(lookup => place.StartsWith(lookup.Name + ".", StringComparison.Ordinal)) is { } lookup

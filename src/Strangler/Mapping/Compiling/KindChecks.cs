@@ -35,6 +35,11 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
             problems.Add(kind.At.Attribute("deleted-at")!, deletion, "deleted-at names no timestamp field");
         }
 
+        if (kind is { DeletedAt: not null, NoDeletion: not null })
+        {
+            problems.Add(kind.At.Attribute("deleted-at")!, kind.Name, "deleted-at and no-deletion exclude each other");
+        }
+
         if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
         {
             problems.Add(kind.At.Attribute("erased-by")!, erasure, "erased-by names no boolean field");
@@ -171,7 +176,11 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         foreach (var list in kind.Codes)
         {
             CheckBijective(list, code => code.Legacy, "legacy code");
-            CheckBijective(list, code => code.English, "English value");
+            if (!list.IsOneWay)
+            {
+                CheckBijective(list, code => code.English, "English value");
+            }
+
             if (!list.Codes.Any(code => code.English == list.Default))
             {
                 problems.Add(list.At, list.Name, $"the default '{list.Default}' is none of its English values");
@@ -237,7 +246,7 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         }
     }
 
-    private void CheckCodesOf(FieldDeclaration field, string? item = null)
+    private void CheckCodesOf(FieldDeclaration field, string? item = null, bool isDerived = false)
     {
         var name = item ?? field.Name;
         if ((field.Type == FieldType.Code) != (field.Codes is not null))
@@ -248,6 +257,10 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         else if (field.Codes is not null && !kind.Codes.Exists(list => list.Name == field.Codes))
         {
             problems.Add(field.At, name, $"unknown code list '{field.Codes}'");
+        }
+        else if (!isDerived && kind.Codes.Find(list => list.Name == field.Codes) is { IsOneWay: true })
+        {
+            problems.Add(field.At, name, $"the code list '{field.Codes}' is one-way, and only what is derived never goes back");
         }
     }
 
@@ -379,6 +392,43 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         {
             problems.Add(list.At, list.Name, "merge=\"union\" needs an item with legacy=\"key\", which tells the elements apart");
         }
+
+        list.Derived.ForEach(derived => CheckDerived(list, derived));
+    }
+
+    private void CheckDerived(FieldDeclaration list, DerivedDeclaration derived)
+    {
+        if (converters.DerivationOf(derived.Use) is not { } known)
+        {
+            problems.Add(derived.At, derived.Use, $"unknown derivation; known are {string.Join(", ", converters.DerivationNames)}");
+            return;
+        }
+
+        if (!derived.Items.Select(item => item.Type).SequenceEqual(known.Shape.Items.Select(type => (FieldType?)type)))
+        {
+            problems.Add(derived.At, derived.Use, $"the derivation fills items of these types, in this order: {string.Join(", ", known.Shape.Items)}");
+        }
+
+        var source = list.OwnItems.FirstOrDefault(item => item.Name == derived.From);
+        if (source?.Type != known.Shape.From)
+        {
+            problems.Add(derived.At, derived.Use, $"from names no {known.Shape.From} item of the list that stands in legacy: '{derived.From}'");
+        }
+
+        foreach (var item in derived.Items)
+        {
+            var name = $"{list.Name}[].{item.Name}";
+            CheckCodesOf(item, name, isDerived: true);
+            if (item.Legacy is not null || item.Format is not null)
+            {
+                problems.Add(item.At, name, "what is derived has no legacy place and no format");
+            }
+
+            if (!item.Personal && !list.Personal && item.Type != FieldType.Code && source is { Personal: true })
+            {
+                problems.Add(item.At, name, $"{derived.From} is personal: the item needs personal=\"yes\"");
+            }
+        }
     }
 
     private void CheckTableList(FieldDeclaration list)
@@ -394,7 +444,7 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
             problems.Add(list.At, list.Name, $"without own-key nothing tells the order of the rows of {table.Name}: order=\"none\"");
         }
 
-        foreach (var item in list.Items.Where(item => item.Type is not null))
+        foreach (var item in list.OwnItems.Where(item => item.Type is not null))
         {
             CheckItem(list, item, table);
         }
@@ -425,7 +475,7 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
     {
         var key = list.Items.Find(item => item.Legacy == "key");
         var value = list.Items.Find(item => item.Legacy == "value");
-        if (place.Key is null || list.Items.Count != 2 || key is null || value is null
+        if (place.Key is null || list.OwnItems.Count() != 2 || key is null || value is null
             || key.Type is not (FieldType.Timestamp or FieldType.Text) || value.Type is not (FieldType.Text or FieldType.Integer))
         {
             problems.Add(

@@ -49,6 +49,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
             ErasedBy = kind.ErasedBy,
             DeletedAt = kind.DeletedAt,
+            NoDeletion = kind.NoDeletion,
             References = [.. kind.References.Select(reference => reference.Declared(mapping.Context, kind.Name))],
             Findings = [.. kind.Findings.Select(finding => finding.Declared(kind))],
             Merging = new MergeRules(
@@ -67,12 +68,29 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             field.Type!.Value,
             field.Personal,
             MaxLength(field),
-            codes is null ? [] : [.. codes.Codes.Select(code => code.English)],
+            codes?.English ?? [],
             [.. field.Items.Select(RecordFieldOf)],
             DefaultOf(field))
         {
             IsUnordered = field.IsUnordered, Secret = field.Secret, ElementKey = field.MergesByElement ? field.KeyItem : null,
+            Derived = [.. field.Derived.Select(derived => BuildDerived(field, derived))],
         };
+    }
+
+    private DerivedItems BuildDerived(FieldDeclaration list, DerivedDeclaration derived)
+    {
+        var (shape, derivation) = registry.DerivationOf(derived.Use)!.Value;
+        var columns = kind.New.Find(table => table.Name == list.New)!;
+        return new DerivedItems(
+            derivation,
+            list.Items.FindIndex(item => item.Name == derived.From),
+            list.Items.IndexOf(derived.Items[0]),
+            value => Values.IsOf(shape.From, value),
+            [
+                .. derived.Items.Select(item => new DerivedItem(
+                    DefaultOf(item), columns.Find(item.New!)!.Layout,
+                    CodesOf(item)?.Codes.ToDictionary(code => code.Legacy, code => code.English, StringComparer.Ordinal))),
+            ]);
     }
 
     // The store translates what refers to a kind of the same context.
@@ -183,7 +201,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
         return new ChildrenField(
             ordinal, list.Name, table, kind.Legacy[table].OwnKey is not null, list.IsUnordered,
             [
-                .. list.Items.Select(item => BuildItem(item, $"{list.Name}[].{item.Name}")),
+                .. list.OwnItems.Select(item => BuildItem(item, $"{list.Name}[].{item.Name}")),
             ]);
     }
 
@@ -325,7 +343,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             FieldType.Boolean => new NewBoolean(place),
             FieldType.Integer when list is null && kind.ReferenceOf(field) is not null => new NewReference(place, column.Layout),
             FieldType.Integer or FieldType.Money => new NewInteger(place, column.Layout),
-            FieldType.Code => new NewCode(place, [.. CodesOf(field)!.Codes.Select(code => code.English)]),
+            FieldType.Code => new NewCode(place, CodesOf(field)!.English),
             FieldType.Timestamp => new NewTimestamp(place),
             FieldType.Date => new NewDate(place),
             FieldType.Bytes => new NewBytes(place, column.Layout),

@@ -71,10 +71,11 @@ public sealed class ConverterBinding
     public IReadOnlyList<(string Legacy, string English)> Codes(int field) => _codes[field];
 }
 
-/// <summary>The converters that a mapping file may name: the engine's own, and those that a context adds.</summary>
+/// <summary>The converters and derivations that a mapping file may name: the engine's own, and those that a context adds.</summary>
 public sealed class ConverterRegistry
 {
     private readonly Dictionary<string, Entry> _converters = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (DerivationShape Shape, ItemDerivation Derivation)> _derivations = new(StringComparer.Ordinal);
 
     public ConverterRegistry() =>
         Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding))
@@ -91,6 +92,20 @@ public sealed class ConverterRegistry
         _converters.Add(name, new Entry(shape, create));
         return this;
     }
+
+    /// <summary>A derivation of items, which needs nothing of the mapping file.</summary>
+    /// <exception cref="ArgumentException">There is one of that name.</exception>
+    public ConverterRegistry AddDerivation(string name, DerivationShape shape, ItemDerivation derivation)
+    {
+        _derivations.Add(name, (shape, derivation));
+        return this;
+    }
+
+    /// <summary>In the order of the alphabet.</summary>
+    internal IReadOnlyList<string> DerivationNames => [.. _derivations.Keys.Order(StringComparer.Ordinal)];
+
+    internal (DerivationShape Shape, ItemDerivation Derivation)? DerivationOf(string name) =>
+        _derivations.TryGetValue(name, out var found) ? found : null;
 
     internal ConverterShape? ShapeOf(string name) => _converters.TryGetValue(name, out var found) ? found.Shape : null;
 

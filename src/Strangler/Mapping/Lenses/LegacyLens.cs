@@ -25,7 +25,7 @@ internal sealed class LegacyLens(
         "legacy would show other extras; a field that was given a value must lose its extra (CompiledMapping.Change)";
 
     private readonly LegacyField[] _rows = [.. fields.Where(field => field is RowField)];
-    private readonly RecordField[] _unordered = [.. schema.Fields.Where(field => field.IsUnordered)];
+    private readonly RecordField[] _canonical = [.. schema.Fields.Where(field => field.IsUnordered || field.Derived.Count > 0)];
     private readonly LegacyField[] _places = [.. fields.Where(field => field is not RowField)];
 
     public RecordSchema Schema { get; } = schema;
@@ -71,7 +71,7 @@ internal sealed class LegacyLens(
             values[field.Ordinal] = field.Read(row);
         }
 
-        Sort(values);
+        MakeCanonical(values);
 
         foreach (var converted in converters)
         {
@@ -108,13 +108,13 @@ internal sealed class LegacyLens(
             }
         }
 
-        Sort(wanted);
+        MakeCanonical(wanted);
         return wanted;
     }
 
-    private void Sort(object?[] values)
+    private void MakeCanonical(object?[] values)
     {
-        foreach (var field in _unordered)
+        foreach (var field in _canonical)
         {
             values[field.Ordinal] = field.Canonical(values[field.Ordinal]);
         }

@@ -29,7 +29,7 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
         {
             if (tables[at].List >= 0)
             {
-                values[tables[at].List] = Schema.Fields[tables[at].List].Canonical(ReadList(tables[at], row.Tables[at]));
+                values[tables[at].List] = Schema.Fields[tables[at].List].InOrder(ReadList(tables[at], row.Tables[at]));
             }
             else
             {

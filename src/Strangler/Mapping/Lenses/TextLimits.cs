@@ -34,6 +34,13 @@ internal static class TextLimits
         }
     }
 
+    /// <summary>The same as a question.</summary>
+    public static bool CanHold(string text, ColumnLayout column) =>
+        IsWellFormed(text)
+        && (column.MaxLength == 0 || text.Length <= column.MaxLength || Characters(text) <= column.MaxLength)
+        && (column.MaxBytes == 0 || Encoding.UTF8.GetByteCount(text) <= column.MaxBytes)
+        && !(column.BasicPlaneOnly && text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') >= 0);
+
     /// <summary>Whether each surrogate has its other half: others are no text in any encoding.</summary>
     public static bool IsWellFormed(string text)
     {

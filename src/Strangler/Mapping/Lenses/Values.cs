@@ -19,6 +19,14 @@ internal static class Values
     public static T Expect<T>(string field, object? value) =>
         value is T typed ? typed : throw Mistyped(field, typeof(T), value);
 
+    /// <summary>Whether the value is one of a type whose values are never null.</summary>
+    public static bool IsOf(FieldType type, object? value) => (type, value) switch
+    {
+        (FieldType.Boolean, bool) or (FieldType.Integer or FieldType.Money, long) or (FieldType.Text or FieldType.Code, string) => true,
+        (FieldType.Timestamp, DateTime) or (FieldType.Date, DateOnly) or (FieldType.Bytes, byte[]) => true,
+        _ => false,
+    };
+
     public static ArgumentException Mistyped(string field, Type wanted, object? value) =>
         new($"The field '{field}' wants a {wanted.Name}, not {value?.GetType().Name ?? "null"}.");
 

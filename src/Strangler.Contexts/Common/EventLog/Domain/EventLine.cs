@@ -16,6 +16,9 @@ public sealed partial record EventLine(DateTime At, string What, string Who, str
     /// <summary>What the back office is called: its lines name a user and no program.</summary>
     public const string BackOffice = "back_office";
 
+    /// <summary>What was done, without what differs from line to line: in brackets, or behind a colon.</summary>
+    public string Act => What.AsSpan().IndexOfAny('(', ':') is var end and >= 0 ? What[..end].TrimEnd() : What;
+
     /// <summary>Takes any text.</summary>
     public static EventLine Of(DateTime at, string text)
     {
@@ -29,7 +32,7 @@ public sealed partial record EventLine(DateTime At, string What, string Who, str
     [GeneratedRegex(@"\A(?<what>.+?) by user: (?<who>.+)\z", RegexOptions.Singleline)]
     private static partial Regex ByUser();
 
-    // "paypal_handler: booked". A program calls itself by a name without blanks.
-    [GeneratedRegex(@"\A(?<program>[a-z][a-z0-9_]*): (?<what>.+)\z", RegexOptions.Singleline)]
+    // "paypal_handler: booked". Only what the programs call themselves: a note that begins with a word and a colon names none.
+    [GeneratedRegex(@"\A(?<program>frontend|[a-z][a-z0-9_]*_(?:handler|use_case)): (?<what>.+)\z", RegexOptions.Singleline)]
     private static partial Regex ByProgram();
 }
