@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
@@ -13,7 +14,11 @@ namespace Strangler.DualWrite;
 
 /// <summary>The legacy half of a context, whatever store it is in.</summary>
 public sealed record LegacySide(
-    SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture, ICensus Census, ILegacyTables Tables);
+    SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture, ICensus Census, ILegacyTables Tables)
+{
+    /// <summary>Kinds whose ids nobody allots.</summary>
+    public IReadOnlySet<string> NaturalKinds { get; init; } = FrozenSet<string>.Empty;
+}
 
 /// <summary>The new half of a context, whatever store it is in.</summary>
 public sealed record NewSide(
@@ -41,7 +46,7 @@ public sealed record NewSide(
         Legacy = legacy.Seams,
         New = Seams,
         IdMap = IdMap,
-        PublicIds = new PublicIds(legacy.IdBlocks, IdPool, hook),
+        PublicIds = new PublicIds(legacy.IdBlocks, IdPool, hook) { Natural = legacy.NaturalKinds },
         BackfillTarget = BackfillTarget,
         Quarantine = Quarantine,
         Reconciliations = Reconciliations,

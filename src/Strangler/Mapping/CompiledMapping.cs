@@ -15,6 +15,9 @@ public enum IdOrigin
 
     /// <summary>A table of one row that is counted up.</summary>
     GeneratorTable,
+
+    /// <summary>Nowhere: the key says something, and whoever makes a row gives it.</summary>
+    Natural,
 }
 
 /// <summary>Where legacy takes its ids from.</summary>

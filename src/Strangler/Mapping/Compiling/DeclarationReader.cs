@@ -119,6 +119,11 @@ internal sealed class DeclarationReader(Problems problems)
             return new IdSource(IdOrigin.AutoIncrement, root.Name, root.Key);
         }
 
+        if (Get(at, "from") == "natural-key")
+        {
+            return new IdSource(IdOrigin.Natural, root.Name, root.Key);
+        }
+
         if (Get(at, "table").Length == 0 || Get(at, "column").Length == 0)
         {
             problems.Add(at, "ids", "a generator needs table and column");
@@ -176,7 +181,7 @@ internal sealed class DeclarationReader(Problems problems)
             columnType == ColumnType.Binary && length > 0 ? length : maxBytes,
             min,
             max,
-            basicPlaneOnly && columnType == ColumnType.Text);
+            basicPlaneOnly && columnType == ColumnType.Text) { IsSingle = type == "float" };
         return new ColumnDeclaration(
             at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal") || Flag(at, "secret"), type == "char")
         {
@@ -218,6 +223,7 @@ internal sealed class DeclarationReader(Problems problems)
             ColumnType.Integer => Values.Of(0L),
             ColumnType.Text => "",
             ColumnType.Binary => Array.Empty<byte>(),
+            ColumnType.Real when isLegacy => 0d,
             _ => null,
         };
     }
@@ -229,6 +235,7 @@ internal sealed class DeclarationReader(Problems problems)
         "int" => (ColumnType.Integer, 0, unsigned ? 0 : int.MinValue, unsigned ? uint.MaxValue : int.MaxValue),
         "bigint" => (ColumnType.Integer, 0, unsigned ? 0 : long.MinValue, long.MaxValue),
         "datetime" or "date" => (ColumnType.DateTime, 0, 0, 0),
+        "float" or "double" => (ColumnType.Real, 0, 0, 0),
         "text" => (ColumnType.Text, ushort.MaxValue, 0, 0),
         "mediumtext" => (ColumnType.Text, 16_777_215, 0, 0),
         "blob" => (ColumnType.Binary, ushort.MaxValue, 0, 0),
