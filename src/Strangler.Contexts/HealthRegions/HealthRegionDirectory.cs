@@ -26,7 +26,8 @@ public sealed class HealthRegionDirectory(LeadQueries queries)
     /// <summary>One region; null when it is not there.</summary>
     public Task<RegionEntry?> RegionAsync(long hrUid, CancellationToken cancellationToken) => AskAsync(
         async (ask, side) => (await HealthRegionReader.RegionsAsync(ask.Connection, ask.Of(side.Region, new { id = hrUid })).ConfigureAwait(false)).SingleOrDefault(),
-        cancellationToken);
+        cancellationToken,
+        region => region is null ? [] : [new EntityKey(HealthRegionsContext.HealthRegionKind, region.HrUid)]);
 
     /// <summary>The regions that a postcode lies in, the first one first; those that are not there are left out. Empty for an unknown postcode.</summary>
     /// <param name="code">Upper case, without blanks around it.</param>
@@ -40,7 +41,8 @@ public sealed class HealthRegionDirectory(LeadQueries queries)
                 .. (await HealthRegionReader.PlacedRegionsAsync(ask.Connection, ask.Of(side.RegionsOfPostcode, new { code })).ConfigureAwait(false))
                     .OrderBy(one => one.Place).ThenBy(one => one.Region.HrUid).Select(one => one.Region).DistinctBy(region => region.HrUid),
             ],
-            cancellationToken);
+            cancellationToken,
+            regions => regions.Select(region => new EntityKey(HealthRegionsContext.HealthRegionKind, region.HrUid)));
     }
 
     /// <summary>The numbers of the regions of a province that have this English name: most often one. Without the province it would be no answer.</summary>
@@ -67,7 +69,9 @@ public sealed class HealthRegionDirectory(LeadQueries queries)
         ArgumentNullException.ThrowIfNull(code);
         return !Ascii.IsValid(code) || code.Contains('\0', StringComparison.Ordinal)
             ? Task.FromResult<IReadOnlyList<LocationEntry>>([])
-            : AskAsync((ask, side) => LocationsAsync(ask, side, code.TrimEnd(' ').ToUpperInvariant()), cancellationToken);
+            : AskAsync(
+                (ask, side) => LocationsAsync(ask, side, code.TrimEnd(' ').ToUpperInvariant()), cancellationToken,
+                locations => locations.Where(location => location.Id > 0).Select(location => new EntityKey(HealthRegionsContext.PostcodeKind, location.Id)));
     }
 
     private static async Task<IReadOnlyList<LocationEntry>> LocationsAsync(Ask ask, SideQueries side, string code)
@@ -104,10 +108,12 @@ public sealed class HealthRegionDirectory(LeadQueries queries)
         ];
     }
 
-    private Task<T> AskAsync<T>(Func<Ask, SideQueries, Task<T>> question, CancellationToken cancellationToken) => queries.AskAsync(
+    private Task<T> AskAsync<T>(
+        Func<Ask, SideQueries, Task<T>> question, CancellationToken cancellationToken, Func<T, IEnumerable<EntityKey>>? shows = null) => queries.AskAsync(
         (connection, transaction, token) => question(new Ask(connection, transaction, token), SideQueries.Legacy),
         (connection, transaction, token) => question(new Ask(connection, transaction, token), SideQueries.New),
-        cancellationToken);
+        cancellationToken,
+        shows);
 
     private sealed record Ask(DbConnection Connection, DbTransaction? Transaction, CancellationToken Token)
     {

@@ -15,7 +15,7 @@ public sealed class HealthRegionsJourneyTests : ContextJourneyContract
 
     private protected override IReadOnlyList<string> Explained =>
     [
-        "locations.forward_sortation_area", "postcode: region leads to health-regions/health-region", "province_differs", "mobility.date written yyyy-MM-dd is measured_on",
+        "locations.forward_sortation_area", "region: region leads to health-regions/health-region", "province_differs", "mobility.date written yyyy-MM-dd is measured_on",
     ];
 
     private protected override IReadOnlyList<string> Quarantined => ["locations.hr_uid", "is below 0, and ids begin at 1", "postcode: ", "health_regions.province_code"];
