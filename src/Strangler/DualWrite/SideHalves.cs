@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
+using Strangler.DataSets;
 using Strangler.Hooks;
 using Strangler.IdMap;
 using Strangler.Journal;
@@ -35,6 +36,9 @@ public sealed record NewSide(
     IPurgeLog Purges,
     ISchedules Schedules)
 {
+    /// <summary>Keeps data sets for readers; null where the store has none.</summary>
+    public IDataSetShelf? Shelf { get; init; }
+
     /// <summary>Both halves of a context.</summary>
     /// <param name="context">The context's name.</param>
     /// <param name="legacy">The other half.</param>
@@ -56,6 +60,7 @@ public sealed record NewSide(
         Obligations = Obligations,
         Merges = Merges,
         Purges = Purges,
+        Shelf = Shelf,
         Replicas = legacy.Replicas,
         Capture = legacy.Capture,
         Census = legacy.Census,

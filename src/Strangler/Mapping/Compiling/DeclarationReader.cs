@@ -16,7 +16,10 @@ internal sealed class DeclarationReader(Problems problems)
         var kinds = Elements(root, "kind").Select(ReadKind).ToList();
         CheckUnique(kinds.Select(kind => (kind.At, kind.Name)), "kind");
         _ = int.TryParse(Get(root, "version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
-        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), ReadFates(root), kinds);
+        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), ReadFates(root), kinds)
+        {
+            IsDataSet = Flag(root, "data-set"),
+        };
     }
 
     private KindDeclaration ReadKind(XElement at)

@@ -44,6 +44,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             ForeignWriters = mapping.ForeignWriters,
             DeclaredWriters = mapping.Writers,
             DeclaredFates = mapping.Fates,
+            IsDataSet = mapping.IsDataSet,
             LegacyTables = [.. kind.Legacy.Concat(kind.Lookups).Select(table => table.Declared(file))],
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
