@@ -26,7 +26,7 @@ internal sealed class DataSetRefresh(ContextRuntime runtime)
     private long? _looked;
     private long _newsAt = runtime.Time.GetTimestamp();
     private string? _emptyTold;
-    private bool _isKept = true;
+    private bool _isKept;
 
     private bool IsMeant => runtime is { IsDataSet: true, Options.ForeignWritersNone: false } && runtime.Sides is { Capture: not null, Shelf: not null };
 
@@ -54,35 +54,47 @@ internal sealed class DataSetRefresh(ContextRuntime runtime)
         }
     }
 
-    /// <summary>Between passes: notes what went unseen, and publishes what is whole. Returns whether something is kept still.</summary>
-    public async Task<bool> LookAsync(StageHint hint, CancellationToken cancellationToken)
+    /// <summary>
+    /// Looks now, and returns whether a data set is kept still: whoever waits for the new one waits for that.
+    /// </summary>
+    public async Task<bool> IsKeptStillAsync(StageHint hint, CancellationToken cancellationToken)
     {
-        if (!IsMeant || !Stages.IsDual(hint.Stage) || !await IsQuietAsync(cancellationToken))
-        {
-            return IsMeant && _isKept;
-        }
-
-        // A shelf that another replica has filled is seen at the next look in full.
-        var isDue = _looked is not { } looked || runtime.Time.GetElapsedTime(looked) >= runtime.Options.CaptureCheckInterval;
-        if (!_isKept && !isDue)
+        if (!IsMeant || !await Shelf.IsKeptAsync(cancellationToken))
         {
             return false;
         }
 
-        _looked = runtime.Time.GetTimestamp();
-        if (await NoteVanishedAsync(hint, cancellationToken))
+        _isKept = true;
+        await LookAsync(hint, cancellationToken);
+        return _isKept;
+    }
+
+    // Between passes: notes what went unseen, and publishes what is whole. A shelf that another replica has filled is seen at the next look in full.
+    private async Task LookAsync(StageHint hint, CancellationToken cancellationToken)
+    {
+        var isDue = _looked is not { } looked || runtime.Time.GetElapsedTime(looked) >= runtime.Options.CaptureCheckInterval;
+        if ((!_isKept && !isDue) || (Stages.IsDual(hint.Stage) && !await IsQuietAsync(cancellationToken)))
         {
-            return _isKept;
+            return;
         }
 
-        var wasKept = await Shelf.IsKeptAsync(cancellationToken);
-        _isKept = wasKept && !await Shelf.PublishAsync(async token => await OpenAsync(token) == 0, cancellationToken);
+        _looked = runtime.Time.GetTimestamp();
+        if (!Stages.IsDual(hint.Stage) || !await NoteVanishedAsync(hint, cancellationToken))
+        {
+            await PublishAsync(hint, cancellationToken);
+        }
+    }
+
+    // Nothing comes from legacy any more once the new side is alone.
+    private async Task PublishAsync(StageHint hint, CancellationToken cancellationToken)
+    {
+        var wasKept = hint.Stage != Stage.LegacyOnly && await Shelf.IsKeptAsync(cancellationToken);
+        _isKept = wasKept && !await Shelf.PublishAsync(
+            async token => !Stages.IsDual(hint.Stage) || await OpenAsync(token) == 0, cancellationToken);
         if (wasKept && !_isKept)
         {
             _log.Published(runtime.Context);
         }
-
-        return _isKept;
     }
 
     /// <summary>The same of a loop: what fails is told and tried again.</summary>

@@ -108,7 +108,7 @@ public sealed class Relay(ContextRuntime runtime)
     {
         using var background = Lane.EnterBackground();
         return runtime.IsDataSet && !_followerIsDown && await runtime.Stage.RefreshAsync(cancellationToken) is { Lead: SideName.New } hint
-            && await _dataSet.LookAsync(hint, cancellationToken);
+            && await _dataSet.IsKeptStillAsync(hint, cancellationToken);
     }
 
     private static TimeSpan Least(TimeSpan left, TimeSpan right) => left < right ? left : right;
