@@ -10,6 +10,8 @@ namespace Strangler.Postgres;
 /// </summary>
 internal sealed class PostgresJournal(PostgresSide side) : IJournal
 {
+    private const int MostThinned = 5_000;
+
     public SideName Side => side.Name;
 
     /// <remarks>
@@ -144,6 +146,42 @@ internal sealed class PostgresJournal(PostgresSide side) : IJournal
                 DELETE FROM strangler_journal WHERE context = {side.Context} AND kind = {key.Kind} AND key = {key.Id} AND state = 'parked'
                 """),
             cancellationToken);
+
+    public async Task<ThinnedRows> ThinAsync(string kind, long? above, int keys, CancellationToken cancellationToken)
+    {
+        var from = above ?? long.MinValue;
+        var upto = await side.FirstAsync(
+            new Batch().Add($"""
+                SELECT MAX(key) FROM (
+                    SELECT DISTINCT key FROM strangler_journal WHERE context = {side.Context} AND kind = {kind} AND key > {from} ORDER BY key LIMIT {keys}) k
+                """),
+            reader => reader.IsDBNull(0) ? (long?)null : reader.GetInt64(0),
+            cancellationToken,
+            background: true).ConfigureAwait(false);
+        if (upto is not { } last)
+        {
+            return new ThinnedRows(0, null);
+        }
+
+        var removed = 0;
+        for (var gone = MostThinned; gone == MostThinned; removed += gone)
+        {
+            gone = await side.WriteAsync(Between(kind, from, last), cancellationToken, background: true).ConfigureAwait(false);
+        }
+
+        return new ThinnedRows(removed, last);
+    }
+
+    private Batch Between(string kind, long above, long upto) => new Batch().Add($"""
+        WITH numbered AS (
+            SELECT id, ROW_NUMBER() OVER (PARTITION BY key, origin, state ORDER BY epoch, counter, foreign_seq, id) AS first,
+                ROW_NUMBER() OVER (PARTITION BY key, origin, state ORDER BY epoch DESC, counter DESC, foreign_seq DESC, id DESC) AS last
+            FROM strangler_journal WHERE context = {side.Context} AND kind = {kind} AND key > {above} AND key <= {upto}),
+        between_them AS (
+            SELECT j.id FROM strangler_journal j JOIN numbered n ON n.id = j.id WHERE n.first > 1 AND n.last > 1
+            ORDER BY j.id LIMIT {MostThinned} FOR UPDATE OF j SKIP LOCKED)
+        DELETE FROM strangler_journal WHERE id IN (SELECT id FROM between_them)
+        """);
 
     // What is left is newer than what was accepted, so it is due now, whoever had claimed it along with the rows that are gone.
     private Batch ReleaseLeft(Batch batch, EntityKey key) => batch.Add($"""

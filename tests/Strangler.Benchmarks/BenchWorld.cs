@@ -63,9 +63,12 @@ internal sealed class BenchWorld : IAsyncDisposable
 
     public MySqlDataSource New { get; }
 
-    public AggregateSql LegacySql => field ??= new AggregateSql(Kind, Mapping.Legacy.Layout, SideName.Legacy);
+    public AggregateSql LegacySql => field ??= SqlOf(Mapping.Legacy.Layout, SideName.Legacy);
 
-    public AggregateSql NewSql => field ??= new AggregateSql(Kind, Mapping.New.Layout, SideName.New);
+    public AggregateSql NewSql => field ??= SqlOf(Mapping.New.Layout, SideName.New);
+
+    private static AggregateSql SqlOf(AggregateLayout layout, SideName side) =>
+        new(DonationsContext.Name, Kind, new Dictionary<string, AggregateLayout> { [Kind] = layout }, side);
 
     public static async Task<BenchWorld> StartAsync(BenchOptions options, CancellationToken cancellationToken)
     {

@@ -21,7 +21,9 @@ public sealed class ContextOptions
     /// <summary>How long a claim lasts. 1 s to 10 minutes; default 30 s.</summary>
     public TimeSpan RelayLease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Keys a claim. 1 to 10,000; default 100.</summary>
+    /// <summary>
+    /// Keys a claim at most; fewer where these would take longer than 200 ms. 1 to 10,000; default 100.
+    /// </summary>
     public int RelayBatch { get; set; } = 100;
 
     /// <summary>Failed applies after which a key is parked, unless the failure is known to pass. 1 to 1,000; default 10.</summary>

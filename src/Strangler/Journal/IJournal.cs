@@ -128,4 +128,16 @@ public interface IJournal
     /// the key stay. Returns how many; 0 when none is parked.
     /// </summary>
     Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Of the next <paramref name="keys"/> keys of a kind above <paramref name="above"/> (null: from the beginning) only the oldest and the
+    /// newest row of each origin and state stay: what travels is the state, so those between owe nothing that these do not. Waits for no
+    /// lock: what is locked stays. Returns how far it has come.
+    /// </summary>
+    Task<ThinnedRows> ThinAsync(string kind, long? above, int keys, CancellationToken cancellationToken);
 }
+
+/// <summary>What a thinning removed.</summary>
+/// <param name="Removed">Rows.</param>
+/// <param name="Upto">The last key that was looked at; null: there was none.</param>
+public sealed record ThinnedRows(int Removed, long? Upto);

@@ -32,7 +32,7 @@ internal static partial class Log
     [LoggerMessage(1106, LogLevel.Warning, "{Context}: {Actor} dropped {Rows} parked journal rows of {Kind} {Id}; its follower stays behind")]
     public static partial void Dropped(this ILogger logger, string context, string actor, int rows, string kind, long id);
 
-    [LoggerMessage(1108, LogLevel.Warning, "{Context}: other programs' writes could not be looked for in legacy's journal ({Reason}); said once, tried again")]
+    [LoggerMessage(1109, LogLevel.Warning, "{Context}: other programs' writes could not be looked for in legacy's journal ({Reason}); said once, tried again")]
     public static partial void ForeignPassFailed(this ILogger logger, string context, string reason, Exception exception);
 
     [LoggerMessage(1107, LogLevel.Warning, "{Context}: old request keys could not be removed on the {Side} side ({Reason})")]
@@ -44,4 +44,12 @@ internal static partial class Log
         + "goes through")]
     public static partial void SetAside(
         this ILogger logger, string context, string kind, long id, string reason, Exception exception);
+
+    [LoggerMessage(
+        1110, LogLevel.Warning,
+        "{Context}: the journal of the {Side} side is deep: {Removed} rows that owed nothing of their own were removed, none of the last of any entity")]
+    public static partial void Thinned(this ILogger logger, string context, SideName side, long removed);
+
+    [LoggerMessage(1111, LogLevel.Warning, "{Context}: the deep journal of the {Side} side could not be thinned out ({Reason}); tried again later")]
+    public static partial void ThinningFailed(this ILogger logger, string context, SideName side, string reason, Exception exception);
 }

@@ -49,9 +49,12 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly ForeignMerge _merge = new(runtime);
     private readonly ObligationCheck _obligations = new(runtime);
     private readonly RequestPruning _requests = new(runtime);
+    private readonly JournalThinning _thinning = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
     private readonly CaptureWatch _capture = new(runtime);
     private readonly DataSetRefresh _dataSet = new(runtime);
+    private readonly PassSize _ownSize = new(runtime);
+    private readonly PassSize _foreignSize = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
     private volatile bool _followerIsDown;
     private bool _foreignFails;
@@ -59,7 +62,7 @@ public sealed class Relay(ContextRuntime runtime)
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the bounds of the journals, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -68,8 +71,8 @@ public sealed class Relay(ContextRuntime runtime)
         {
             await Task.WhenAll(
                 RelayAsync(cancellationToken), BeatAsync(cancellationToken), runtime.Shadow.RunAsync(cancellationToken),
-                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _census.RunAsync(cancellationToken),
-                _capture.RunAsync(cancellationToken));
+                _obligations.RunAsync(cancellationToken), _requests.RunAsync(cancellationToken), _thinning.RunAsync(cancellationToken),
+                _census.RunAsync(cancellationToken), _capture.RunAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -231,7 +234,7 @@ public sealed class Relay(ContextRuntime runtime)
     {
         var journal = runtime.Sides.Of(hint.Lead).Journal;
         // A follower that did not answer is tried with one key; the others wait untouched, and are all due as soon as it answers.
-        var batch = _followerIsDown ? 1 : runtime.Options.RelayBatch;
+        var batch = _followerIsDown ? 1 : _ownSize.Next;
         var claims = await journal.ClaimAsync(runtime.Replica, batch, runtime.Options.RelayLease, cancellationToken);
         if (claims.Count == 0)
         {
@@ -240,9 +243,9 @@ public sealed class Relay(ContextRuntime runtime)
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         _followerIsDown = false;
-        return await InLanesAsync(claims, batch, claim => _followerIsDown || runtime.Schema.IsKnownWrong
+        return await _ownSize.MeasureAsync(claims.Count, () => InLanesAsync(claims, batch, claim => _followerIsDown || runtime.Schema.IsKnownWrong
             ? PutBackAsync(journal, claim, cancellationToken)
-            : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken));
+            : ApplyAsync(journal, Stages.Other(hint.Lead), claim, cancellationToken)));
     }
 
     // Not while the new side is being switched: nothing may be written there then, and what legacy has is its own news as soon as it leads.
@@ -253,11 +256,11 @@ public sealed class Relay(ContextRuntime runtime)
             return null;
         }
 
-        var journal = runtime.Sides.Legacy.Journal;
+        var (journal, batch) = (runtime.Sides.Legacy.Journal, _foreignSize.Next);
         IReadOnlyList<JournalClaim> claims;
         try
         {
-            claims = await journal.ClaimAsync(runtime.Replica, runtime.Options.RelayBatch, runtime.Options.RelayLease, cancellationToken);
+            claims = await journal.ClaimAsync(runtime.Replica, batch, runtime.Options.RelayLease, cancellationToken);
             _foreignFails = false;
         }
         catch (SideUnavailableException exception)
@@ -273,9 +276,9 @@ public sealed class Relay(ContextRuntime runtime)
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
         var mayMerge = await MayMergeAsync(cancellationToken);
-        return await InLanesAsync(claims, runtime.Options.RelayBatch, claim => runtime.Schema.IsKnownWrong || !mayMerge
+        return await _foreignSize.MeasureAsync(claims.Count, () => InLanesAsync(claims, batch, claim => runtime.Schema.IsKnownWrong || !mayMerge
             ? PutBackAsync(journal, claim, cancellationToken)
-            : MergeAsync(journal, claim, cancellationToken));
+            : MergeAsync(journal, claim, cancellationToken)));
     }
 
     private async Task<bool> MayMergeAsync(CancellationToken cancellationToken)

@@ -49,6 +49,9 @@ internal static class EngineMeter
     private static readonly Counter<long> RequestsPruned = Meter.CreateCounter<long>(
         "strangler.requests.pruned", "{request}", "Request keys forgotten as they were past their retention.");
 
+    private static readonly Counter<long> RowsThinned = Meter.CreateCounter<long>(
+        "strangler.journal.thinned", "{row}", "Journal rows removed from a deep journal because others of their entity owe the same.");
+
     private static readonly Counter<long> Merges = Meter.CreateCounter<long>(
         "strangler.merges", "{merge}", "Merges of other programs' writes while the new side leads, by outcome: merged, decided, resolved, conflict.");
 
@@ -110,6 +113,8 @@ internal static class EngineMeter
 
     public static void PrunedRequests(string context, int requests) =>
         RequestsPruned.Add(requests, new TagList { { "context", context } });
+
+    public static void JournalThinned(string context, int rows) => RowsThinned.Add(rows, new TagList { { "context", context } });
 
     public static void SchemaDifferencesAre(string context, int differences) =>
         SchemaDifferences.Record(differences, new TagList { { "context", context } });

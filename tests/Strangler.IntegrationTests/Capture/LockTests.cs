@@ -10,6 +10,7 @@ using Strangler.MySql;
 namespace Strangler.IntegrationTests.Capture;
 
 /// <summary>Triggers against stages, flips and our own transactions: other programs never wait for us, and no write of theirs slips through a change of stage.</summary>
+[NonParallelizable]
 public sealed class LockTests
 {
     // InnoDB's tables of transactions and waits are filled anew only when nobody has read them for 100 ms: whoever asks faster sees the same for ever.

@@ -124,17 +124,17 @@ public abstract class ContextStatesContract<TEntity>
         }
     }
 
-    // Each kind of row meets each change; the two halves of the rows go to the two stages.
+    // Each kind of row meets each change, every other one in either stage, with rows of its own.
     private async Task ChangeEachAsync(int half)
     {
         var number = 0;
-        foreach (var (kind, _) in Distinct())
+        foreach (var (at, (kind, _)) in Distinct().Index())
         {
             var rows = _rows.Where(row => row.Kinds.Contains(kind)).Skip(half).Take(1).ToList();
             var row = rows.Count > 0 ? rows[0] : _examples[kind];
-            foreach (var (name, may, act, fields) in AllChanges)
+            foreach (var (turn, (name, may, act, fields)) in AllChanges.Index())
             {
-                if (fields.Contains("*") && number++ % 3 != 0)
+                if ((at + turn) % 2 != half || (fields.Contains("*") && number++ % 3 != 0))
                 {
                     continue;
                 }

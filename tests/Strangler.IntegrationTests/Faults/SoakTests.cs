@@ -14,6 +14,7 @@ namespace Strangler.IntegrationTests.Faults;
 /// drift. One minute, or STRANGLER_SOAK_MINUTES; STRANGLER_SOAK_SEED repeats the choices (not their timing).
 /// </summary>
 [Category("Soak")]
+[NonParallelizable]
 public sealed class SoakTests
 {
     private const int Writers = 4;

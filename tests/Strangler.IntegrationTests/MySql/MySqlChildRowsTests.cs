@@ -11,6 +11,7 @@ namespace Strangler.IntegrationTests.MySql;
 /// catalogue; and shared rows found or inserted by many writers at once.
 /// </summary>
 [CancelAfter(240_000)]
+[NonParallelizable]
 internal sealed class MySqlChildRowsTests
 {
     private const string Tables = """

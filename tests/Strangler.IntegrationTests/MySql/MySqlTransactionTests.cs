@@ -6,6 +6,7 @@ using Strangler.MySql;
 namespace Strangler.IntegrationTests.MySql;
 
 [CancelAfter(120_000)]
+[NonParallelizable]
 internal sealed class MySqlTransactionTests
 {
     private const string Kind = "thing";

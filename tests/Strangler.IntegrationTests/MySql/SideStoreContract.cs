@@ -334,6 +334,40 @@ public abstract class SideStoreContract(SideName side)
 
     /// <summary>Case 7.</summary>
     [Test]
+    [Category("Case34")]
+    public async Task A_deep_journal_is_thinned_out_to_the_oldest_and_the_newest_row_of_a_key()
+    {
+        foreach (var (id, rows) in new[] { (7, 40), (8, 2), (9, 1), (10, 3) })
+        {
+            for (var counter = 1; counter <= rows; counter++)
+            {
+                await JournalAsync(id, counter);
+            }
+        }
+
+        var parked = (await Seams.Journal.ClaimAsync("relay", 1, TimeSpan.FromMinutes(5), default)).Single(claim => claim.Key.Id == 7);
+        await Seams.Journal.FailAsync(parked, "why", null, default);
+        await JournalAsync(7, 41);
+
+        var first = await Seams.Journal.ThinAsync(Kind, null, 2, default);
+        Assert.That(first, Is.EqualTo(new ThinnedRows(38, 8)), "40 parked rows are 2, and the one that came later stays");
+        Assert.That(await Seams.Journal.ThinAsync(Kind, first.Upto, 2, default), Is.EqualTo(new ThinnedRows(1, 10)));
+        Assert.That(await Seams.Journal.ThinAsync(Kind, 10, 2, default), Is.EqualTo(new ThinnedRows(0, null)));
+        Assert.That(await Seams.Journal.ThinAsync("another", null, 2, default), Is.EqualTo(new ThinnedRows(0, null)));
+        Assert.That(await Seams.Journal.ThinAsync(Kind, null, 100, default), Is.EqualTo(new ThinnedRows(0, 10)));
+        var depth = await Seams.Journal.DepthAsync(default);
+        Assert.That((depth.Open, depth.Parked), Is.EqualTo((1L + 2 + 1 + 2, 2L)));
+
+        await Seams.Journal.RetryAsync(null, default);
+        var claims = await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default);
+        Assert.That(
+            claims.Select(claim => (claim.Key.Id, claim.Version.Counter)), Is.EquivalentTo(new[] { (7L, 41L), (8, 2), (9, 1), (10, 3) }),
+            "the newest of each is owed");
+        await Seams.Journal.SettleAsync(new EntityKey(Kind, 7), new EntityVersion(4, 40), 0, default);
+        Assert.That((await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default)).Single().Version.Counter, Is.EqualTo(41));
+    }
+
+    [Test]
     public async Task An_expired_lease_is_claimed_again_and_the_first_owner_has_no_say_any_more()
     {
         await JournalAsync(7, 1);

@@ -49,7 +49,12 @@ internal sealed class PostgresSideStoreTests() : SideStoreContract(SideName.New)
             begin.CommandText = $"BEGIN; {side.LockFence(new Batch())}".Replace("$1", FenceNumber(side));
             await begin.ExecuteNonQueryAsync();
             var waiting = PostgresTestSide.Open(options).Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
-            await UntilAsync("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1);
+            await UntilAsync(
+                """
+                SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """,
+                1);
             begin.CommandText = "UPDATE strangler_fence SET epoch = 77; COMMIT";
             await begin.ExecuteNonQueryAsync();
 

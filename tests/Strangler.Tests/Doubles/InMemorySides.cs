@@ -385,6 +385,18 @@ internal sealed class InMemoryJournal(InMemoryConnection connection) : IJournal
             return rows.Count;
         }, cancellationToken);
 
+    public Task<ThinnedRows> ThinAsync(string kind, long? above, int keys, CancellationToken cancellationToken) =>
+        connection.StepAsync("thin", () =>
+        {
+            var looked = Database.Journal.Where(row => row.Key.Kind == kind && !(row.Key.Id <= above))
+                .Select(row => row.Key.Id).Distinct().Order().Take(keys).ToHashSet();
+            var between = Database.Journal.Where(row => row.Key.Kind == kind && looked.Contains(row.Key.Id))
+                .GroupBy(row => (row.Key, row.ForeignSeq > 0, row.Parked, row.Quarantined))
+                .SelectMany(rows => rows.OrderBy(row => row.Version).ThenBy(row => row.ForeignSeq).ThenBy(row => row.Seq).Skip(1).SkipLast(1)).ToHashSet();
+            Database.Journal.RemoveAll(between.Contains);
+            return new ThinnedRows(between.Count, looked.Count == 0 ? null : looked.Max());
+        }, cancellationToken);
+
     private static JournalClaim Claim(EntityKey key, List<JournalRow> rows, string owner, DateTime until)
     {
         var generation = rows.Max(row => row.Generation) + 1;

@@ -157,6 +157,9 @@ internal abstract class JournalDecorator(IJournal inner) : IJournal
 
     public Task<int> DropAsync(EntityKey key, CancellationToken cancellationToken) => inner.DropAsync(key, cancellationToken);
 
+    public virtual Task<ThinnedRows> ThinAsync(string kind, long? above, int keys, CancellationToken cancellationToken) =>
+        inner.ThinAsync(kind, above, keys, cancellationToken);
+
     public Task<int> RetryAsync(EntityKey? key, CancellationToken cancellationToken) => inner.RetryAsync(key, cancellationToken);
 }
 

@@ -36,11 +36,12 @@ internal sealed class Foreigner(World world, int number)
             await legacy.Locks.AcquireAsync(owner, key.Kind, key.Id, key.Id, exclusive: true, TimeSpan.FromSeconds(50), default);
             lock (legacy.Gate)
             {
-                var (field, value, row) = Change(legacy.RowOf(key), key);
+                var was = legacy.RowOf(key);
+                var (field, value, row) = Change(was, key);
                 if (field.Length > 0)
                 {
                     world.Outside.WriteForeign(key, row, captured: Stages.IsDual(legacy.FenceRow.Stage));
-                    world.Ledger.ForeignCommitted(legacy, key, field, value);
+                    world.Ledger.ForeignCommitted(legacy, key, field, value, isBirth: was is null);
                 }
             }
         }
@@ -115,12 +116,15 @@ internal sealed class ForeignLedger(World world)
 {
     public const string Existence = "existence";
 
+    private static readonly string[] Columns = ["name", "amount", "cancelled"];
+
     private readonly Dictionary<EntityKey, List<(string Field, object? Value, long Seq)>> _written = [];
     private readonly Dictionary<EntityKey, List<EntityVersion>> _own = [];
     private readonly Dictionary<EntityKey, List<(EntityVersion At, Record? State)>> _agreed = [];
     private readonly Dictionary<(EntityKey Key, long Seq), Record?> _left = [];
 
-    public void Add(EntityKey key, string field, object? value, long seq, Record? left)
+    /// <summary>A row that is born writes all of its fields, whatever the one that was there before said.</summary>
+    public void Add(EntityKey key, string field, object? value, long seq, Record? left, bool isBirth)
     {
         _left[(key, seq)] = left;
         if (!_written.TryGetValue(key, out var writes))
@@ -129,6 +133,10 @@ internal sealed class ForeignLedger(World world)
         }
 
         writes.Add((field, value, seq));
+        if (isBirth)
+        {
+            writes.AddRange(Columns.Where(column => column != field).Select(column => (column, (object?)null, seq)));
+        }
     }
 
     public void OwnChange(InMemoryDatabase database, EntityKey key, Record? before, Record? after)

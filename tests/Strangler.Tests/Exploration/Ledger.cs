@@ -152,10 +152,10 @@ internal sealed class Ledger : IWitness
     public ForeignLedger Foreign { get; }
 
     /// <summary>Another program wrote legacy. Where that leads, or is to be promoted, it is a state as any other.</summary>
-    public void ForeignCommitted(InMemoryDatabase legacy, EntityKey key, string field, object? value)
+    public void ForeignCommitted(InMemoryDatabase legacy, EntityKey key, string field, object? value, bool isBirth)
     {
         world.Trace?.Say($"* another program wrote {field} of {key}: {Show(RecordOf(legacy, key))}, seq {legacy.Entities.GetValueOrDefault(key)?.ForeignSeq}");
-        Foreign.Add(key, field, value, legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0, RecordOf(legacy, key));
+        Foreign.Add(key, field, value, legacy.Entities.GetValueOrDefault(key)?.ForeignSeq ?? 0, RecordOf(legacy, key), isBirth);
         var other = world.Of(SideName.New).FenceRow;
         var isDecided = legacy.FenceRow.Role == FenceRole.Prepared && other.Role == FenceRole.Follower && other.Epoch == legacy.FenceRow.Epoch;
         if (legacy.FenceRow.AnswersReads || isDecided)

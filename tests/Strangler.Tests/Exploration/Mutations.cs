@@ -41,6 +41,8 @@ internal static class Mutations
                 one.State.Fence.Role == FenceRole.Follower ? new MarkFirst(one, faulty, inner.Side) : one))),
         new("SettleDeletesNewer", "Settling a key deletes all of its journal rows, those of newer versions as well.",
             faulty => faulty.Journals(inner => new SettleAll(inner))),
+        new("ThinningKeepsOldest", "A deep journal keeps the oldest row of each key alone, not the newest.",
+            faulty => faulty.Journals(inner => new OldestOnly(inner, faulty))),
         new("NoTombstone", "A delete leaves no entity row.",
             faulty => faulty.Stores(inner => new ChangedTransactions(inner, (one, _) => new NoTombstones(one, faulty.Memory.Of(inner.Side))))),
         new("LegacyOnlyWithoutFenceLock", "In LegacyOnly a write looks at the fence without holding it.",
@@ -381,6 +383,21 @@ internal sealed class SettleAll(IJournal inner) : JournalDecorator(inner)
 {
     public override Task SettleAsync(EntityKey key, EntityVersion accepted, long foreignSeq, CancellationToken cancellationToken) =>
         Inner.SettleAsync(key, new EntityVersion(long.MaxValue, 0), long.MaxValue, cancellationToken);
+}
+
+internal sealed class OldestOnly(IJournal inner, Faulty faulty) : JournalDecorator(inner)
+{
+    public override async Task<ThinnedRows> ThinAsync(string kind, long? above, int keys, CancellationToken cancellationToken)
+    {
+        var database = faulty.Memory.Of(Side);
+        var removed = 0;
+        await faulty.StepAsync(Side, "thin", () =>
+        {
+            var oldest = database.Journal.GroupBy(row => (row.Key, row.ForeignSeq > 0)).Select(rows => rows.MinBy(row => row.Seq)!).ToHashSet();
+            removed = database.Journal.RemoveAll(row => !oldest.Contains(row));
+        });
+        return new ThinnedRows(removed, null);
+    }
 }
 
 internal sealed class NoTombstones(ISideTransaction inner, InMemoryDatabase database) : TransactionDecorator(inner)

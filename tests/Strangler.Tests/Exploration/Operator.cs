@@ -1,6 +1,7 @@
 using Strangler.Backfill;
 using Strangler.Cutover;
 using Strangler.DualWrite;
+using Strangler.Journal;
 using Strangler.Reconciliation;
 using Strangler.Tests.Doubles;
 
@@ -64,6 +65,11 @@ internal sealed class Operator(World world, int number)
             default:
                 await BackfillAsync(process, _random);
                 break;
+        }
+
+        if (act % 4 == 0)
+        {
+            await new JournalThinning(process.Runtime).ThinAsync(_random.Next(2) == 0 ? SideName.Legacy : SideName.New, default);
         }
     }
 

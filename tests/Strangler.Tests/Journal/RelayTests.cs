@@ -56,6 +56,52 @@ public sealed class RelayTests
     });
 
     [Test]
+    [Category("Case34")]
+    public void While_the_follower_is_away_the_journal_grows_with_the_entities_and_not_with_the_writes() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time);
+        var notes = new[] { await process.AddAsync("a"), await process.AddAsync("b") };
+        process.Memory.Fault = WriteTestsDown("new.");
+        using var stop = new CancellationTokenSource();
+        var relay = process.Relay.RunAsync(stop.Token);
+        for (var i = 0; i < 5_100; i++)
+        {
+            foreach (var note in notes)
+            {
+                await Hammer.IncrementAsync(process, note.Id);
+            }
+        }
+
+        Assert.That(process.Memory.LegacyDatabase.Journal, Has.Count.EqualTo(10_200));
+        await Task.Delay(TimeSpan.FromMinutes(2), _time);
+        Assert.That(process.Memory.LegacyDatabase.Journal, Has.Count.EqualTo(4));
+
+        process.Memory.Fault = null;
+        await Task.Delay(TimeSpan.FromMinutes(2), _time);
+        Simulation.Cancel(stop);
+        await relay;
+        Assert.That(process.Memory.LegacyDatabase.Journal, Is.Empty);
+        process.AssertBothSidesAgree();
+    });
+
+    /// <summary>What is written behind a bulk change waits for one pass.</summary>
+    [Test]
+    public void A_pass_claims_no_more_than_it_can_do_in_a_moment() => Run(async () =>
+    {
+        var size = new PassSize(TestProcess.In(Stage.NewLeads, _time).Runtime);
+        Assert.That(size.Next, Is.EqualTo(100));
+        foreach (var (keys, took, next) in new[] { (100, 1_000, 20), (20, 40, 100), (100, 60_000, 12), (12, 0, 100), (3, 100, 12), (12, 100, 24) })
+        {
+            await size.MeasureAsync(keys, async () =>
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(took), _time);
+                return RelayPass.None;
+            });
+            Assert.That(size.Next, Is.EqualTo(next), $"{keys} keys in {took} ms");
+        }
+    });
+
+    [Test]
     [Category("Case7")]
     public void A_claim_of_a_dead_relay_is_taken_over_after_its_lease_and_the_old_one_cannot_give_it_back() => Run(async () =>
     {
