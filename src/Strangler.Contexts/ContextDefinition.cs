@@ -3,6 +3,7 @@ using Strangler.Contexts.BackOfficeUsers;
 using Strangler.Contexts.Buckets;
 using Strangler.Contexts.ChangeLog;
 using Strangler.Contexts.Donations;
+using Strangler.Contexts.HealthRegions;
 using Strangler.Contexts.Impressions;
 using Strangler.Contexts.Memberships;
 using Strangler.Contexts.Subscriptions;
@@ -40,5 +41,6 @@ public static class ContextList
         ImpressionsContext.Definition,
         BucketsContext.Definition,
         ChangeLogContext.Definition,
+        HealthRegionsContext.Definition,
     ];
 }

@@ -43,6 +43,9 @@ internal sealed class AggregateSql
         _manys = Enumerable.Range(0, layout.Tables.Count).Where(i => layout.Tables[i].Role == TableRole.Many).ToArray();
         Names = layout.Tables.Select(table => new Sql(Quote(table.Name))).ToArray();
         Keys = layout.Tables.Select(table => new Sql(Quote(table.KeyColumn))).ToArray();
+        HasTextKey = layout.Root.NaturalKey is { IsText: true };
+        KeyValue = new Sql(HasTextKey ? NumberOf(Keys[0].Text) : Keys[0].Text);
+        KeyValueOfRoot = new Sql(HasTextKey ? NumberOf($"t0.{Keys[0].Text}") : $"t0.{Keys[0].Text}");
         ColumnNames = layout.Tables.Select(table => table.Columns.Select(column => new Sql(Quote(column.Name))).ToArray()).ToArray();
         Inserts = layout.Tables.Select(InsertHead).ToArray();
         Columns = new Sql(SingleColumns());
@@ -54,7 +57,7 @@ internal sealed class AggregateSql
         ManyOrder = layout.Tables.Select(table => new Sql(OrderOf(table))).ToArray();
         ManyIndex = layout.Tables.Select(table => new Sql(Quote(table.Children?.Index ?? "PRIMARY"))).ToArray();
         OfContext = layout.Tables.Select(table => new Sql(FixedCondition("", table))).ToArray();
-        KeyOfRange = new Sql(side == SideName.New ? "m.public_id" : $"t0.{Keys[0].Text}");
+        KeyOfRange = side == SideName.New ? new Sql("m.public_id") : KeyValueOfRoot;
     }
 
     public string Kind { get; }
@@ -106,6 +109,15 @@ internal sealed class AggregateSql
 
     public Sql RootKey => Keys[0];
 
+    /// <summary>Whether the root's key is a text, and its number an expression that no index knows: <see cref="AddKeyIs"/> finds a row by the text.</summary>
+    public bool HasTextKey { get; }
+
+    /// <summary>The root's key as a number.</summary>
+    public Sql KeyValue { get; }
+
+    /// <summary>The same of the root under its alias <c>t0</c>.</summary>
+    public Sql KeyValueOfRoot { get; }
+
     public ReadOnlySpan<int> Manys => _manys;
 
     public bool HasMany => _manys.Length > 0;
@@ -131,6 +143,25 @@ internal sealed class AggregateSql
     }
 
     private static Range Given(TableLayout table) => (table.Children is { OwnKey: not null } ? 1 : 0)..table.StoredColumns;
+
+    /// <summary>What a row's key column holds where the public id is this.</summary>
+    public object StoredKey(long id) => HasTextKey ? TextKey.TextOf(id) ?? "" : id;
+
+    /// <summary>The condition that the root <c>t0</c> is the one of that id. A text is found by the index, under its collation, and then by its bytes.</summary>
+    public void AddKeyIs(Batch batch, long id)
+    {
+        batch.Part($"t0.{RootKey} = {StoredKey(id)}");
+        if (HasTextKey)
+        {
+            batch.Part($" AND {KeyValueOfRoot} = {id}");
+        }
+    }
+
+    /// <summary>
+    /// A text as <see cref="TextKey"/> reads it. What is too long for that is a number below 0, another one for (almost) each, which can be no id.
+    /// </summary>
+    public static string NumberOf(string text) => $"IF(OCTET_LENGTH(CONVERT({text} USING utf8mb4)) > {TextKey.MostBytes}, "
+        + $"-1 - CAST(CRC32(CONVERT({text} USING utf8mb4)) AS SIGNED), CAST(CONV(HEX(CONVERT({text} USING utf8mb4)), 16, 10) AS SIGNED))";
 
     /// <summary>Backtick-quoted; names that could break out of the quotes are refused.</summary>
     public static string Quote(string identifier)
@@ -172,6 +203,7 @@ internal sealed class AggregateSql
             {
                 ColumnType.Integer => Integers.Contains(sent),
                 ColumnType.Binary => sent == typeof(byte[]),
+                ColumnType.Real => sent == typeof(double),
                 _ => sent == typeof(string),
             };
             if (!fits)
@@ -228,6 +260,7 @@ internal sealed class AggregateSql
             {
                 ColumnType.Integer => Integer(cell, table, columns[i], publicId),
                 ColumnType.Binary => (cell as byte[]) ?? throw Mistyped(table, columns[i], cell.GetType()),
+                ColumnType.Real => cell is double ? cell : throw Mistyped(table, columns[i], cell.GetType()),
                 _ => (cell as string) ?? throw Mistyped(table, columns[i], cell.GetType()),
             };
         }
@@ -292,13 +325,15 @@ internal sealed class AggregateSql
     {
         var columns = table.Columns.Take(table.StoredColumns).Select(column => Expression(alias, column)).Concat(table.Lookups.SelectMany(
             lookup => lookup.Columns.Select(column => LookedUp(alias, lookup, column))));
-        return string.Join(", ", withKey ? columns.Prepend($"{alias}.{Quote(table.KeyColumn)}") : columns);
+        return string.Join(", ", withKey ? columns.Prepend(table.NaturalKey is { IsText: true } ? KeyValueOfRoot.Text : $"{alias}.{Quote(table.KeyColumn)}") : columns);
     }
 
     private string Expression(string alias, ColumnLayout column) => column.Type switch
     {
         ColumnType.DateTime => $"CAST({alias}.{Quote(column.Name)} AS CHAR)",
         ColumnType.Binary when Side == SideName.Legacy => $"CAST({alias}.{Quote(column.Name)} AS BINARY)",
+        // As text, the server would round a FLOAT to six digits.
+        ColumnType.Real => $"({alias}.{Quote(column.Name)} + 0e0)",
         _ when column.References is { } kind => PublicId($"{alias}.{Quote(column.Name)}", kind),
         _ => $"{alias}.{Quote(column.Name)}",
     };

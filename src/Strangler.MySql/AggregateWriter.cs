@@ -37,6 +37,13 @@ internal sealed class AggregateWriter(AggregateSql sql)
             batch.Add($"SET {NewKey} = LAST_INSERT_ID()");
             key = NewKey;
         }
+        else if (Layout.Root.NaturalKey is not null)
+        {
+            // It is one of the columns.
+            batch.Part($"{sql.Inserts[0].WithoutKey}");
+            Values(batch, null, null, sql.Inserted(0, root));
+            batch.End();
+        }
         else
         {
             batch.Part($"{sql.Inserts[0].WithKey}");

@@ -132,16 +132,16 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
         var key = AggregateSql.Quote(table.KeyColumn);
         var touches = on switch
         {
-            "INSERT" => Touch(table.Kind, $"NEW.{key}"),
-            "DELETE" => Touch(table.Kind, $"OLD.{key}"),
+            "INSERT" => Touch(table.Kind, KeyOf(table, "NEW")),
+            "DELETE" => Touch(table.Kind, KeyOf(table, "OLD")),
             _ when table.Fixed.Count > 0 => $"""
                 {TouchOwn(table, "NEW", IsOwn(table, "NEW"))}
                 {TouchOwn(table, "OLD", $"{IsOwn(table, "OLD")} AND NOT (OLD.{key} <=> NEW.{key} AND {IsOwn(table, "NEW")})")}
                 """,
             _ => $"""
-                {Touch(table.Kind, $"NEW.{key}")}
-                IF NOT (OLD.{key} <=> NEW.{key}) THEN
-                {Indented("  ", Touch(table.Kind, $"OLD.{key}"))}
+                {Touch(table.Kind, KeyOf(table, "NEW"))}
+                IF NOT ({KeyOf(table, "OLD")} <=> {KeyOf(table, "NEW")}) THEN
+                {Indented("  ", Touch(table.Kind, KeyOf(table, "OLD")))}
                 END IF;
                 """,
         };
@@ -152,6 +152,10 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
             END;
             """);
     }
+
+    private static string KeyOf(CapturedTable table, string row) => table.HasTextKey
+        ? AggregateSql.NumberOf($"{row}.{AggregateSql.Quote(table.KeyColumn)}")
+        : $"{row}.{AggregateSql.Quote(table.KeyColumn)}";
 
     private string OfReference(CapturedTable table, string on)
     {
@@ -287,7 +291,6 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
     private static List<List<(string Name, string Differs)>> Compared(CapturedTable table)
     {
         const int Bits = 60;
-        var key = AggregateSql.Quote(table.KeyColumn);
         var @fixed = table.Fixed.Select(column => (column.Name, Differs($"OLD.{AggregateSql.Quote(column.Name)}", $"NEW.{AggregateSql.Quote(column.Name)}")));
         var columns = table.Columns.Select(column =>
         {
@@ -296,7 +299,7 @@ internal sealed partial class CaptureSql(string context, bool isMariaDb)
                 ? Differs($"CAST(OLD.{name} AS BINARY)", $"CAST(NEW.{name} AS BINARY)")
                 : Differs($"OLD.{name}", $"NEW.{name}"));
         });
-        return [.. @fixed.Concat(columns).Prepend((table.KeyColumn, Differs($"OLD.{key}", $"NEW.{key}"))).Chunk(Bits).Select(chunk => chunk.ToList())];
+        return [.. @fixed.Concat(columns).Prepend((table.KeyColumn, Differs(KeyOf(table, "OLD"), KeyOf(table, "NEW")))).Chunk(Bits).Select(chunk => chunk.ToList())];
     }
 
     private static string Differs(string before, string after) => $"NOT ({before} <=> {after})";

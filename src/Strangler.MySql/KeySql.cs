@@ -38,7 +38,7 @@ internal static class KeySql
         }
         else
         {
-            batch.Add($"SELECT t0.{sql.RootKey}, 1 FROM {sql.Root} t0 WHERE t0.{sql.RootKey} BETWEEN {from} AND {to} ORDER BY t0.{sql.RootKey}");
+            batch.Add($"SELECT {sql.KeyValueOfRoot}, 1 FROM {sql.Root} t0 WHERE {sql.KeyValueOfRoot} BETWEEN {from} AND {to} ORDER BY 1");
         }
 
         batch.Add($"""

@@ -193,17 +193,42 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             cancellationToken).ConfigureAwait(false);
         foreach (var id in roots)
         {
-            batch.Add($"""
-                INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({side.Context}, {note.Kind}, {id}, 1, {note.Writer})
-                ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = VALUES(writer)
-                """);
-            batch.Add($"""
-                INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
-                SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), {note.Writer}
-                FROM strangler_entity e WHERE e.context = {side.Context} AND e.kind = {note.Kind} AND e.`key` = {id}
-                """);
+            Touch(batch, note.Kind, id, note.Writer);
         }
     }
+
+    private void Touch(Batch batch, string kind, long id, string writer)
+    {
+        batch.Add($"""
+            INSERT INTO strangler_entity (context, kind, `key`, foreign_seq, writer) VALUES ({side.Context}, {kind}, {id}, 1, {writer})
+            ON DUPLICATE KEY UPDATE foreign_seq = strangler_entity.foreign_seq + 1, writer = VALUES(writer)
+            """);
+        batch.Add($"""
+            INSERT INTO strangler_journal (context, kind, `key`, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
+            SELECT e.context, e.kind, e.`key`, e.epoch, e.counter, e.foreign_seq, 'foreign', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), {writer}
+            FROM strangler_entity e WHERE e.context = {side.Context} AND e.kind = {kind} AND e.`key` = {id}
+            """);
+    }
+
+    /// <summary>Behind the fence's shared lock, and only while it is dual: else a flip could have looked at the journal before.</summary>
+    public Task NoteAsync(string kind, IReadOnlyCollection<long> ids, string writer, CancellationToken cancellationToken) => UseAsync(
+        async (connection, token) =>
+        {
+            var batch = side.BeginWrite(new Batch(), background: true);
+            batch.Add($"SELECT {FenceSql.IsDual} FROM strangler_fence f WHERE f.context = {side.Context} LOCK IN SHARE MODE");
+            var isDual = await side.QueryAsync(
+                connection, batch, async (reader, inner) => await reader.ReadAsync(inner).ConfigureAwait(false) && reader.GetInt64(0) != 0, true, token)
+                .ConfigureAwait(false);
+            batch.Clear();
+            foreach (var id in isDual ? ids.Order() : Enumerable.Empty<long>())
+            {
+                Touch(batch, kind, id, writer);
+            }
+
+            await side.ExecuteAsync(connection, MySqlSide.EndWrite(batch), true, token).ConfigureAwait(false);
+            return 0;
+        },
+        cancellationToken);
 
     private static async Task<List<long>> IdsAsync(DbDataReader reader, CancellationToken cancellationToken)
     {

@@ -38,7 +38,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         }
         else
         {
-            batch.Part($" LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} = {key.Id}");
+            batch.Part($" LEFT JOIN {sql.Root} t0 ON ");
+            sql.AddKeyIs(batch, key.Id);
         }
 
         batch.Part($"{sql.Joins} WHERE f.context = {side.Context}").End();
@@ -156,8 +157,8 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         }
         else
         {
-            batch.Part($"SELECT t0.{sql.RootKey}, NULL, {sql.Columns} FROM {sql.Root} t0{sql.Joins} WHERE t0.{sql.RootKey}");
-            keys.Append(batch).Part($" ORDER BY t0.{sql.RootKey}").End();
+            batch.Part($"SELECT {sql.KeyValueOfRoot}, NULL, {sql.Columns} FROM {sql.Root} t0{sql.Joins} WHERE {sql.KeyValueOfRoot}");
+            keys.Append(batch).Part($" ORDER BY 1").End();
         }
 
         foreach (var table in sql.Manys)
@@ -484,7 +485,7 @@ internal sealed class MySqlSideStore(MySqlSide side, IReadOnlyDictionary<string,
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? At(reader, 0) : null;
 
     private (Sql Source, Sql Key) KeySource(AggregateSql sql) =>
-        Side == SideName.New ? (new Sql("strangler_id_map"), new Sql("public_id")) : (sql.Root, sql.RootKey);
+        Side == SideName.New ? (new Sql("strangler_id_map"), new Sql("public_id")) : (sql.Root, sql.KeyValue);
 
     private void OfKind(Batch batch, string kind)
     {

@@ -63,11 +63,16 @@ internal abstract class MySqlSideTransaction : ISideTransaction
 
         if (was is null && now is not null)
         {
-            _writer.Insert(Pending, key.Id == 0 ? null : key.Id, now);
+            if (_sql.Layout.Root.NaturalKey is { } natural && natural.IdOf(now.Root) != key.Id)
+            {
+                throw new ArgumentException($"{key} is not what the row's key says; an entity with a natural key has its id from the start.", nameof(key));
+            }
+
+            _writer.Insert(Pending, key.Id == 0 ? null : _sql.StoredKey(key.Id), now);
             return key.Id == 0 ? await AllottedIdAsync(cancellationToken).ConfigureAwait(false) : key.Id;
         }
 
-        Change(key.Id, was, now);
+        Change(_sql.StoredKey(key.Id), was, now);
         return key.Id;
     }
 
@@ -228,7 +233,9 @@ internal abstract class MySqlSideTransaction : ISideTransaction
     // entity row. The keys are named since a join of which nothing is selected may be left out.
     private void LockLegacyRows(Batch batch, EntityKey key)
     {
-        batch.Add($"SELECT {_sql.SingleKeys} FROM {_sql.Root} t0{_sql.Joins} WHERE t0.{_sql.RootKey} = {key.Id} FOR UPDATE");
+        batch.Part($"SELECT {_sql.SingleKeys} FROM {_sql.Root} t0{_sql.Joins} WHERE ");
+        _sql.AddKeyIs(batch, key.Id);
+        batch.Part($" FOR UPDATE").End();
         foreach (var table in _sql.Manys)
         {
             batch.Add($"""
@@ -250,7 +257,9 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         }
         else
         {
-            batch.Add($"SELECT NULL, {_sql.Columns} FROM {_sql.Root} t0{_sql.Joins} WHERE t0.{_sql.RootKey} = {key.Id}{locking}");
+            batch.Part($"SELECT NULL, {_sql.Columns} FROM {_sql.Root} t0{_sql.Joins} WHERE ");
+            _sql.AddKeyIs(batch, key.Id);
+            batch.Part($"{locking}").End();
         }
 
         foreach (var table in _sql.Manys)
@@ -402,7 +411,7 @@ internal abstract class MySqlSideTransaction : ISideTransaction
         return key.Id;
     }
 
-    private void Change(long id, AggregateRow? was, AggregateRow? now)
+    private void Change(object id, AggregateRow? was, AggregateRow? now)
     {
         if (was is not null && now is not null)
         {

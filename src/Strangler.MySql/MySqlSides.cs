@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Hooks;
@@ -65,7 +66,10 @@ public static class MySqlSides
         var sql = Sql(context, kinds, SideName.Legacy);
         return new LegacySide(
             Seams(side, sql) with { ReferencedRows = new MySqlReferencedRows(side, sql) }, new MySqlReplicas(side), new MySqlIdBlocks(side, sql), new MySqlCapture(side, CaptureRules.Of(kinds)),
-            new MySqlCensus(side), new MySqlLegacyTables(side));
+            new MySqlCensus(side), new MySqlLegacyTables(side))
+        {
+            NaturalKinds = kinds.Where(kind => kind.Value.Root.NaturalKey is not null).Select(kind => kind.Key).ToFrozenSet(StringComparer.Ordinal),
+        };
     }
 
     public static NewSide CreateNew(MySqlSideOptions options, string context, IReadOnlyDictionary<string, AggregateLayout> kinds)

@@ -143,7 +143,8 @@ internal sealed class AggregateSql
                 (ColumnType.Integer, int number) => Boxed(number),
                 (ColumnType.Integer, short number) => Boxed(number),
                 (ColumnType.Integer, bool flag) => Boxed(flag ? 1 : 0),
-                (ColumnType.Binary, byte[]) => cell,
+                (ColumnType.Binary, byte[]) or (ColumnType.Real, double) => cell,
+                (ColumnType.Real, float single) => (double)single,
                 (ColumnType.Text or ColumnType.DateTime, string) => cell,
                 _ => throw new InvalidOperationException(
                     $"{table.Name}.{columns[i].Name} is mapped as {columns[i].Type}, but the database sends {cell.GetType().Name}; "

@@ -459,6 +459,8 @@ internal sealed class CopyTable(Sql table, IReadOnlyList<(string Name, NpgsqlDbT
         "text" => NpgsqlDbType.Text,
         "character varying" => NpgsqlDbType.Varchar,
         "bytea" => NpgsqlDbType.Bytea,
+        "double precision" => NpgsqlDbType.Double,
+        "real" => NpgsqlDbType.Real,
         "timestamp without time zone" => NpgsqlDbType.Timestamp,
         "date" => NpgsqlDbType.Date,
         null => throw new InvalidOperationException($"{table} has no column {column}; correct the mapping or the table."),
@@ -494,6 +496,7 @@ internal sealed class CopyTable(Sql table, IReadOnlyList<(string Name, NpgsqlDbT
             (NpgsqlDbType.Bigint, long number) => importer.WriteAsync(number, type, cancellationToken),
             (NpgsqlDbType.Integer, long number) => importer.WriteAsync(checked((int)number), type, cancellationToken),
             (NpgsqlDbType.Smallint, long number) => importer.WriteAsync(checked((short)number), type, cancellationToken),
+            (NpgsqlDbType.Real, double number) => importer.WriteAsync((float)number, type, cancellationToken),
             (NpgsqlDbType.Boolean, long flag) => importer.WriteAsync(flag != 0, type, cancellationToken),
             (NpgsqlDbType.Timestamp, string time) => importer.WriteAsync(
                 DateTime.ParseExact(time, "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture), type, cancellationToken),

@@ -48,7 +48,7 @@ public static class PostgresSides
             new PostgresObligationLog(side),
             new PostgresMergeLog(side),
             new PostgresPurgeLog(side),
-            new PostgresSchedules(side));
+            new PostgresSchedules(side)) { Shelf = new PostgresDataSetShelf(side, sql) };
     }
 
     /// <summary>Closes the pools of an options instance; contexts made from it can no longer be used.</summary>

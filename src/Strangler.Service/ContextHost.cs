@@ -117,6 +117,7 @@ public sealed class ContextHost : IAsyncDisposable
         {
             LegacyTables = [.. mappings.Values.SelectMany(mapping => mapping.LegacyTables)],
             DeclaredWriters = [.. mappings.Values.SelectMany(mapping => mapping.DeclaredWriters).Distinct()],
+            IsDataSet = mappings.Values.All(mapping => mapping.IsDataSet),
             References = [.. mappings.Values.SelectMany(mapping => mapping.References)],
             Neighbours = neighbours,
         };
@@ -199,9 +200,10 @@ public sealed class ContextHost : IAsyncDisposable
             errors.Add($"{configuration.PlaceOf(context, SideName.Legacy)} names a PostgreSQL server; legacy sides are MySQL or MariaDB.");
         }
 
-        if (@new is PostgresSideDatabase && Path.Combine(configuration.Migrations, context, @new.Store) is var folder && !Directory.Exists(folder))
+        if (@new is not null && Path.Combine(configuration.Migrations, context, @new.Store) is var folder && !Directory.Exists(folder))
         {
-            errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a PostgreSQL server, and {context} has no migrations for one ({folder}).");
+            var server = @new is PostgresSideDatabase ? "PostgreSQL" : "MySQL or MariaDB";
+            errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a {server} server, and {context} has no migrations for one ({folder}).");
         }
 
         var pair = legacy is MySqlSideDatabase mySql && @new is not null ? new SidePair(mySql, @new) : null;

@@ -210,7 +210,7 @@ internal static class CutoverCommand
             }
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            foreach (var kind in host.Runtime.Kinds.Keys)
+            foreach (var kind in host.Runtime.Kinds.Keys.Where(host.Sides.PublicIds.Allots))
             {
                 var reserved = await host.Sides.PublicIds.ReserveAsync(kind, wanted, token).ConfigureAwait(false);
                 var left = await host.Sides.PublicIds.LeftAsync(kind, token).ConfigureAwait(false);

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Extensions.Hosting;
 using Strangler.Service;
 using Strangler.Service.Background;
+using Strangler.Service.Http;
 
 namespace Strangler.Cli.Commands;
 
@@ -14,7 +15,7 @@ internal static class ServeCommand
         var command = new Verb(
             "serve",
             """
-            Run all that runs by itself: the relays and the scheduled reconciliations of every configured context
+            Run all that runs by itself: the relays and the scheduled reconciliations of every configured context, and its frontends' HTTP routes
 
             Until Ctrl-C or SIGTERM. Any number may run, anywhere: relays share the work, and of several services one gets an occurrence of a
             schedule. A reconciliation that is under way when a service is stopped or killed is taken up by another, or by this one when it
@@ -22,6 +23,9 @@ internal static class ServeCommand
 
             Schedules stand in the configuration, by context, as cron expressions of Quartz (seconds first):
               "schedules": [ { "cron": "0 30 2 * * ?", "timeZone": "Europe/Berlin" }, { "cron": "0 0 * * * ?", "incremental": true } ]
+
+            HTTP is answered where the configuration has "http": at 127.0.0.1:5080, or wherever it says:
+              "http": { "listen": [ "0.0.0.0:5080" ] }
 
             What is due, and what came of the last: strangler status
             """);
@@ -53,6 +57,13 @@ internal static class ServeCommand
     private static async Task RunAsync(CommandRun run, List<ContextHost> hosts, CancellationToken token)
     {
         List<BackgroundService> loops = [];
+        if (run.LoadConfiguration().Http is { } options)
+        {
+            // The first: where it cannot listen, nothing else has begun.
+            loops.Add(new HttpService(options, HttpSurfaces.Of(hosts), hosts[0].Runtime.Loggers));
+            run.Output.Step($"HTTP: at {string.Join(", ", options.Listen)}");
+        }
+
         foreach (var host in hosts)
         {
             loops.AddRange(ServiceLoops.Of(host));

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Dapper;
 using Strangler.Contexts.Donations;
+using Strangler.Contexts.HealthRegions;
 using Strangler.DualWrite;
 using Strangler.LocalServers;
 using Strangler.MySql;
@@ -73,9 +74,12 @@ internal sealed class DemoServers : IAsyncDisposable
         }
     }
 
+    /// <summary>Those of the story: health regions are another system, whose new side is a PostgreSQL server.</summary>
+    public static IReadOnlyList<string> Contexts { get; } = [.. ContextCatalog.Names.Where(name => name != HealthRegionsContext.Name)];
+
     /// <summary>The settings under which the demo and its frontend open the contexts: as in production, all of them share both databases.</summary>
     public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(
-        ContextCatalog.Names.SelectMany(name => new[]
+        Contexts.SelectMany(name => new[]
         {
             KeyValuePair.Create(StranglerConfiguration.VariableOf(name, SideName.Legacy), LegacyConnection),
             KeyValuePair.Create(StranglerConfiguration.VariableOf(name, SideName.New), NewConnection),
@@ -87,7 +91,7 @@ internal sealed class DemoServers : IAsyncDisposable
     public string WriteConfiguration()
     {
         var path = Path.Combine(Folder.Path, "strangler.json");
-        var contexts = ContextCatalog.Names.Select(name =>
+        var contexts = Contexts.Select(name =>
             $$"""
                 "{{name}}": {
                   "options": { "shadowReadSample": 1, "shadowReadMinimum": {{(name == DonationsContext.Name ? 200 : 0)}}, "relayPoll": "200ms", "pauseBudget": "10s" }

@@ -34,8 +34,8 @@ internal sealed class DemoStory(CommandRun run, DemoServers servers, int rows, i
         Step($"Server: {servers.Description}");
         var unreadable = await FillLegacyAsync(cancellationToken).ConfigureAwait(false);
         await using var host = servers.Open(run);
-        Step($"Migrate: side tables and the new schema of {ContextCatalog.Names.Count} contexts, with one command");
-        var migrated = await MigrationPlan.ApplyAsync(servers.Configuration(), ContextCatalog.Names, null, cancellationToken).ConfigureAwait(false);
+        Step($"Migrate: side tables and the new schema of {DemoServers.Contexts.Count} contexts, with one command");
+        var migrated = await MigrationPlan.ApplyAsync(servers.Configuration(), DemoServers.Contexts, null, cancellationToken).ConfigureAwait(false);
         foreach (var target in migrated.Targets)
         {
             Detail($"{target.Side.ToString().ToLowerInvariant()} side: {target.Items.Count} migrations applied");

@@ -17,14 +17,14 @@ internal sealed class OtherContexts(CommandRun run, DemoServers servers, DemoSum
         step($"Other contexts: about {rows:N0} rows of each kind; verified, captured, backfilled, reconciled, and moved to NewLeads one after the other");
         var filled = await LegacyFundraising.FillOthersAsync(servers.Legacy.OpenAsync, rows, seed, cancellationToken).ConfigureAwait(false);
         var moved = 0;
-        foreach (var context in ContextCatalog.Names.Where(name => name != DonationsContext.Name))
+        foreach (var context in DemoServers.Contexts.Where(name => name != DonationsContext.Name))
         {
             await using var host = servers.Open(run, context);
             var kinds = filled.Where(kind => kind.Context == context).ToList();
             moved += await MoveAsync(host, [.. kinds.Select(kind => (kind.Kind, kind.Rows, kind.Unreadable))], cancellationToken).ConfigureAwait(false) ? 1 : 0;
         }
 
-        summary.Check("other contexts that lead on the new side, both sides alike", moved, ContextCatalog.Names.Count - 1);
+        summary.Check("other contexts that lead on the new side, both sides alike", moved, DemoServers.Contexts.Count - 1);
         step("Fates: what becomes of every legacy table");
         var fates = await FateList.ReadAsync(servers.Configuration(), run.Loggers, run.Time, cancellationToken).ConfigureAwait(false);
         detail(string.Join(", ", fates.GroupBy(row => row.Fate).Select(group => $"{group.Count()} {group.Key?.ToString().ToLowerInvariant() ?? "undeclared"}")));

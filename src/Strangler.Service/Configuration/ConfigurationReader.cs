@@ -4,6 +4,7 @@ using System.Text.Json;
 using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Service.Background;
+using Strangler.Service.Http;
 
 namespace Strangler.Service.Configuration;
 
@@ -14,6 +15,9 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
 
     /// <summary>The setting <c>reveal</c>.</summary>
     public IReadOnlyList<string> Reveal { get; private set; } = [];
+
+    /// <summary>The setting <c>http</c>; null where there is none.</summary>
+    public HttpOptions? Http { get; private set; }
 
     /// <summary>The contexts that the file names.</summary>
     public HashSet<string> Named { get; } = new(StringComparer.Ordinal);
@@ -43,13 +47,18 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                     case "reveal":
                         Reveal = Names("reveal", property.Value);
                         break;
+                    case "http" when Object("http", property.Value):
+                        Http = ReadHttp(property.Value);
+                        break;
+                    case "http":
+                        break;
                     case "contexts" when Object("contexts", property.Value):
                         ReadContexts(property.Value, contexts);
                         break;
                     case "contexts":
                         break;
                     default:
-                        Unknown(property.Name, "mappings, migrations, hashKey, reveal, contexts");
+                        Unknown(property.Name, "mappings, migrations, hashKey, reveal, http, contexts");
                         break;
                 }
             }
@@ -69,6 +78,26 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         {
             throw new ConfigurationException([.. _errors.Select(error => path is null ? error : $"{path}: {error}")]);
         }
+    }
+
+    private HttpOptions ReadHttp(JsonElement element)
+    {
+        var listen = new List<string>();
+        foreach (var property in element.EnumerateObject())
+        {
+            if (property.Name == "listen")
+            {
+                listen = Names("http.listen", property.Value);
+            }
+            else
+            {
+                Unknown($"http.{property.Name}", "listen");
+            }
+        }
+
+        var (options, errors) = HttpOptions.Parse(listen);
+        _errors.AddRange(errors);
+        return options;
     }
 
     private void ReadContexts(JsonElement element, Dictionary<string, ContextConfiguration> contexts)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Service.Background;
+using Strangler.Service.Http;
 
 namespace Strangler.Service.Configuration;
 
@@ -37,6 +38,9 @@ public sealed class StranglerConfiguration
     /// <summary>Who may see clear values of personal fields in reports: <c>user</c> or <c>user@machine</c>. Nobody, unless named.</summary>
     public IReadOnlyList<string> Reveal { get; init; } = [];
 
+    /// <summary>Where the service answers HTTP; null: nowhere.</summary>
+    public HttpOptions? Http { get; init; }
+
     /// <summary>Source of the key of all keyed hashes: at least 16 bytes in hexadecimal.</summary>
     public required string HashKeySource { get; init; }
 
@@ -62,6 +66,7 @@ public sealed class StranglerConfiguration
             Migrations = Folder(migrations, "migrations"),
             Contexts = contexts,
             Reveal = reader.Reveal,
+            Http = reader.Http,
             HashKeySource = hashKey ?? $"env:{HashKeyVariable}",
             Environment = variables,
         };

@@ -27,6 +27,9 @@ public enum CaptureOwner
 public sealed record CapturedTable(
     string Kind, string Table, string KeyColumn, CaptureOwner Owner, IReadOnlyList<ColumnLayout> Columns, string Root, string RootKey, string? ReferencedBy)
 {
+    /// <summary>Whether the key is a text: the entity's key is then what <see cref="TextKey"/> makes of it.</summary>
+    public bool HasTextKey { get; init; }
+
     /// <summary>Rows with other values there belong to no entity of this kind.</summary>
     public IReadOnlyList<FixedColumn> Fixed { get; init; } = [];
 }
@@ -46,11 +49,15 @@ public static class CaptureRules
         var reference = table.Role == TableRole.Referenced
             ? table.ReferencedBy ?? layout.Tables[layout.IndexOf(table.Parent!)].ReferencedBy
             : table.Parent is { } parent ? layout.Tables[layout.IndexOf(parent)].ReferencedBy : null;
-        var columns = table.Columns.Take(table.StoredColumns);
+        // The key is compared as the key, not once more as a column.
+        var columns = table.Columns.Take(table.StoredColumns).Where((_, at) => at != table.NaturalKey?.Column);
         return new CapturedTable(
             kind, table.Name, table.KeyColumn, reference is null ? CaptureOwner.ByKey : CaptureOwner.ByReference,
             [.. table.HasOrdinal ? columns.Append(new ColumnLayout("ordinal", ColumnType.Integer, Nullable: false)) : columns],
-            layout.Root.Name, layout.Root.KeyColumn, reference) { Fixed = table.Fixed };
+            layout.Root.Name, layout.Root.KeyColumn, reference)
+        {
+            Fixed = table.Fixed, HasTextKey = table.NaturalKey is { IsText: true },
+        };
     }
 
     // A shared row that says something else changes every entity that refers to it.

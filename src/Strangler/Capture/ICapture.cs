@@ -72,6 +72,13 @@ public interface ICapture
     /// <summary>Removes every trigger of the context and what was noted of it; returns how many triggers. Otherwise as <see cref="InstallAsync"/>.</summary>
     Task<int> RemoveAsync(TimeSpan patience, IProgress<CapturePart>? progress, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Puts changes of entities into the journal that no trigger has seen, as if one had. Ids that nothing has happened to do no harm.
+    /// </summary>
+    /// <exception cref="NotSupportedException">The store cannot.</exception>
+    Task NoteAsync(string kind, IReadOnlyCollection<long> ids, string writer, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("This store notes no changes that it has not seen.");
+
     /// <summary>Other programs' writes that wait in the journal.</summary>
     Task<ForeignWrites> WaitingAsync(CancellationToken cancellationToken);
 

@@ -246,7 +246,7 @@ public sealed class CutoverService
 
     private async Task ReserveIdsAsync(CancellationToken cancellationToken)
     {
-        foreach (var kind in _runtime.Kinds.Keys)
+        foreach (var kind in _runtime.Kinds.Keys.Where(Sides.PublicIds.Allots))
         {
             // Where legacy would allot reserved ids again, the gate says so.
             if (await Sides.PublicIds.LeftAsync(kind, cancellationToken) < _runtime.Options.IdBlock

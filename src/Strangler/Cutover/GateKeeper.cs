@@ -396,7 +396,7 @@ internal sealed class GateKeeper(ContextRuntime runtime)
                 "none but time: they are counted while frontends read and a relay runs; shadowReadSample says how many"),
             Check("shadow mismatches", mismatches == 0, Text(mismatches), "0", $"strangler reconcile {_context}"),
         ];
-        foreach (var kind in runtime.Kinds.Keys.Order(StringComparer.Ordinal))
+        foreach (var kind in runtime.Kinds.Keys.Where(Sides.PublicIds.Allots).Order(StringComparer.Ordinal))
         {
             var overlap = await Sides.PublicIds.OverlapAsync(kind, cancellationToken);
             gates.Add(Check(

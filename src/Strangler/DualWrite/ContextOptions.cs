@@ -74,6 +74,12 @@ public sealed class ContextOptions
     public TimeSpan CaptureCheckInterval { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// Of a context that another program loads anew as a whole: for how long nothing of it may have come until it is taken for complete, and shown to
+    /// readers of the new side. 100 ms to 1 h; default 2 s.
+    /// </summary>
+    public TimeSpan DataSetQuiet { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
     /// For how long no other program that nobody answers for may have written legacy before NewOnly; 0: not asked. 0 to 365 days; default
     /// 7 days.
     /// </summary>
@@ -125,6 +131,7 @@ public sealed class ContextOptions
         Check(errors, nameof(ObligationInterval), ObligationInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
         Check(errors, nameof(SchemaCheckInterval), SchemaCheckInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         Check(errors, nameof(CaptureCheckInterval), CaptureCheckInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        Check(errors, nameof(DataSetQuiet), DataSetQuiet, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         Check(errors, nameof(ForeignWriterQuiet), ForeignWriterQuiet, TimeSpan.Zero, TimeSpan.FromDays(365));
         Check(errors, nameof(CensusRetention), CensusRetention, TimeSpan.FromDays(Math.Max(1, Math.Ceiling(ForeignWriterQuiet.TotalDays))), TimeSpan.FromDays(3650));
         if (PurgeAfter != TimeSpan.Zero)

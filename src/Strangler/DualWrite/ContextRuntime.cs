@@ -69,6 +69,9 @@ public sealed class ContextRuntime
     /// <summary>The legacy tables as the mapping file declares them; empty where nobody said.</summary>
     public IReadOnlyList<DeclaredTable> LegacyTables { get; init; } = [];
 
+    /// <summary>Whether another program loads legacy's tables anew as a whole, as the mapping says.</summary>
+    public bool IsDataSet { get; init; }
+
     /// <summary>Other programs that someone answers for.</summary>
     public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];
 

@@ -1,6 +1,7 @@
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
+using Strangler.DataSets;
 using Strangler.Findings;
 using Strangler.IdMap;
 using Strangler.Journal;
@@ -46,6 +47,9 @@ public sealed record ContextSides
 
     /// <summary>How far purges have come.</summary>
     public required IPurgeLog Purges { get; init; }
+
+    /// <summary>Keeps data sets for readers of the new side; null where its store has none.</summary>
+    public IDataSetShelf? Shelf { get; init; }
 
     public required IReplicas Replicas { get; init; }
 

@@ -14,10 +14,15 @@ public sealed class LeadQueries(ContextRuntime runtime)
     /// cut is run a second time. Throws <see cref="SwitchingException"/> when no side
     /// answers reads within the pause budget, <see cref="NotSupportedException"/> when the leading side is no SQL store.
     /// </summary>
+    /// <param name="legacy">Asks legacy.</param>
+    /// <param name="new">Asks the new side.</param>
+    /// <param name="cancellationToken">Ends the query.</param>
+    /// <param name="shows">The entities that an answer shows: a sample of them is compared with the follower, like entities that are read one by one.</param>
     public async Task<T> AskAsync<T>(
         Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> legacy,
         Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> @new,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        Func<T, IEnumerable<EntityKey>>? shows = null)
     {
         var patience = new Patience(runtime);
         var hint = runtime.Stage.Current;
@@ -39,6 +44,7 @@ public sealed class LeadQueries(ContextRuntime runtime)
                 if (fence.AnswersReads)
                 {
                     runtime.Stage.Learn(asked.Lead, fence);
+                    Offer(asked.Lead, fence, shows?.Invoke(result) ?? []);
                     return result;
                 }
 
@@ -51,6 +57,17 @@ public sealed class LeadQueries(ContextRuntime runtime)
             catch (SideUnavailableException exception) when (DualWriter.MayHaveMoved(exception, asked))
             {
                 hint = await DualWriter.MovedAsync(runtime, asked, cancellationToken) ?? throw DualWriter.Again(exception);
+            }
+        }
+    }
+
+    private void Offer(SideName lead, FenceRow fence, IEnumerable<EntityKey> shown)
+    {
+        if (fence is { Role: FenceRole.Lead, Stage: Stage.ShadowRead or Stage.NewLeads })
+        {
+            foreach (var key in shown)
+            {
+                runtime.Shadow.Offer(key, lead, fence.Epoch);
             }
         }
     }

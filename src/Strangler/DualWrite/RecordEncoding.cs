@@ -52,6 +52,10 @@ internal static class RecordEncoding
                 Tag(target, 9);
                 Write(target, hidden.Derived);
                 break;
+            case double number:
+                Tag(target, 10);
+                Number(target, BitConverter.DoubleToInt64Bits(number + 0d));
+                break;
             default:
                 throw new ArgumentException($"{value.GetType()} is no canonical type.", nameof(value));
         }

@@ -1,6 +1,8 @@
+using System.Collections.Frozen;
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
+using Strangler.DataSets;
 using Strangler.Hooks;
 using Strangler.IdMap;
 using Strangler.Journal;
@@ -13,7 +15,11 @@ namespace Strangler.DualWrite;
 
 /// <summary>The legacy half of a context, whatever store it is in.</summary>
 public sealed record LegacySide(
-    SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture, ICensus Census, ILegacyTables Tables);
+    SideSeams Seams, IReplicas Replicas, IIdBlocks IdBlocks, ICapture Capture, ICensus Census, ILegacyTables Tables)
+{
+    /// <summary>Kinds whose ids nobody allots.</summary>
+    public IReadOnlySet<string> NaturalKinds { get; init; } = FrozenSet<string>.Empty;
+}
 
 /// <summary>The new half of a context, whatever store it is in.</summary>
 public sealed record NewSide(
@@ -30,6 +36,9 @@ public sealed record NewSide(
     IPurgeLog Purges,
     ISchedules Schedules)
 {
+    /// <summary>Keeps data sets for readers; null where the store has none.</summary>
+    public IDataSetShelf? Shelf { get; init; }
+
     /// <summary>Both halves of a context.</summary>
     /// <param name="context">The context's name.</param>
     /// <param name="legacy">The other half.</param>
@@ -41,7 +50,7 @@ public sealed record NewSide(
         Legacy = legacy.Seams,
         New = Seams,
         IdMap = IdMap,
-        PublicIds = new PublicIds(legacy.IdBlocks, IdPool, hook),
+        PublicIds = new PublicIds(legacy.IdBlocks, IdPool, hook) { Natural = legacy.NaturalKinds },
         BackfillTarget = BackfillTarget,
         Quarantine = Quarantine,
         Reconciliations = Reconciliations,
@@ -51,6 +60,7 @@ public sealed record NewSide(
         Obligations = Obligations,
         Merges = Merges,
         Purges = Purges,
+        Shelf = Shelf,
         Replicas = legacy.Replicas,
         Capture = legacy.Capture,
         Census = legacy.Census,

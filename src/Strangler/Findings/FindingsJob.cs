@@ -124,6 +124,7 @@ public sealed class FindingsJob(ContextRuntime runtime)
                     FindingCheck.RowSays => RowSays(finding, record),
                     _ when isOwn => null,
                     FindingCheck.NoTarget => NoTarget(record, reference!, targets),
+                    FindingCheck.TargetDiffers => TargetDiffers(finding, record, reference!, targets),
                     _ => TargetSays(finding, record, reference!, targets),
                 };
                 if (evidence is not null)
@@ -164,6 +165,20 @@ public sealed class FindingsJob(ContextRuntime runtime)
         reference.Of(record) is var (target, id) && targets.Find(target, id) is { IsThere: false }
             ? $"{reference.Field} is {Text(id)}; {FindingTargets.Name(target)} {Text(id)} {targets.Describe(target, id)}"
             : null;
+
+    private static string? TargetDiffers(DeclaredFinding finding, Record record, DeclaredReference reference, FindingTargets targets)
+    {
+        if (reference.Of(record) is not var (target, id) || targets.Find(target, id)?.Record is not { } there || !there.Schema.Has(finding.Other!))
+        {
+            return null;
+        }
+
+        var (ours, theirs) = (record.Visible(finding.Field!), there.Visible(finding.Other!));
+        return Record.ValuesEqual(ours, theirs)
+            ? null
+            : string.Create(
+                CultureInfo.InvariantCulture, $"{finding.Field} is {ours}; {FindingTargets.Name(target)} {id} has {finding.Other} {theirs}");
+    }
 
     private static string? TargetSays(DeclaredFinding finding, Record record, DeclaredReference reference, FindingTargets targets)
     {

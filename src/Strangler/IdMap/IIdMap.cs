@@ -15,6 +15,9 @@ public interface IIdMap
 /// </summary>
 public interface IPublicIds
 {
+    /// <summary>Whether ids of the kind are allotted at all, and so reserved: a natural key is given by whoever makes the entity.</summary>
+    bool Allots(string kind) => true;
+
     /// <summary>Reserves at least <paramref name="count"/> ids in legacy, durably, and hands them to the new side. Returns the number
     /// reserved.</summary>
     Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken);

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 
@@ -46,10 +47,21 @@ public interface IIdPool
 /// <summary>Reserves in legacy, uses up on the new side; the two may be different engines.</summary>
 public sealed class PublicIds(IIdBlocks legacy, IIdPool pool, Hook? hook = null) : IPublicIds
 {
+    /// <summary>Kinds with natural keys.</summary>
+    public IReadOnlySet<string> Natural { get; init; } = FrozenSet<string>.Empty;
+
+    /// <inheritdoc/>
+    public bool Allots(string kind) => !Natural.Contains(kind);
+
     /// <inheritdoc/>
     /// <remarks>Order: burn, record in legacy, copy. Whatever dies in between, the next call copies what is missing.</remarks>
     public async Task<long> ReserveAsync(string kind, long count, CancellationToken cancellationToken)
     {
+        if (!Allots(kind))
+        {
+            return 0;
+        }
+
         var reserved = count > 0 ? await legacy.ReserveAsync(kind, count, cancellationToken).ConfigureAwait(false) : 0;
         if (hook is not null)
         {
@@ -62,11 +74,13 @@ public sealed class PublicIds(IIdBlocks legacy, IIdPool pool, Hook? hook = null)
     }
 
     /// <inheritdoc/>
-    public Task<long> TakeAsync(string kind, CancellationToken cancellationToken) => pool.TakeAsync(kind, cancellationToken);
+    public Task<long> TakeAsync(string kind, CancellationToken cancellationToken) => !Allots(kind)
+        ? throw new ArgumentException($"The id of a new {kind} is its natural key: give it one.", nameof(kind))
+        : pool.TakeAsync(kind, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) => pool.LeftAsync(kind, cancellationToken);
+    public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) => Allots(kind) ? pool.LeftAsync(kind, cancellationToken) : Task.FromResult(0L);
 
     /// <inheritdoc/>
-    public Task<long> OverlapAsync(string kind, CancellationToken cancellationToken) => legacy.OverlapAsync(kind, cancellationToken);
+    public Task<long> OverlapAsync(string kind, CancellationToken cancellationToken) => Allots(kind) ? legacy.OverlapAsync(kind, cancellationToken) : Task.FromResult(0L);
 }

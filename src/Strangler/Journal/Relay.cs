@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Strangler.Capture;
+using Strangler.DataSets;
 using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Mapping;
@@ -51,6 +52,7 @@ public sealed class Relay(ContextRuntime runtime)
     private readonly JournalThinning _thinning = new(runtime);
     private readonly CensusKeeper _census = new(runtime);
     private readonly CaptureWatch _capture = new(runtime);
+    private readonly DataSetRefresh _dataSet = new(runtime);
     private readonly PassSize _ownSize = new(runtime);
     private readonly PassSize _foreignSize = new(runtime);
     private readonly ILogger _log = runtime.Loggers.CreateLogger<Relay>();
@@ -81,9 +83,19 @@ public sealed class Relay(ContextRuntime runtime)
     /// <summary>
     /// Carries on until nothing is due, for ever if others write without a pause: what waits for its back-off, is claimed by others or
     /// parked stays. Ends also when the follower does not answer. Throws <see cref="SchemaMismatchException"/> while legacy's tables are not
-    /// as the mapping says: nothing is claimed then.
+    /// as the mapping says: nothing is claimed then. Of a data set that another program loads anew it waits until that is complete, and published.
     /// </summary>
-    public Task<RelayPass> DrainAsync(CancellationToken cancellationToken) => PassesAsync(pass => pass is not null, cancellationToken);
+    public async Task<RelayPass> DrainAsync(CancellationToken cancellationToken)
+    {
+        var total = await PassesAsync(pass => pass is not null, cancellationToken);
+        for (var began = runtime.Time.GetTimestamp(); runtime.Time.GetElapsedTime(began) < 2 * runtime.Options.DataSetQuiet && await IsKeptAsync(cancellationToken);)
+        {
+            await Task.Delay(Least(runtime.Options.RelayPoll, runtime.Options.DataSetQuiet), runtime.Time, cancellationToken);
+            total += await PassesAsync(pass => pass is not null, cancellationToken);
+        }
+
+        return total;
+    }
 
     /// <summary>
     /// As <see cref="DrainAsync"/>, of what is due now: ends with the first pass that had less than a full claim to do, or when the time is
@@ -94,6 +106,15 @@ public sealed class Relay(ContextRuntime runtime)
         var began = runtime.Time.GetTimestamp();
         return PassesAsync(pass => pass is { WasFull: true } && runtime.Time.GetElapsedTime(began) < atMost, cancellationToken);
     }
+
+    private async Task<bool> IsKeptAsync(CancellationToken cancellationToken)
+    {
+        using var background = Lane.EnterBackground();
+        return runtime.IsDataSet && !_followerIsDown && await runtime.Stage.RefreshAsync(cancellationToken) is { Lead: SideName.New } hint
+            && await _dataSet.IsKeptStillAsync(hint, cancellationToken);
+    }
+
+    private static TimeSpan Least(TimeSpan left, TimeSpan right) => left < right ? left : right;
 
     private async Task<RelayPass> PassesAsync(Func<RelayPass?, bool> goesOn, CancellationToken cancellationToken)
     {
@@ -133,6 +154,7 @@ public sealed class Relay(ContextRuntime runtime)
         {
             var done = await CatchUpAsync(runtime.Options.RelayPoll, cancellationToken);
             var isIdle = done == RelayPass.None;
+            await _dataSet.TryLookAsync(cancellationToken);
             if (isIdle || _measured is not { } measured || runtime.Time.GetElapsedTime(measured) >= runtime.Options.RelayPoll)
             {
                 await MeasureAsync(cancellationToken);
@@ -253,9 +275,24 @@ public sealed class Relay(ContextRuntime runtime)
         }
 
         await runtime.ReachAsync(HookPoint.RelayClaimed, journal.Side);
-        return await _foreignSize.MeasureAsync(claims.Count, () => InLanesAsync(claims, batch, claim => runtime.Schema.IsKnownWrong
+        var mayMerge = await MayMergeAsync(cancellationToken);
+        return await _foreignSize.MeasureAsync(claims.Count, () => InLanesAsync(claims, batch, claim => runtime.Schema.IsKnownWrong || !mayMerge
             ? PutBackAsync(journal, claim, cancellationToken)
             : MergeAsync(journal, claim, cancellationToken)));
+    }
+
+    private async Task<bool> MayMergeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _dataSet.BeforeMergingAsync(cancellationToken);
+            return true;
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            TellOnce(exception);
+            return false;
+        }
     }
 
     private static async Task<RelayPass> InLanesAsync(IReadOnlyList<JournalClaim> claims, int most, Func<JournalClaim, Task<RelayPass>> work)

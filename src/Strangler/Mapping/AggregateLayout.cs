@@ -17,6 +17,9 @@ public enum ColumnType
 
     /// <summary>A byte array or null.</summary>
     Binary,
+
+    /// <summary><see cref="double"/> or null: exactly the number that a FLOAT or DOUBLE holds, which its text may round.</summary>
+    Real,
 }
 
 /// <summary>One column that the mapping knows. Columns that it does not name are never read nor written.</summary>
@@ -46,6 +49,9 @@ public sealed record ColumnLayout(
 
     /// <summary>New side only: the column holds a boolean field, as 0 or 1; a store that has a type for it takes that.</summary>
     public bool IsFlag { get; init; }
+
+    /// <summary>Whether a <see cref="ColumnType.Real"/> is of single precision.</summary>
+    public bool IsSingle { get; init; }
 
     /// <summary>Whether the store's text cannot hold the character 0 (PostgreSQL's).</summary>
     public bool RefusesNul { get; init; }
@@ -93,6 +99,23 @@ public sealed record ChildRows(string? OwnKey, string Index);
 /// <param name="Columns">The looked-up columns under the names that they have in <paramref name="Table"/>.</param>
 public sealed record LookupLayout(string Table, string KeyColumn, string ReferencedBy, int First, IReadOnlyList<ColumnLayout> Columns);
 
+/// <summary>
+/// A key that says something: it is no number that the database allots, but one of the row's columns, given by whoever inserts it and never
+/// changed afterwards. Of a whole number the public id is the number itself, of a text what <see cref="TextKey"/> makes of it.
+/// </summary>
+/// <param name="Column">The place of the key among the table's columns.</param>
+/// <param name="IsText">Whether it is a text.</param>
+public sealed record NaturalKey(int Column, bool IsText)
+{
+    /// <summary>The public id of a row; 0 where it has none.</summary>
+    public long IdOf(object?[] root) => root[Column] switch
+    {
+        long number => number,
+        string text => TextKey.IdOf(text),
+        _ => 0,
+    };
+}
+
 /// <summary>A column that has one and the same value in all rows of this context: rows with another value are none of it.</summary>
 /// <param name="Value">Letters, digits, <c>_</c>, <c>-</c> and <c>.</c> only.</param>
 public sealed record FixedColumn(string Name, string Value);
@@ -101,7 +124,7 @@ public sealed record FixedColumn(string Name, string Value);
 /// <param name="Name">The table.</param>
 /// <param name="Role">How it hangs on the root.</param>
 /// <param name="KeyColumn">The column that holds the root's key (for <see cref="TableRole.Referenced"/>: its own allotted key). Not among
-/// <paramref name="Columns"/>.</param>
+/// <paramref name="Columns"/>, unless it is a <see cref="NaturalKey"/>.</param>
 /// <param name="Columns">
 /// The columns that are read and written, in order, then what is looked up. For Many tables without the ordinal, which is the row's place.
 /// </param>
@@ -124,6 +147,9 @@ public sealed record TableLayout(
 
     /// <summary>What its columns refer to.</summary>
     public IReadOnlyList<LookupLayout> Lookups { get; init; } = [];
+
+    /// <summary>Of a legacy root whose key nobody allots; null otherwise.</summary>
+    public NaturalKey? NaturalKey { get; init; }
 
     /// <summary>For One and Many tables: not among <see cref="Columns"/>.</summary>
     public IReadOnlyList<FixedColumn> Fixed { get; init; } = [];

@@ -15,6 +15,9 @@ public enum IdOrigin
 
     /// <summary>A table of one row that is counted up.</summary>
     GeneratorTable,
+
+    /// <summary>Nowhere: the key says something, and whoever makes a row gives it.</summary>
+    Natural,
 }
 
 /// <summary>Where legacy takes its ids from.</summary>
@@ -56,6 +59,9 @@ public sealed class CompiledMapping
 
     /// <summary>Null when other programs write, too: then capture must be installed.</summary>
     public required ForeignWritersNone? ForeignWriters { get; init; }
+
+    /// <summary>Whether another program loads the context's legacy tables anew as a whole; the same for all kinds of the file.</summary>
+    public bool IsDataSet { get; init; }
 
     /// <summary>Other programs that someone answers for; the same for all kinds of the file.</summary>
     public IReadOnlyList<DeclaredWriter> DeclaredWriters { get; init; } = [];

@@ -14,6 +14,9 @@ public enum FindingCheck
     /// <summary>The field has the value, and the entity that is referred to says otherwise.</summary>
     TargetSays,
 
+    /// <summary>The field says something else than the field <see cref="DeclaredFinding.Other"/> of the entity that is referred to.</summary>
+    TargetDiffers,
+
     /// <summary>The field has the value, and another field of the row says otherwise by holding anything.</summary>
     RowSays,
 

@@ -25,7 +25,7 @@ public sealed record DeclaredColumn(string Name, string SqlType, int Length, boo
 
 /// <summary>A legacy table as the mapping file declares it.</summary>
 /// <param name="Name">As in the database.</param>
-/// <param name="KeyColumn">A whole number, not among <paramref name="Columns"/>.</param>
+/// <param name="KeyColumn">A whole number, not among <paramref name="Columns"/>; or a natural key, which is.</param>
 /// <param name="CharacterSet"><c>utf8</c> (three bytes) or <c>utf8mb4</c>; null where the file does not say.</param>
 /// <param name="Columns">In the order of the file.</param>
 /// <param name="At">Its place in the file.</param>

@@ -30,6 +30,12 @@ public enum FieldType
     /// <summary><see cref="RecordList"/>: rows of an owned collection in order, never null; empty is the default.</summary>
     List,
 
+    /// <summary><see cref="double"/>, finite, or null: a measured value, where 0 is one and nothing is none.</summary>
+    Real,
+
+    /// <summary><see cref="long"/>, or null: a counted value, where 0 is one and nothing is none.</summary>
+    Count,
+
     /// <summary>A byte array, never null; compared by content. Only inside lists.</summary>
     Bytes,
 }

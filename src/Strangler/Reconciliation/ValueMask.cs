@@ -49,6 +49,7 @@ internal sealed class ValueMask(FieldHasher hasher)
         bool flag => flag ? "true" : "false",
         long cents when field.Type == FieldType.Money => string.Create(CultureInfo.InvariantCulture, $"{cents / 100m:0.00}"),
         long number => number.ToString(CultureInfo.InvariantCulture),
+        double number => number.ToString("R", CultureInfo.InvariantCulture),
         DateTime moment => moment.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
         DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         string text => Quote(text, MaxLength),
@@ -63,7 +64,7 @@ internal sealed class ValueMask(FieldHasher hasher)
     {
         string text => text.Length == 0 ? "empty" : $"{text.Length} characters: {string.Join(", ", Classes(text))}",
         byte[] bytes => $"{bytes.Length} bytes",
-        long => "a number",
+        long or double => "a number",
         bool => "a flag",
         _ => "a date",
     };

@@ -54,7 +54,7 @@ public static class SchemaRules
         {
             yield return Gone(table, table.KeyColumn, table.At, unknown);
         }
-        else if (!WholeNumbers.Contains(key.SqlType))
+        else if (!WholeNumbers.Contains(key.SqlType) && !table.Columns.Any(column => column.Name == table.KeyColumn))
         {
             yield return Stop(table.At, $"{table.Name}.{key.Name}", $"the key is {TypeOf(key)}, and must be a whole number");
         }

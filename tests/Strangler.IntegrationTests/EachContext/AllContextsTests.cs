@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using Strangler.Cli;
 using Strangler.LegacyData;
+using Strangler.LegacyData.HealthRegions;
 using Strangler.Mapping;
 using Strangler.Service;
 
@@ -23,6 +24,7 @@ public sealed class AllContextsTests
 
     private TestDatabase _legacy = null!;
     private TestDatabase _new = null!;
+    private TestDatabase _postgres = null!;
     private string _config = null!;
     private long _donation;
     private long _membership;
@@ -32,6 +34,7 @@ public sealed class AllContextsTests
     public async Task CreateDatabases()
     {
         (_legacy, _new) = (await TestServers.CreateDatabaseAsync("all_legacy"), await TestServers.CreateDatabaseAsync("all_new"));
+        _postgres = await TestServers.CreatePostgresDatabaseAsync("all_new");
         await using (var connection = await _legacy.OpenAsync())
         {
             await LegacyFundraising.CreateAsync(connection);
@@ -40,12 +43,21 @@ public sealed class AllContextsTests
                 await connection.ExecuteAsync(
                     $"CREATE TABLE {table} (id INT NOT NULL PRIMARY KEY); INSERT INTO {table} SELECT seq FROM seq_1_to_{rows + 1}");
             }
+            await LegacyHealthRegionSchema.CreateAsync(connection);
         }
 
         var donations = new LegacyDonationGenerator(new LegacyDonationOptions { Rows = Rows });
         await donations.WriteAsync(_legacy.Source.OpenAsync);
+        var health = LegacyHealthRegions.All(new LegacyRowOptions { Rows = Rows });
+        foreach (var table in health)
+        {
+            await table.WriteAsync(_legacy.Source.OpenAsync);
+        }
+
+        string[] kinds = ["province", "health-region", "postcode", "mobility-week", "case-report"];
         _filled =
         [
+            .. health.Zip(kinds, (table, kind) => ("health-regions", kind, table.Rows.Count, table.Rows.Count(row => row.IsUnreadable))),
             ("donations", "donation", Rows, donations.Generate().Count(donation => donation.IsUnreadable)),
             .. await LegacyFundraising.FillOthersAsync(_legacy.Source.OpenAsync, Rows, 1),
         ];
@@ -64,13 +76,16 @@ public sealed class AllContextsTests
         await File.WriteAllTextAsync(_config, JsonSerializer.Serialize(new
         {
             hashKey = "00112233445566778899aabbccddeeff",
-            contexts = ContextCatalog.Names.ToDictionary(context => context, _ => new { legacy = _legacy.ConnectionString, @new = _new.ConnectionString }),
+            contexts = ContextCatalog.Names.ToDictionary(
+                context => context,
+                context => new { legacy = _legacy.ConnectionString, @new = (context == "health-regions" ? _postgres : _new).ConnectionString }),
         }));
     }
 
     [OneTimeTearDown]
     public async Task DropDatabases()
     {
+        await _postgres.DisposeAsync();
         await _new.DisposeAsync();
         await _legacy.DisposeAsync();
         Directory.Delete(Path.GetDirectoryName(_config)!, recursive: true);

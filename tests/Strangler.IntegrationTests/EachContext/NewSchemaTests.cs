@@ -8,7 +8,7 @@ using Strangler.Service.Configuration;
 
 namespace Strangler.IntegrationTests.EachContext;
 
-/// <summary>What the new schema of every context must be, asked of the live database: the acceptance criteria, one test each.</summary>
+/// <summary>What the new schema in MySQL of every context that has one must be, asked of the live database: the acceptance criteria, one test each.</summary>
 [TestFixtureSource(nameof(Names))]
 public sealed class NewSchemaTests(string context)
 {
@@ -38,7 +38,8 @@ public sealed class NewSchemaTests(string context)
     private List<(string From, string To)> _references = null!;
     private List<(string Table, string? Collation)> _tables = null!;
 
-    private static IEnumerable<string> Names() => ContextList.All.Select(one => one.Name);
+    // Health regions have their new side in PostgreSQL alone; their own tests look at it.
+    private static IEnumerable<string> Names() => ContextList.All.Select(one => one.Name).Where(name => name != "health-regions");
 
     [OneTimeSetUp]
     public async Task Migrate()

@@ -85,7 +85,7 @@ public sealed partial class LayeringTests
         var folder = string.Concat(context.Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
         Assert.That(Directory.GetFiles(SourceTree.PathOf("src", "Strangler.Contexts", folder, "Domain"), "*.cs"), Is.Not.Empty);
         Assert.That(File.Exists(SourceTree.PathOf("legacy-mappings", $"{context}.xml")));
-        Assert.That(Directory.GetFiles(SourceTree.PathOf("migrations", context, "mysql"), "*.sql"), Is.Not.Empty);
+        Assert.That(Directory.GetFiles(SourceTree.PathOf("migrations", context), "*.sql", SearchOption.AllDirectories), Is.Not.Empty);
     }
 
     [Test]

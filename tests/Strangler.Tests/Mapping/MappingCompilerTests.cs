@@ -100,7 +100,7 @@ public sealed class MappingCompilerTests
             "declared twice"],
         ["duplicate table", "<table name=\"donation_comment\"", "<table name=\"donation_donor\"", "donation_donor", "declared twice"],
         ["unknown converter", "use=\"paypal-account\"", "use=\"paypal-accounts\"", "paypal-accounts",
-            "unknown converter; known are code-or-null, donation-anonymized"],
+            "unknown converter; known are code-or-null, date-in-text, donation-anonymized"],
         ["converter with a wrong place", "<place role=\"text\"", "<place role=\"words\"", "split-at-first", "unknown place 'words'"],
         ["converter without a place", "<place role=\"payer\" at=\"spenden.data/paypal_payer_id\"/>", "", "donation-status",
             "'payer' must be given once", "use=\"donation-status\""],

@@ -16,7 +16,10 @@ internal sealed class DeclarationReader(Problems problems)
         var kinds = Elements(root, "kind").Select(ReadKind).ToList();
         CheckUnique(kinds.Select(kind => (kind.At, kind.Name)), "kind");
         _ = int.TryParse(Get(root, "version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
-        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), ReadFates(root), kinds);
+        return new MappingDeclaration(Get(root, "context"), version, ReadTimeZone(root), ReadForeignWriters(root), ReadWriters(root), ReadFates(root), kinds)
+        {
+            IsDataSet = Flag(root, "data-set"),
+        };
     }
 
     private KindDeclaration ReadKind(XElement at)
@@ -123,6 +126,11 @@ internal sealed class DeclarationReader(Problems problems)
             return new IdSource(IdOrigin.AutoIncrement, root.Name, root.Key);
         }
 
+        if (Get(at, "from") == "natural-key")
+        {
+            return new IdSource(IdOrigin.Natural, root.Name, root.Key);
+        }
+
         if (Get(at, "table").Length == 0 || Get(at, "column").Length == 0)
         {
             problems.Add(at, "ids", "a generator needs table and column");
@@ -180,7 +188,7 @@ internal sealed class DeclarationReader(Problems problems)
             columnType == ColumnType.Binary && length > 0 ? length : maxBytes,
             min,
             max,
-            basicPlaneOnly && columnType == ColumnType.Text);
+            basicPlaneOnly && columnType == ColumnType.Text) { IsSingle = type == "float" };
         return new ColumnDeclaration(
             at, layout, DefaultOf(at, layout, isLegacy), Flag(at, "personal") || Flag(at, "secret"), type == "char")
         {
@@ -222,6 +230,7 @@ internal sealed class DeclarationReader(Problems problems)
             ColumnType.Integer => Values.Of(0L),
             ColumnType.Text => "",
             ColumnType.Binary => Array.Empty<byte>(),
+            ColumnType.Real when isLegacy => 0d,
             _ => null,
         };
     }
@@ -233,6 +242,7 @@ internal sealed class DeclarationReader(Problems problems)
         "int" => (ColumnType.Integer, 0, unsigned ? 0 : int.MinValue, unsigned ? uint.MaxValue : int.MaxValue),
         "bigint" => (ColumnType.Integer, 0, unsigned ? 0 : long.MinValue, long.MaxValue),
         "datetime" or "date" => (ColumnType.DateTime, 0, 0, 0),
+        "float" or "double" => (ColumnType.Real, 0, 0, 0),
         "text" => (ColumnType.Text, ushort.MaxValue, 0, 0),
         "mediumtext" => (ColumnType.Text, 16_777_215, 0, 0),
         "blob" => (ColumnType.Binary, ushort.MaxValue, 0, 0),

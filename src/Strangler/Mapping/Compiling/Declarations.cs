@@ -7,7 +7,10 @@ namespace Strangler.Mapping.Compiling;
 
 internal sealed record MappingDeclaration(
     string Context, int Version, TimeZoneInfo TimeZone, ForeignWritersNone? ForeignWriters, IReadOnlyList<DeclaredWriter> Writers,
-    IReadOnlyList<DeclaredFate> Fates, IReadOnlyList<KindDeclaration> Kinds);
+    IReadOnlyList<DeclaredFate> Fates, IReadOnlyList<KindDeclaration> Kinds)
+{
+    public bool IsDataSet { get; init; }
+}
 
 internal sealed class KindDeclaration
 {

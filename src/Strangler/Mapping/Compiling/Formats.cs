@@ -16,10 +16,13 @@ internal static class Formats
     private const string Codes = "codes";
     private const string Time = "Y-m-d H:i:s";
     private const string Day = "Y-m-d";
+    private const string Float = "float";
+    private const string NumberOrNone = "number-or-none";
 
     private static readonly ColumnType[] _integers = [ColumnType.Integer];
     private static readonly ColumnType[] _texts = [ColumnType.Text];
     private static readonly ColumnType[] _textsAndIntegers = [ColumnType.Text, ColumnType.Integer];
+    private static readonly ColumnType[] _reals = [ColumnType.Real];
     private static readonly ColumnType[] _times = [ColumnType.DateTime, ColumnType.Text];
 
     public static string[] AllowedFor(FieldType type) => type switch
@@ -31,6 +34,8 @@ internal static class Formats
         FieldType.Code => [Codes],
         FieldType.Timestamp => [Time],
         FieldType.Date => [Day],
+        FieldType.Real => [Float],
+        FieldType.Count => [NumberOrNone],
         _ => [],
     };
 
@@ -45,9 +50,10 @@ internal static class Formats
 
     public static ColumnType[] ColumnTypesOf(string format) => format switch
     {
-        Flag or StrictFlag or Number or WholeEuros or Cents => _integers,
+        Flag or StrictFlag or Number or NumberOrNone or WholeEuros or Cents => _integers,
         Euro or EuroWithPoint or PlainText => _texts,
         Codes => _textsAndIntegers,
+        Float => _reals,
         _ => _times,
     };
 
@@ -56,6 +62,7 @@ internal static class Formats
         FieldType.Text or FieldType.Code => ColumnType.Text,
         FieldType.Timestamp or FieldType.Date => ColumnType.DateTime,
         FieldType.Bytes => ColumnType.Binary,
+        FieldType.Real => ColumnType.Real,
         _ => ColumnType.Integer,
     };
 
@@ -70,6 +77,8 @@ internal static class Formats
         Codes => new CodeFormat([.. codes!.Codes.Select(code => code.Legacy)], [.. codes.Codes.Select(code => code.English)]),
         Time => new TimestampFormat(field.NothingUntil),
         Day => new DateFormat(),
+        Float => new RealFormat(),
+        NumberOrNone => new CountFormat(),
         _ => new TextFormat(),
     };
 }

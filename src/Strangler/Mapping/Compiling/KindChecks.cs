@@ -15,6 +15,7 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
     {
         CheckTables(kind.Legacy, "legacy");
         CheckTables(kind.New, "new");
+        CheckKey();
         kind.Lookups.ForEach(CheckLookup);
         CheckCodes();
         CheckFieldNames();
@@ -43,6 +44,35 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
         if (kind.ErasedBy is { } erasure && !kind.Fields.Exists(field => field.Name == erasure && field.Type == FieldType.Boolean))
         {
             problems.Add(kind.At.Attribute("erased-by")!, erasure, "erased-by names no boolean field");
+        }
+    }
+
+    private void CheckKey()
+    {
+        if (kind is not { Ids: { } ids, Legacy: [{ Role: TableRole.Root } root, ..] })
+        {
+            return;
+        }
+
+        var key = root.Find(root.Key);
+        if (ids.Origin != IdOrigin.Natural)
+        {
+            if (key is not null)
+            {
+                problems.Add(key.At, key.Name, "the key is allotted, and no column of the mapping; one that says something is ids from=\"natural-key\"");
+            }
+        }
+        else if (key is not { Layout: { Nullable: false, Type: ColumnType.Integer or ColumnType.Text } })
+        {
+            problems.Add(root.At, root.Key, "a natural key is also declared as a column of its table: a whole number or a text, not NULL");
+        }
+        else if (key.Layout is { Type: ColumnType.Text, MaxLength: < 1 or > TextKey.MostBytes })
+        {
+            problems.Add(key.At, key.Name, $"a text can be a key if it has at most {TextKey.MostBytes} bytes");
+        }
+        else if (key.Layout.Type == ColumnType.Text && kind.Legacy.Count + kind.Lookups.Count > 1)
+        {
+            problems.Add(key.At, key.Name, "a kind whose key is a text has no other legacy tables");
         }
     }
 
@@ -524,9 +554,9 @@ internal sealed class KindChecks(MappingDeclaration mapping, KindDeclaration kin
             problems.Add(field.At, name, $"a {field.Type} does not fit the new column {text}");
         }
 
-        if (column.Nullable != (column.Type == ColumnType.DateTime))
+        if (column.Nullable != (field.Type is FieldType.Timestamp or FieldType.Date or FieldType.Real or FieldType.Count))
         {
-            problems.Add(field.At, name, $"on the new side times may be NULL and nothing else: {text}");
+            problems.Add(field.At, name, $"on the new side times may be NULL, counted and measured values, and nothing else: {text}");
         }
 
         var longest =

@@ -44,6 +44,7 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             ForeignWriters = mapping.ForeignWriters,
             DeclaredWriters = mapping.Writers,
             DeclaredFates = mapping.Fates,
+            IsDataSet = mapping.IsDataSet,
             LegacyTables = [.. kind.Legacy.Concat(kind.Lookups).Select(table => table.Declared(file))],
             DeclaredDifferences = [.. kind.Differences.Select(entry => entry.Difference with { Kind = kind.Name })],
             Sums = [.. kind.Sums.Select(sum => sum.Declared(kind.Name))],
@@ -271,11 +272,15 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
     private List<TableDeclaration> LobTables => [.. kind.Legacy.Where(table => table.Lob is not null)];
 
     private LegacyPlan BuildPlan() => new(
-        new AggregateLayout([.. kind.Legacy.Select(table => table.LayoutWith(kind.Lookups))]),
+        new AggregateLayout([.. kind.Legacy.Select(table => table.LayoutWith(kind.Lookups) with { NaturalKey = NaturalKeyOf(table) })]),
         [.. kind.Legacy.Select(DefaultsOf)],
         [.. kind.Legacy.Select(table => kind.Fields.Find(field => field.Rows?.Contains(table.Name) ?? false)?.Name)],
         [.. LobTables.Select(BuildLob)],
         _slots.Count);
+
+    private NaturalKey? NaturalKeyOf(TableDeclaration table) => table.Role == TableRole.Root && kind.Ids!.Origin == IdOrigin.Natural
+        ? new NaturalKey(table.Columns.FindIndex(column => column.Name == table.Key), table.Find(table.Key)!.Layout.Type == ColumnType.Text)
+        : null;
 
     // The database allots an own key, and a reference is found by what is looked up.
     private object?[] DefaultsOf(TableDeclaration table)
@@ -345,6 +350,8 @@ internal sealed class LensBuilder(MappingDeclaration mapping, KindDeclaration ki
             FieldType.Integer or FieldType.Money => new NewInteger(place, column.Layout),
             FieldType.Code => new NewCode(place, CodesOf(field)!.English),
             FieldType.Timestamp => new NewTimestamp(place),
+            FieldType.Real => new NewReal(place, column.Layout),
+            FieldType.Count => new NewCount(place, column.Layout),
             FieldType.Date => new NewDate(place),
             FieldType.Bytes => new NewBytes(place, column.Layout),
             _ => new NewText(place, column.Layout),

@@ -119,10 +119,10 @@ internal sealed class ReferenceChecks(MappingDeclaration mapping, KindDeclaratio
     {
         var isListed = check is FindingCheck.ListedNoTarget or FindingCheck.ListedOneSided or FindingCheck.ListedDenied;
         var isOfValue = check is FindingCheck.TargetSays or FindingCheck.RowSays or FindingCheck.Says;
-        yield return ("reference", isListed || check is FindingCheck.OwnId or FindingCheck.NoTarget or FindingCheck.TargetSays, finding.Reference is not null);
-        yield return ("field", isOfValue, finding.Field is not null);
+        yield return ("reference", isListed || check is FindingCheck.OwnId or FindingCheck.NoTarget or FindingCheck.TargetSays or FindingCheck.TargetDiffers, finding.Reference is not null);
+        yield return ("field", isOfValue || check is FindingCheck.TargetDiffers, finding.Field is not null);
         yield return ("value", isOfValue, finding.Value is not null);
-        yield return ("other", check is FindingCheck.RowSays || finding.Same is not null || (check is FindingCheck.Says && finding.Other is not null), finding.Other is not null);
+        yield return ("other", check is FindingCheck.RowSays or FindingCheck.TargetDiffers || finding.Same is not null || (check is FindingCheck.Says && finding.Other is not null), finding.Other is not null);
         yield return ("list", isListed, finding.List is not null);
         yield return ("item", isListed, finding.Item is not null);
         yield return ("same", check is FindingCheck.ListedDenied && finding.Same is not null, finding.Same is not null);
@@ -140,7 +140,15 @@ internal sealed class ReferenceChecks(MappingDeclaration mapping, KindDeclaratio
             problems.Add(finding.At, finding.Field, "there is no such field, or it is a list or personal: a finding's evidence holds its value");
         }
 
-        if (finding.Other is not null && kind.Fields.Find(field => field.Name == finding.Other) is not { IsList: false })
+        if (finding.Check == FindingCheck.TargetDiffers)
+        {
+            var target = kind.References.Find(one => one.Name == finding.Reference)?.Within;
+            if (mapping.Kinds.FirstOrDefault(one => one.Name == target)?.Fields.Find(field => field.Name == finding.Other) is not { IsList: false, Personal: false })
+            {
+                problems.Add(finding.At, finding.Name, $"the reference leads to no kind of this file that has a field '{finding.Other}' for everybody to read");
+            }
+        }
+        else if (finding.Other is not null && kind.Fields.Find(field => field.Name == finding.Other) is not { IsList: false })
         {
             problems.Add(finding.At, finding.Other, "there is no such field, or it is a list");
         }

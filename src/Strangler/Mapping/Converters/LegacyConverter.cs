@@ -81,6 +81,8 @@ public sealed class ConverterRegistry
         Add("split-at-first", SplitConverter.Shape, static binding => new SplitConverter(binding))
             .Add("marked-time", MarkedTimeConverter.Shape, static binding => new MarkedTimeConverter(binding))
             .Add("code-or-null", CodeOrNullConverter.Shape, static binding => new CodeOrNullConverter(binding))
+            .Add("text-or-null", TextOrNullConverter.Shape, static binding => new TextOrNullConverter(binding))
+            .Add("date-in-text", DateInTextConverter.Shape, static binding => new DateInTextConverter(binding))
             .Add("optional-flag", OptionalFlagConverter.Shape, static binding => new OptionalFlagConverter(binding));
 
     /// <summary>In the order of the alphabet.</summary>

@@ -48,6 +48,20 @@ public abstract class LegacyPlace
     /// <exception cref="CannotHoldException">The place cannot hold it; names the field.</exception>
     public abstract void FillInteger(LegacyCursor row, string field, long number);
 
+    /// <summary>Writes a text where "" says something else than nothing: beside NULL, <see cref="SetText"/> would leave NULL.</summary>
+    /// <exception cref="CannotHoldException">The place cannot hold it; names the field.</exception>
+    public abstract void FillText(LegacyCursor row, string field, string text);
+
+    /// <summary>The number of a FLOAT or DOUBLE column, null for NULL.</summary>
+    internal virtual bool TryReal(LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        (value, reason) = (null, Numbers.NoReal);
+        return false;
+    }
+
+    /// <summary>Writes a number that the column holds exactly.</summary>
+    internal virtual void SetReal(LegacyCursor row, string field, double number) => throw new CannotHoldException(field, Numbers.NoReal);
+
     /// <summary>The bytes of a binary column, of a text its UTF-8; null for NULL.</summary>
     /// <exception cref="NotSupportedException">It is no column of bytes or text.</exception>
     public virtual byte[]? Bytes(LegacyCursor row) => throw NoBytes();
@@ -117,6 +131,8 @@ internal sealed class ColumnPlace(
     public int Table => table;
 
     public int Column => column;
+
+    public bool TakesNull => layout.Nullable;
 
     public override bool IsPresent(LegacyCursor row) => row.Value(table, column) is not null;
 
@@ -214,6 +230,27 @@ internal sealed class ColumnPlace(
 
         SetInteger(row, field, number);
     }
+
+    public override void FillText(LegacyCursor row, string field, string text)
+    {
+        if (text.Length == 0 && !IsPresent(row) && layout.Type == ColumnType.Text)
+        {
+            row.SetValue(table, column, "", field);
+            return;
+        }
+
+        SetText(row, field, text);
+    }
+
+    internal override bool TryReal(LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        value = row.Value(table, column);
+        reason = value is null or double ? null : Numbers.NoReal;
+        return reason is null;
+    }
+
+    internal override void SetReal(LegacyCursor row, string field, double number) =>
+        row.SetValue(table, column, Numbers.Real(field, number, layout), field);
 
     public override byte[]? Bytes(LegacyCursor row) => row.Value(table, column) switch
     {
@@ -440,6 +477,17 @@ internal sealed class LobPlace(string name, string extraName, int lob, int slot,
             SetValue(
                 row, field, row.Slot(slot) is PhpString ? PhpString.Of(number.ToString(CultureInfo.InvariantCulture)) : PhpInt.Of(number));
         }
+    }
+
+    public override void FillText(LegacyCursor row, string field, string text)
+    {
+        if (text.Length == 0 && !IsPresent(row))
+        {
+            SetValue(row, field, PhpString.Of(text));
+            return;
+        }
+
+        SetText(row, field, text);
     }
 
     public override void FillInteger(LegacyCursor row, string field, long number)

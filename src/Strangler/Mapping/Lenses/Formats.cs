@@ -68,6 +68,13 @@ internal sealed class ReferenceFormat : ValueFormat
     public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
     {
         var number = Values.Expect<long>(field, value);
+        if (number == 0 && place is ColumnPlace { TakesNull: true })
+        {
+            // A foreign key takes NULL for none, and no 0.
+            place.Clear(row, field);
+            return;
+        }
+
         place.SetInteger(row, field, number >= 0 ? number : throw new CannotHoldException(field, NoId));
     }
 }
@@ -222,6 +229,48 @@ internal sealed class TimestampFormat(DateTime? nothingUntil) : ValueFormat
         }
 
         place.SetTimestamp(row, field, time);
+    }
+}
+
+/// <summary>A whole number, or nothing.</summary>
+internal sealed class CountFormat : ValueFormat
+{
+    public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason)
+    {
+        var isRead = place.TryInteger(row, out var number, out reason);
+        value = isRead && place.IsPresent(row) ? Values.Of(number) : null;
+        return isRead;
+    }
+
+    public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
+    {
+        if (value is not null)
+        {
+            place.FillInteger(row, field, Values.Expect<long>(field, value));
+        }
+        else if (place.IsPresent(row))
+        {
+            place.Clear(row, field);
+        }
+    }
+}
+
+/// <summary>A number as FLOAT and DOUBLE hold it, or nothing.</summary>
+internal sealed class RealFormat : ValueFormat
+{
+    public override bool TryRead(LegacyPlace place, LegacyCursor row, out object? value, [NotNullWhen(false)] out string? reason) =>
+        place.TryReal(row, out value, out reason);
+
+    public override void Write(LegacyPlace place, LegacyCursor row, string field, object? value)
+    {
+        if (value is not null)
+        {
+            place.SetReal(row, field, Values.Expect<double>(field, value));
+        }
+        else if (place.IsPresent(row))
+        {
+            place.Clear(row, field);
+        }
     }
 }
 

@@ -53,6 +53,7 @@ internal sealed class LegacyLens(
         WriteFields(_places, cursor, shown, wanted);
         WriteConverted(cursor, wanted);
         var now = cursor.Finish();
+        CheckKey(was, now);
         if (was is null)
         {
             CheckRequired(now);
@@ -206,6 +207,25 @@ internal sealed class LegacyLens(
         else if (field.Default is not null && field.Default.GetType() != value?.GetType())
         {
             throw Values.Mistyped(field.Name, field.Default.GetType(), value);
+        }
+    }
+
+    // The row would be another entity: rows, map and journal know it by its key.
+    private void CheckKey(AggregateRow? was, AggregateRow now)
+    {
+        if (Layout.Root.NaturalKey is not { } key)
+        {
+            return;
+        }
+
+        if (key.IdOf(now.Root) is var id && id < 1)
+        {
+            throw new CannotHoldException(FieldAt(0, key.Column), "is no key");
+        }
+
+        if (was is not null && key.IdOf(was.Root) != id)
+        {
+            throw new CannotHoldException(FieldAt(0, key.Column), "is the key, which does not change; delete the one and make the other");
         }
     }
 

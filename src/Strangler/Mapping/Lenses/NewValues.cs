@@ -100,6 +100,23 @@ internal sealed class NewDate(string place) : NewValue(place)
         value is null ? null : Values.DateText(field, Values.Expect<DateOnly>(field, value));
 }
 
+internal sealed class NewCount(string place, ColumnLayout column) : NewValue(place)
+{
+    private readonly NewInteger _number = new(place, column);
+
+    public override object? Read(object? raw) => raw;
+
+    public override object? Write(string field, object? value) => value is null ? null : _number.Write(field, value);
+}
+
+internal sealed class NewReal(string place, ColumnLayout column) : NewValue(place)
+{
+    public override object? Read(object? raw) =>
+        raw is null ? null : raw is double number && double.IsFinite(number) ? number : throw new UnreadableException(Place, Numbers.NoReal);
+
+    public override object? Write(string field, object? value) => value is null ? null : Numbers.Real(field, Values.Expect<double>(field, value), column);
+}
+
 internal sealed class NewBytes(string place, ColumnLayout column) : NewValue(place)
 {
     public override object Read(object? raw) => raw ?? Array.Empty<byte>();

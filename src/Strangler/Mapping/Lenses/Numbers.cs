@@ -105,4 +105,12 @@ internal static class Numbers
     }
 
     private static bool IsDigits(ReadOnlySpan<char> text) => text.IndexOfAnyExceptInRange('0', '9') < 0;
+
+    public const string NoReal = "is no finite number";
+
+    /// <summary>The number, if the column holds just that one. -0 is 0.</summary>
+    public static object Real(string field, double number, ColumnLayout column) =>
+        !double.IsFinite(number) ? throw new CannotHoldException(field, NoReal)
+        : column.IsSingle && (float)number != number ? throw new CannotHoldException(field, $"{column.Name} holds numbers of single precision, and would round it")
+        : number + 0d;
 }

@@ -27,6 +27,9 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
         new(2021, 10, 31, 2, 30, 0), new(2024, 2, 29), new DateTime(2020, 1, 1).AddTicks(1), new(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc),
     ];
 
+    private static readonly double?[] _reals =
+        [null, 0, 1, -1, 0.5, 0.1, (double)0.1f, float.MaxValue, double.MaxValue, double.Epsilon, -0.0, double.NaN, double.NegativeInfinity];
+
     private static readonly byte[][] _contents =
         ["s:5:\"hello\";"u8.ToArray(), "i:7;"u8.ToArray(), "a:0:{}"u8.ToArray(), "no php"u8.ToArray(), [0xFF]];
 
@@ -57,6 +60,8 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
         FieldType.Text => mapping.Change(record, field.Name, Pick(_texts, random)),
         FieldType.Code => mapping.Change(record, field.Name, Pick(field.Codes, random)),
         FieldType.Timestamp => mapping.Change(record, field.Name, Pick(_times, random)),
+        FieldType.Count => mapping.Change(record, field.Name, random.Next(4) == 0 ? null : Pick(_integers, random)),
+        FieldType.Real => mapping.Change(record, field.Name, Pick(_reals, random)),
         FieldType.Date => mapping.Change(record, field.Name, Pick(_times, random) is { } time ? DateOnly.FromDateTime(time) : null),
         _ when mapping.IsOpaque(record, field.Name) => record,
         _ => mapping.Change(record, field.Name, Change(record.Visible(field.Name) as RecordList ?? RecordList.Empty, field, random)),
@@ -91,6 +96,8 @@ internal sealed class RecordMutator(CompiledMapping mapping, int seed)
         {
             FieldType.Boolean => random.Next(2) == 0,
             FieldType.Timestamp => Pick(_times, random),
+            FieldType.Count => random.Next(4) == 0 ? null : Pick(_integers, random),
+            FieldType.Real => Pick(_reals, random),
             FieldType.Date => Pick(_times, random) is { } time ? DateOnly.FromDateTime(time) : null,
             FieldType.Integer => Pick(_integers, random),
             FieldType.Money => Pick(_amounts, random),

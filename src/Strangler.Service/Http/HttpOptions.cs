@@ -1,0 +1,37 @@
+using System.Net;
+
+namespace Strangler.Service.Http;
+
+/// <summary>Where a service answers HTTP.</summary>
+/// <param name="Listen">Addresses and ports; port 0 takes a free one.</param>
+public sealed record HttpOptions(IReadOnlyList<IPEndPoint> Listen)
+{
+    /// <summary>The port where none is named.</summary>
+    public const int DefaultPort = 5080;
+
+    /// <summary>The machine itself, and nobody else: whoever wants more says so.</summary>
+    public static HttpOptions Loopback { get; } = new([new IPEndPoint(IPAddress.Loopback, DefaultPort)]);
+
+    /// <summary>Of texts such as <c>127.0.0.1:5080</c>, <c>[::1]:5080</c> and <c>localhost:5080</c>; of none <see cref="Loopback"/>.</summary>
+    public static (HttpOptions Options, IReadOnlyList<string> Errors) Parse(IReadOnlyList<string> listen)
+    {
+        List<string> errors = [];
+        List<IPEndPoint> places = [];
+        foreach (var (text, at) in listen.Select((text, at) => (text, at)))
+        {
+            var numeric = text.StartsWith("localhost:", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" + text["localhost".Length..] : text;
+            if (IPEndPoint.TryParse(numeric, out var place) && HasPort(numeric))
+            {
+                places.Add(place);
+            }
+            else
+            {
+                errors.Add($"http.listen[{at}] is \"{text}\"; expected an address and a port, such as 127.0.0.1:{DefaultPort}, [::1]:{DefaultPort} or 0.0.0.0:{DefaultPort}.");
+            }
+        }
+
+        return (places.Count == 0 ? Loopback : new HttpOptions(places), errors);
+    }
+
+    private static bool HasPort(string text) => text.LastIndexOf(':') > text.LastIndexOf(']') && (text.Contains(']') || text.Count(c => c == ':') == 1);
+}

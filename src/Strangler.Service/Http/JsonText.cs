@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Text;
+
+namespace Strangler.Service.Http;
+
+/// <summary>
+/// JSON to the byte as JavaScript's JSON.stringify writes it, since clients have seen no other: no blanks, keys in the order in which they are written,
+/// nothing escaped that need not be, numbers as the shortest text that leads back to them.
+/// </summary>
+/// <remarks>ECMAScript 2025, JSON.stringify (QuoteJSONString) and Number::toString.</remarks>
+internal sealed class JsonText
+{
+    private readonly StringBuilder _text = new(256);
+    private bool _isFirst = true;
+
+    public JsonText Object(Action<JsonText> members) => Bracketed('{', members, '}');
+
+    public JsonText Array<T>(IEnumerable<T> items, Action<JsonText, T> item) => Bracketed('[', array =>
+    {
+        foreach (var one in items)
+        {
+            array.Separate();
+            item(array, one);
+            array._isFirst = false;
+        }
+    }, ']');
+
+    public JsonText Text(string key, string? value)
+    {
+        Key(key);
+        return value is null ? Null() : Quoted(value);
+    }
+
+    public JsonText Number(string key, long? value)
+    {
+        Key(key);
+        return value is { } number ? Raw(number.ToString(CultureInfo.InvariantCulture)) : Null();
+    }
+
+    public JsonText Real(string key, double? value)
+    {
+        Key(key);
+        return value is { } number ? Raw(Number(number)) : Null();
+    }
+
+    public JsonText Member(string key, Action<JsonText>? value)
+    {
+        Key(key);
+        if (value is null)
+        {
+            return Null();
+        }
+
+        value(this);
+        _isFirst = false;
+        return this;
+    }
+
+    public JsonText Null() => Raw("null");
+
+    public override string ToString() => _text.ToString();
+
+    /// <summary>Number::toString: decimal from 1e-6 up to below 1e21, else with an exponent.</summary>
+    internal static string Number(double value)
+    {
+        if (!double.IsFinite(value))
+        {
+            return "null";
+        }
+
+        if (value == 0)
+        {
+            return "0";
+        }
+
+        var (digits, point) = DigitsOf(Math.Abs(value).ToString("R", CultureInfo.InvariantCulture));
+        var text = point is > 0 and <= 21 ? point >= digits.Length ? digits.PadRight(point, '0') : $"{digits[..point]}.{digits[point..]}"
+            : point is > -6 and <= 0 ? $"0.{new string('0', -point)}{digits}"
+            : $"{digits[0]}{(digits.Length > 1 ? $".{digits[1..]}" : "")}e{(point > 0 ? "+" : "-")}{Math.Abs(point - 1).ToString(CultureInfo.InvariantCulture)}";
+        return value < 0 ? "-" + text : text;
+    }
+
+    // The significant digits, and where the decimal point stands behind the first of them: 0.00123 is (123, -2).
+    private static (string Digits, int Point) DigitsOf(string text)
+    {
+        var exponent = 0;
+        if (text.IndexOf('E', StringComparison.Ordinal) is var at and >= 0)
+        {
+            exponent = int.Parse(text.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+            text = text[..at];
+        }
+
+        var dot = text.IndexOf('.', StringComparison.Ordinal);
+        var whole = dot < 0 ? text : text[..dot];
+        var all = whole + (dot < 0 ? "" : text[(dot + 1)..]);
+        var leading = all.Length - all.TrimStart('0').Length;
+        return (all.Trim('0'), whole.Length - leading + exponent);
+    }
+
+    private JsonText Bracketed(char open, Action<JsonText> content, char close)
+    {
+        _text.Append(open);
+        _isFirst = true;
+        content(this);
+        _text.Append(close);
+        _isFirst = false;
+        return this;
+    }
+
+    private void Key(string key)
+    {
+        Separate();
+        Quoted(key);
+        _text.Append(':');
+    }
+
+    private void Separate()
+    {
+        if (!_isFirst)
+        {
+            _text.Append(',');
+        }
+
+        _isFirst = false;
+    }
+
+    private JsonText Raw(string text)
+    {
+        _text.Append(text);
+        _isFirst = false;
+        return this;
+    }
+
+    private JsonText Quoted(string value)
+    {
+        _text.Append('"');
+        for (var i = 0; i < value.Length; i++)
+        {
+            var isPair = char.IsHighSurrogate(value[i]) && i + 1 < value.Length && char.IsLowSurrogate(value[i + 1]);
+            if (isPair)
+            {
+                _text.Append(value[i++]).Append(value[i]);
+            }
+            else
+            {
+                Escaped(value[i]);
+            }
+        }
+
+        return Raw("\"");
+    }
+
+    private void Escaped(char c) => _ = c switch
+    {
+        '"' => _text.Append("\\\""),
+        '\\' => _text.Append("\\\\"),
+        '\b' => _text.Append("\\b"),
+        '\f' => _text.Append("\\f"),
+        '\n' => _text.Append("\\n"),
+        '\r' => _text.Append("\\r"),
+        '\t' => _text.Append("\\t"),
+        _ when c < ' ' || char.IsSurrogate(c) => _text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+        _ => _text.Append(c),
+    };
+}

@@ -1,0 +1,14 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Strangler.Service.Http;
+
+/// <summary>Events 2001 to 2099. Paths are logged, queries and bodies never.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(2001, LogLevel.Warning, "{Path} cannot be answered at the moment: {Reason}")]
+    public static partial void CannotAnswer(this ILogger logger, PathString path, string reason, Exception exception);
+
+    [LoggerMessage(2002, LogLevel.Error, "{Path} could not be answered: {Reason}")]
+    public static partial void AnswerFailed(this ILogger logger, PathString path, string reason, Exception exception);
+}
