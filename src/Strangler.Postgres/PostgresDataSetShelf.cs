@@ -9,7 +9,8 @@ internal sealed class PostgresDataSetShelf(PostgresSide side, IReadOnlyDictionar
 
     private readonly (Sql Table, Sql Kept)[] _tables =
     [
-        .. kinds.Values.SelectMany(kind => kind.Layout.Tables).Select(table => (new Sql(AggregateSql.Quote(table.Name)), new Sql(AggregateSql.Quote(Prefix + table.Name)))),
+        .. kinds.Values.SelectMany(kind => kind.Layout.Tables).Select(
+            table => (new Sql(AggregateSql.Quote(table.Name)), new Sql(AggregateSql.Quote(Prefix + table.Name)))),
     ];
 
     /// <remarks>REPEATABLE READ: all tables as of one moment. Who comes second fails and tries again.</remarks>

@@ -20,12 +20,14 @@ public sealed class HealthRegionDirectory(LeadQueries queries)
 
     /// <summary>All regions, by their numbers.</summary>
     public Task<IReadOnlyList<RegionEntry>> RegionsAsync(CancellationToken cancellationToken) => AskAsync<IReadOnlyList<RegionEntry>>(
-        async (ask, side) => [.. (await HealthRegionReader.RegionsAsync(ask.Connection, ask.Of(side.Regions)).ConfigureAwait(false)).OrderBy(region => region.HrUid)],
+        async (ask, side) => [.. (await HealthRegionReader.RegionsAsync(ask.Connection, ask.Of(side.Regions)).ConfigureAwait(false))
+            .OrderBy(region => region.HrUid)],
         cancellationToken);
 
     /// <summary>One region; null when it is not there.</summary>
     public Task<RegionEntry?> RegionAsync(long hrUid, CancellationToken cancellationToken) => AskAsync(
-        async (ask, side) => (await HealthRegionReader.RegionsAsync(ask.Connection, ask.Of(side.Region, new { id = hrUid })).ConfigureAwait(false)).SingleOrDefault(),
+        async (ask, side) => (await HealthRegionReader.RegionsAsync(ask.Connection, ask.Of(side.Region, new { id = hrUid })).ConfigureAwait(false))
+            .SingleOrDefault(),
         cancellationToken,
         region => region is null ? [] : [new EntityKey(HealthRegionsContext.HealthRegionKind, region.HrUid)]);
 

@@ -71,7 +71,10 @@ internal sealed record SideQueries(
         "SELECT province_code, full_name, alpha_code, region FROM provinces",
         $"{LegacyRegion} FROM health_regions r",
         $"{LegacyRegion} FROM health_regions r WHERE r.hr_uid = @id",
-        $"{LegacyRegion}, 0 FROM locations l JOIN health_regions r ON r.hr_uid = l.hr_uid WHERE CAST(UPPER(TRIM(l.forward_sortation_area)) AS BINARY) = CAST(@code AS BINARY)",
+        $"""
+        {LegacyRegion}, 0 FROM locations l JOIN health_regions r ON r.hr_uid = l.hr_uid
+        WHERE CAST(UPPER(TRIM(l.forward_sortation_area)) AS BINARY) = CAST(@code AS BINARY)
+        """,
         "SELECT forward_sortation_area, hr_uid, province_code FROM locations",
         """
         SELECT forward_sortation_area, hr_uid, province_code FROM locations
@@ -85,7 +88,10 @@ internal sealed record SideQueries(
         "SELECT geo_code, name, alpha_code, region_name FROM published_province",
         $"{NewRegion} FROM published_health_region r {ProvinceOf}",
         $"{NewRegion} FROM published_health_region r {ProvinceOf} WHERE r.hr_uid = @id",
-        $"{NewRegion}, l.place FROM published_postcode_region l JOIN published_health_region r ON r.hr_uid = l.hr_uid {ProvinceOf} WHERE upper(btrim(l.code)) = @code",
+        $"""
+        {NewRegion}, l.place FROM published_postcode_region l JOIN published_health_region r ON r.hr_uid = l.hr_uid {ProvinceOf}
+        WHERE upper(btrim(l.code)) = @code
+        """,
         NewLocation,
         NewLocation + " WHERE upper(rtrim(l.code)) = @code",
         NewMobility + Latest,

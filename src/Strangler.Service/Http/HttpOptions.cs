@@ -26,7 +26,9 @@ public sealed record HttpOptions(IReadOnlyList<IPEndPoint> Listen)
             }
             else
             {
-                errors.Add($"http.listen[{at}] is \"{text}\"; expected an address and a port, such as 127.0.0.1:{DefaultPort}, [::1]:{DefaultPort} or 0.0.0.0:{DefaultPort}.");
+                errors.Add(
+                    $"http.listen[{at}] is \"{text}\"; expected an address and a port, such as 127.0.0.1:{DefaultPort}, [::1]:{DefaultPort} or "
+                    + $"0.0.0.0:{DefaultPort}.");
             }
         }
 

@@ -42,6 +42,7 @@ public sealed class FateRulesTests
             "users", "action_log", "backend_banner", "backend_impressions", "banner_tracking", "banner_impressions", "bucket_log", "bucket_log_bucket", "payment",
             "payment_bank_transfer", "payment_credit_card", "payment_direct_debit", "payment_fee_change", "payment_paypal", "payment_paypal_identifier", "payment_sofort",
             "payment_reference_codes", "last_generated_payment_id", "doctrine_migration_versions",
+            "provinces", "health_regions", "locations", "mobility", "cases", "casesdeaths",
         ];
         Assert.That(_fates.Select(fate => fate.Table).Distinct(), Is.EquivalentTo(tables));
         Assert.That(_fates.Where(fate => fate.Reason.Length < 10), Is.Empty);

@@ -117,6 +117,22 @@ public sealed class HealthRegionLawTests
             Throws.TypeOf<CannotHoldException>().With.Message.Contains("single precision"));
     }
 
+    [TestCase("<column name=\"forward_sortation_area\" type=\"varchar\" length=\"3\"/>", "", "also declared as a column")]
+    [TestCase("\"forward_sortation_area\" type=\"varchar\" length=\"3\"", "\"forward_sortation_area\" type=\"varchar\" length=\"8\"", "at most 7 bytes")]
+    [TestCase("\"hr_uid\" type=\"int\"/>", "\"hr_uid\" type=\"int\" null=\"yes\"/>", "also declared as a column")]
+    [TestCase("<ids from=\"natural-key\"/>", "<ids from=\"auto-increment\"/>", "ids from=\"natural-key\"")]
+    [TestCase("other=\"province\"", "other=\"nothing\"", "has a field 'nothing'")]
+    [TestCase("\"geo_code\" type=\"integer\"", "\"geo_code\" type=\"real\"", "does not fit")]
+    [TestCase("type=\"count\" legacy=\"mobility.year\"", "type=\"integer\" legacy=\"mobility.year\"", "counted and measured values")]
+    public void A_mistake_in_what_is_new_is_told(string sound, string broken, string message)
+    {
+        var text = File.ReadAllText(PlainRows.PathOf("health-regions"));
+        Assert.That(text, Does.Contain(sound));
+        using var stream = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text.Replace(sound, broken, StringComparison.Ordinal)));
+        var problems = Assert.Throws<MappingException>(() => MappingCompiler.Compile(stream, "health-regions.xml", new()))!.Problems;
+        Assert.That(problems.Select(problem => problem.Message), Has.Some.Contains(message), string.Join('\n', problems));
+    }
+
     private static AggregateRow RowOf(string kind, string kindOfRow) =>
         _rows[kind].Of(TableOf(kind, 1, unreadable: false).Rows.First(row => row.Kinds.Contains(kindOfRow)));
 

@@ -95,7 +95,8 @@ public sealed class PostcodeCrosswalk
             return true;
         }
 
-        if (!decimal.TryParse(text.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value != decimal.Truncate(value) || value > int.MaxValue)
+        var isNumber = decimal.TryParse(text.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value);
+        if (!isNumber || value != decimal.Truncate(value) || value > int.MaxValue)
         {
             return false;
         }

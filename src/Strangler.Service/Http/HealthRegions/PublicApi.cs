@@ -42,8 +42,8 @@ internal sealed partial class PublicApi(HealthRegionDirectory directory, Answers
         }
         else
         {
-            await Answers.ProblemAsync(
-                http, StatusCodes.Status404NotFound, "Not Found", string.Create(CultureInfo.InvariantCulture, $"There is no health region {id}.")).ConfigureAwait(false);
+            var detail = string.Create(CultureInfo.InvariantCulture, $"There is no health region {id}.");
+            await Answers.ProblemAsync(http, StatusCodes.Status404NotFound, "Not Found", detail).ConfigureAwait(false);
         }
     });
 

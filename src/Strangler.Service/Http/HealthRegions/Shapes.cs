@@ -9,7 +9,10 @@ internal static class Shapes
     // Where sum_num_devices stands among what is measured.
     private const int DevicesAfter = 21;
 
-    private static readonly string[] InShort = ["percent_change_prev_week_percent_stay", "pct_change_mobility"];
+    private static readonly (string Name, int At)[] InShort =
+    [
+        .. new[] { "percent_change_prev_week_percent_stay", "pct_change_mobility" }.Select(name => (name, MobilityWeek.MetricNames.ToList().IndexOf(name))),
+    ];
 
     public static JsonText Of<T>(T one, Action<JsonText, T> shape)
     {
@@ -48,9 +51,9 @@ internal static class Shapes
 
     public static void ShortMobility(JsonText json, MobilityEntry week) => json.Object(one =>
     {
-        foreach (var name in InShort)
+        foreach (var (name, at) in InShort)
         {
-            one.Real(name, Shown(week.Metrics[MobilityWeek.MetricNames.ToList().IndexOf(name)]));
+            one.Real(name, Shown(week.Metrics[at]));
         }
     });
 
