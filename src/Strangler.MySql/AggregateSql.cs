@@ -20,12 +20,6 @@ internal sealed class AggregateSql
     private readonly string _context;
     private readonly IReadOnlyDictionary<string, AggregateLayout> _kinds;
 
-    /// <summary>A kind that refers to no other.</summary>
-    public AggregateSql(string kind, AggregateLayout layout, SideName side)
-        : this("", kind, new Dictionary<string, AggregateLayout> { [kind] = layout }, side)
-    {
-    }
-
     /// <param name="context">The context, whose id map references go through.</param>
     /// <param name="kind">The kind.</param>
     /// <param name="kinds">All kinds of the context on this side.</param>

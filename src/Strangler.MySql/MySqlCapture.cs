@@ -183,12 +183,12 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
         }
 
         var root = new Sql(AggregateSql.Quote(table.RootKey));
-        var roots = await side.QueryAsync(
+        var roots = await side.ListAsync(
             connection,
             new Batch().Add($"""
                 SELECT {root} FROM {new Sql(AggregateSql.Quote(table.Root))} WHERE {new Sql(AggregateSql.Quote(column))} = {note.Key} AND {root} > 0
                 """),
-            IdsAsync,
+            reader => reader.GetInt64(0),
             true,
             cancellationToken).ConfigureAwait(false);
         foreach (var id in roots)
@@ -229,17 +229,6 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             return 0;
         },
         cancellationToken);
-
-    private static async Task<List<long>> IdsAsync(DbDataReader reader, CancellationToken cancellationToken)
-    {
-        List<long> ids = [];
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            ids.Add(reader.GetInt64(0));
-        }
-
-        return ids;
-    }
 
     private Task<T> UseAsync<T>(Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
         side.UseAsync(background: true, work, cancellationToken);

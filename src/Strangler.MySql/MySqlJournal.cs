@@ -227,16 +227,14 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
                     return new ThinnedRows(0, null);
                 }
 
-                var removed = 0;
-                while (await BetweenAsync(connection, kind, above, last, token).ConfigureAwait(false) is { Count: > 0 } ids)
+                int removed = 0, gone;
+                do
                 {
-                    var gone = await RemoveAsync(connection, ids, token).ConfigureAwait(false);
+                    var ids = await BetweenAsync(connection, kind, above, last, token).ConfigureAwait(false);
+                    gone = ids.Count == 0 ? 0 : await RemoveAsync(connection, ids, token).ConfigureAwait(false);
                     removed += gone;
-                    if (gone < MostThinned)
-                    {
-                        break;
-                    }
                 }
+                while (gone == MostThinned);
 
                 return new ThinnedRows(removed, last);
             },
@@ -249,16 +247,9 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
                 SELECT DISTINCT `key` FROM strangler_journal {ByKey}
                 WHERE context = {side.Context} AND kind = {kind} AND `key` > {above ?? long.MinValue} ORDER BY `key` LIMIT {keys}) k
             """);
-        return await side.QueryAsync(
-            connection,
-            batch,
-            async (reader, token) =>
-            {
-                await reader.ReadAsync(token).ConfigureAwait(false);
-                return reader.IsDBNull(0) ? (long?)null : reader.GetInt64(0);
-            },
-            true,
-            cancellationToken).ConfigureAwait(false);
+        var last = await side.ListAsync(
+            connection, batch, reader => reader.IsDBNull(0) ? (long?)null : reader.GetInt64(0), true, cancellationToken).ConfigureAwait(false);
+        return last.Single();
     }
 
     private Task<List<long>> BetweenAsync(DbConnection connection, string kind, long? above, long upto, CancellationToken cancellationToken)
@@ -271,7 +262,7 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
                 WHERE context = {side.Context} AND kind = {kind} AND `key` > {above ?? long.MinValue} AND `key` <= {upto}) r
             WHERE first > 1 AND last > 1 ORDER BY id LIMIT {MostThinned}
             """);
-        return side.QueryAsync(connection, batch, ReadIdsAsync, true, cancellationToken);
+        return side.ListAsync(connection, batch, reader => reader.GetInt64(0), true, cancellationToken);
     }
 
     private async Task<int> RemoveAsync(DbConnection connection, List<long> ids, CancellationToken cancellationToken)
@@ -280,7 +271,7 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
         batch.Part($"SELECT id FROM strangler_journal WHERE id IN");
         Ids(batch, ids);
         batch.Part($" FOR UPDATE SKIP LOCKED").End();
-        var locked = await side.QueryAsync(connection, batch, ReadIdsAsync, true, cancellationToken).ConfigureAwait(false);
+        var locked = await side.ListAsync(connection, batch, reader => reader.GetInt64(0), true, cancellationToken).ConfigureAwait(false);
         var delete = new Batch();
         if (locked.Count > 0)
         {
@@ -291,17 +282,6 @@ internal sealed class MySqlJournal(MySqlSide side) : IJournal
 
         await side.ExecuteAsync(connection, MySqlSide.EndWrite(delete), true, cancellationToken).ConfigureAwait(false);
         return locked.Count;
-    }
-
-    private static async Task<List<long>> ReadIdsAsync(DbDataReader reader, CancellationToken cancellationToken)
-    {
-        List<long> ids = [];
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            ids.Add(reader.GetInt64(0));
-        }
-
-        return ids;
     }
 
     // Grouped here: the rows of one key lie apart in the order of their age. The newest version of a key and its oldest creation count.

@@ -65,7 +65,13 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
     /// <summary>The rows of a single result.</summary>
     public Task<List<T>> ListAsync<T>(Batch batch, Func<DbDataReader, T> row, CancellationToken cancellationToken,
         bool? background = null) =>
+        UseAsync(background, (connection, token) => ListAsync(connection, batch, row, background, token), cancellationToken);
+
+    /// <summary>The same on a connection that more is done with.</summary>
+    public Task<List<T>> ListAsync<T>(
+        DbConnection connection, Batch batch, Func<DbDataReader, T> row, bool? background, CancellationToken cancellationToken) =>
         QueryAsync(
+            connection,
             batch,
             async (reader, token) =>
             {
@@ -77,8 +83,8 @@ internal sealed partial class MySqlSide(SideName name, string context, MySqlData
 
                 return rows;
             },
-            cancellationToken,
-            background);
+            background,
+            cancellationToken);
 
     public async Task<int> ExecuteAsync(DbConnection connection, Batch batch, bool? background, CancellationToken cancellationToken)
     {

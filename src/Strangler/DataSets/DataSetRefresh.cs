@@ -41,15 +41,11 @@ internal sealed class DataSetRefresh(ContextRuntime runtime)
         }
 
         _newsAt = runtime.Time.GetTimestamp();
-        var open = (await runtime.Sides.Legacy.Journal.DepthAsync(cancellationToken)).Open;
+        var open = await OpenAsync(cancellationToken);
         var isKept = await Shelf.IsKeptAsync(cancellationToken);
         if (isKept || open > 1 || await SurplusAsync(cancellationToken) > open)
         {
-            if (await Shelf.KeepAsync(cancellationToken))
-            {
-                _log.Kept(runtime.Context);
-            }
-
+            await KeepAsync(cancellationToken);
             _isKept = true;
         }
     }
@@ -111,6 +107,18 @@ internal sealed class DataSetRefresh(ContextRuntime runtime)
         {
             _log.NotSeen(runtime.Context, Failures.Describe(exception), exception);
         }
+    }
+
+    // Returns whether it was not kept before.
+    private async Task<bool> KeepAsync(CancellationToken cancellationToken)
+    {
+        var isNew = await Shelf.KeepAsync(cancellationToken);
+        if (isNew)
+        {
+            _log.Kept(runtime.Context);
+        }
+
+        return isNew;
     }
 
     private async Task<long> OpenAsync(CancellationToken cancellationToken) => (await runtime.Sides.Legacy.Journal.DepthAsync(cancellationToken)).Open;
@@ -178,9 +186,8 @@ internal sealed class DataSetRefresh(ContextRuntime runtime)
             return false;
         }
 
-        if (hint.Lead == SideName.New && await Shelf.KeepAsync(cancellationToken))
+        if (hint.Lead == SideName.New && await KeepAsync(cancellationToken))
         {
-            _log.Kept(runtime.Context);
             _isKept = true;
         }
 

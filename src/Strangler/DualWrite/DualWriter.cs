@@ -116,7 +116,7 @@ public sealed class DualWriter
     {
         await RefuseQuarantinedAsync(side, key, state, cancellationToken);
         var record = Decode(kind.Of(side).Lens, key, state.Row);
-        if (state.Fence is { Role: FenceRole.Lead, Stage: Stage.ShadowRead or Stage.NewLeads })
+        if (state.Fence.IsShadowed)
         {
             _runtime.Shadow.Offer(key, side, state.Fence.Epoch);
         }

@@ -63,7 +63,7 @@ public sealed class LeadQueries(ContextRuntime runtime)
 
     private void Offer(SideName lead, FenceRow fence, IEnumerable<EntityKey> shown)
     {
-        if (fence is { Role: FenceRole.Lead, Stage: Stage.ShadowRead or Stage.NewLeads })
+        if (fence.IsShadowed)
         {
             foreach (var key in shown)
             {

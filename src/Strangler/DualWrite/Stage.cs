@@ -43,6 +43,9 @@ public sealed record FenceRow(FenceRole Role, Stage Stage, long Epoch, long Dual
 {
     /// <summary>Whether this side answers reads.</summary>
     public bool AnswersReads => Role is FenceRole.Lead or FenceRole.Switching;
+
+    /// <summary>Whether a sample of what this side answers is compared with the follower.</summary>
+    public bool IsShadowed => this is { Role: FenceRole.Lead, Stage: Stage.ShadowRead or Stage.NewLeads };
 }
 
 /// <summary>Stage questions asked in many places.</summary>

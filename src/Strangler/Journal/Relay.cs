@@ -62,7 +62,8 @@ public sealed class Relay(ContextRuntime runtime)
 
     /// <summary>
     /// Runs until cancelled, and owns what must run with it: the heartbeat, the shadow reads, the search for lost obligations, the end of
-    /// old request keys, the bounds of the journals, the census of other writers, the watch over capture. Failures are logged and tried again; only cancellation ends it.
+    /// old request keys, the bounds of the journals, the census of other writers, the watch over capture. Failures are logged and tried
+    /// again; only cancellation ends it.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {

@@ -32,7 +32,8 @@ internal sealed class MySqlTransactionTests
     [Test]
     public void A_diff_names_only_changed_columns_and_rows()
     {
-        var writer = new AggregateWriter(new AggregateSql(Kind, SideStoreContract.Layout, SideName.Legacy));
+        var writer = new AggregateWriter(
+            new AggregateSql("tests", Kind, new Dictionary<string, AggregateLayout> { [Kind] = SideStoreContract.Layout }, SideName.Legacy));
         var batch = new Batch();
 
         writer.Update(batch, 7L, Row("a", "1", ["x", "y", "z"]), Row("b", "1", ["x", "Y"]), null);
