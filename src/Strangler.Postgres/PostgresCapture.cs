@@ -118,6 +118,20 @@ internal sealed class PostgresCapture(PostgresSide side, IReadOnlyList<CapturedT
         return side.WriteAsync(Touch(side.ShareFence(new Batch()), kind, ids, writer, isDual), cancellationToken, background: true);
     }
 
+    /// <summary>
+    /// What was noted for later of one entity, its row being there, within the transaction that is about to write it: it must not go over a change
+    /// that no relay has come to yet.
+    /// </summary>
+    public static void TakeUp(Batch batch, string context, EntityKey key) => batch.Add($"""
+        WITH late AS (DELETE FROM strangler_foreign_touch WHERE context = {context} AND kind = {key.Kind} AND key = {key.Id} RETURNING writer),
+        touched AS (
+            UPDATE strangler_entity e SET foreign_seq = e.foreign_seq + 1, writer = l.writer, changed_at = clock_timestamp()
+            FROM (SELECT MAX(writer) AS writer FROM late) l WHERE l.writer IS NOT NULL AND e.context = {context} AND e.kind = {key.Kind} AND e.key = {key.Id}
+            RETURNING e.context, e.kind, e.key, e.epoch, e.counter, e.foreign_seq, e.writer)
+        INSERT INTO strangler_journal (context, kind, key, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
+        SELECT t.context, t.kind, t.key, t.epoch, t.counter, t.foreign_seq, 'foreign', clock_timestamp(), clock_timestamp(), t.writer FROM touched t
+        """);
+
     private Batch Touch(Batch batch, string kind, IEnumerable<long> ids, string writer, Sql? condition = null) => batch.Add($"""
         WITH touched AS (
             INSERT INTO strangler_entity AS e (context, kind, key, foreign_seq, writer, changed_at)

@@ -218,6 +218,11 @@ internal sealed class PostgresSideTransaction : ISideTransaction
             INSERT INTO strangler_entity (context, kind, key) SELECT f.context, {key.Kind}, {key.Id} FROM strangler_fence f
             WHERE f.context = {context} AND {FenceSql.IsDual} ON CONFLICT (context, kind, key) DO NOTHING
             """);
+        if (_side.Name == SideName.Legacy)
+        {
+            PostgresCapture.TakeUp(batch, context, key);
+        }
+
         batch.Add($"""
             SELECT {EntitySql.Columns} FROM strangler_entity e WHERE e.context = {context} AND e.kind = {key.Kind} AND e.key = {key.Id} FOR UPDATE
             """);

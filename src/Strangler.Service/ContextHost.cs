@@ -200,6 +200,14 @@ public sealed class ContextHost : IAsyncDisposable
         Action<PostgresSideOptions>? tunePostgres = null)
     {
         var (legacy, @new) = (Side(SideName.Legacy), Side(SideName.New));
+        if (legacy is PostgresSideDatabase && !ContextCatalog.Find(context).AsksLegacyInPostgres)
+        {
+            errors.Add(
+                $"{configuration.PlaceOf(context, SideName.Legacy)} names a {legacy.Server} server, and {context} asks its legacy tables in words of MySQL; "
+                + $"its legacy side is a MySQL or MariaDB one. On {legacy.Server} these have theirs: "
+                + string.Join(", ", Contexts.ContextList.All.Where(one => one.AsksLegacyInPostgres).Select(one => one.Name)));
+        }
+
         if (@new is not null && Path.Combine(configuration.Migrations, context, @new.Store) is var folder && !Directory.Exists(folder))
         {
             errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a {@new.Server} server, and {context} has no migrations for one ({folder}).");

@@ -207,6 +207,30 @@ internal sealed class PostgresCaptureTests
         Assert.That(await _side.QueryAsync<(long, long, long)>("SELECT key, counter, foreign_seq FROM strangler_journal"), Is.EqualTo(new[] { (11L, 5L, 1L) }));
     }
 
+    /// <summary>A write of ours that comes before the relay sees that something has changed.</summary>
+    [Test]
+    [Category("Case43")]
+    public async Task What_was_noted_for_later_counts_for_a_write_of_ours_that_comes_first()
+    {
+        await RunAsync("INSERT INTO strangler_entity (context, kind, key, epoch) VALUES ('tests', 'thing', 11, 4)");
+        await RunAsync("INSERT INTO strangler_foreign_touch (context, kind, key, writer, written_at) VALUES ('tests', 'thing', 11, 'office@local', now())");
+        await using (var undone = await _side.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 11)), default))
+        {
+            Assert.That(undone.State.Entity!.ForeignSeq, Is.EqualTo(1));
+        }
+
+        Assert.That(await KeysAsync(), Is.Empty, "it was not committed");
+        await using (var transaction = await _side.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 11)), default))
+        {
+            await transaction.SetEntityAsync(new EntityKey(Kind, 11), transaction.State.Entity! with { Version = new EntityVersion(5, 1) }, default);
+            await transaction.CommitAsync(default);
+        }
+
+        Assert.That(await KeysAsync(), Is.EqualTo(new[] { 11L }));
+        Assert.That(await Capture.ResolveAsync(100, default), Is.Zero);
+        Assert.That((await _side.Seams.Store.ReadAsync(new EntityKey(Kind, 11), default)).Entity!.ForeignSeq, Is.EqualTo(1));
+    }
+
     /// <summary>Case20, Case44: the flip has the fence; the other program does not wait, and what it writes counts.</summary>
     [Test]
     [Category("Case44")]

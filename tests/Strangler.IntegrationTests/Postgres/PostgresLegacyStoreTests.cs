@@ -59,6 +59,17 @@ internal sealed class PostgresLegacyStoreTests() : SideStoreContract(SideName.Le
     }
 
     [Test]
+    public async Task Dates_are_read_alike_whatever_way_of_writing_them_the_database_prefers()
+    {
+        await _side!.RunAsync($"ALTER DATABASE \"{_side.Database.Name}\" SET DateStyle = 'German'");
+        var row = Row("a", null, 0, null, null, "2016-05-17", "2016-05-17 11:42:02", null, null, []);
+        await SaveAsync(7, null, row);
+        var options = new PostgresSideOptions { ConnectionString = _side.Options.ConnectionString };
+        Assert.That((await PostgresTestSide.OpenLegacy(options).Seams.Store.ReadAsync(new EntityKey(Kind, 7), default)).Row!.SameAs(row), Is.True);
+        await PostgresSides.CloseAsync(options);
+    }
+
+    [Test]
     public async Task Two_rows_where_there_may_be_one_are_unreadable()
     {
         await SaveAsync(7, null, Row("a", null, 0, null, null, null, null, null, "one", []));
