@@ -10,7 +10,7 @@ namespace Strangler.IntegrationTests.Postgres;
 public sealed class PostgresLegacyFaultTests
 {
     private const string Limits =
-        """{ "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "fenceLockTimeout": "5s", "inlineApplyTimeout": "200ms", "pauseBudget": "3s", "foreignWriterQuiet": "0s" }""";
+        """{ "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "fenceLockTimeout": "5s", "inlineApplyTimeout": "200ms", "pauseBudget": "3s", "foreignWriterQuiet": "0s" }""";
 
     [Test]
     [Category("Case34")]
@@ -26,16 +26,15 @@ public sealed class PostgresLegacyFaultTests
         var load = new SubscriptionLoad(world);
         await using (load.Start())
         {
-            await load.UntilAcknowledgedAsync(100);
+            await load.UntilAcknowledgedAsync(60);
             for (var time = 0; time < 2; time++)
             {
                 await server.KillAsync(CancellationToken.None);
                 await (stage == Stage.NewLeads ? load.UntilAcknowledgedAsync(30) : load.UntilRefusedAsync(4));
                 await server.RestartAsync(CancellationToken.None);
-                await load.UntilAcknowledgedAsync(100);
+                await load.UntilAcknowledgedAsync(60);
             }
         }
-
         await FaultWorld.UntilAsync("nothing is owed any more", async () =>
         {
             await world.Host.Relay.DrainAsync(CancellationToken.None);

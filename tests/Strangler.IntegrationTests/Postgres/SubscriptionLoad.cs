@@ -101,7 +101,7 @@ internal sealed class SubscriptionLoad(SubscriptionsWorld world)
         }
     }
 
-    // Knows nothing of us: rows of its own, written and deleted.
+    // Knows nothing of us: rows of its own, written and deleted; with pauses, since a flip to the new side takes a moment at which nothing of it is owed.
     private async Task WriteForeignAsync(int number, string isolation, CancellationToken stop)
     {
         var random = new Random(number);
@@ -116,7 +116,7 @@ internal sealed class SubscriptionLoad(SubscriptionsWorld world)
                 await connection.ExecuteAsync($"BEGIN ISOLATION LEVEL {isolation}; SELECT COUNT(*) FROM subscription WHERE id = 1; {Sql(id, source)}; COMMIT");
                 _ledger[id] = [source];
                 Interlocked.Increment(ref _acknowledged);
-                await Task.Delay(2, CancellationToken.None);
+                await Task.Delay(2 * Breath, CancellationToken.None);
             }
             catch (DbException)
             {

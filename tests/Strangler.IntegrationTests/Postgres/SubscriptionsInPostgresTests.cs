@@ -4,7 +4,11 @@ using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.EachContext;
 using Strangler.IntegrationTests.Subscriptions;
+using Strangler.Mapping;
+using Strangler.Postgres;
 using Strangler.Reconciliation;
+using Strangler.Service;
+using Strangler.Service.Configuration;
 
 namespace Strangler.IntegrationTests.Postgres;
 
@@ -129,6 +133,51 @@ public sealed class SubscriptionsInPostgresTests
         Assert.That(stops, Has.Count.EqualTo(3), string.Join('\n', stops));
         Assert.That(stops, Has.One.Contains("timestamp with time zone").And.One.Contains("boolean").And.One.Contains("no column createdAt"));
     }
+
+    [Test]
+    public void What_a_legacy_side_in_PostgreSQL_cannot_be_is_refused_by_the_setting()
+    {
+        string Refused(string context, string legacy, string @new, string options = "{}")
+        {
+            var settings = new Dictionary<string, string>
+            {
+                [StranglerConfiguration.VariableOf(context, SideName.Legacy)] = legacy,
+                [StranglerConfiguration.VariableOf(context, SideName.New)] = @new,
+                ["STRANGLER_HASH_KEY"] = new('a', 64),
+            };
+            var file = Path.GetTempFileName();
+            File.WriteAllText(file, $$"""{ "contexts": { "{{context}}": { "options": {{options}} } } }""");
+            var configuration = StranglerConfiguration.Load(file, ContextCatalog.Names, settings.GetValueOrDefault);
+            var refused = Assert.Throws<ConfigurationException>(() => ContextHost.Open(configuration, context, _world.Logs, TimeProvider.System))!;
+            File.Delete(file);
+            return refused.Message;
+        }
+
+        var (legacy, @new) = (_world.LegacyDatabase.ConnectionString, _world.NewDatabase.ConnectionString);
+        Assert.That(
+            Refused("memberships", legacy, @new),
+            Does.Contain("STRANGLER_MEMBERSHIPS_LEGACY names a PostgreSQL server").And.Contain("words of MySQL").And.Contain("subscriptions, back-office-users"));
+        Assert.That(Refused("subscriptions", legacy, legacy), Does.Contain("they must be two databases"));
+        Assert.That(
+            Refused("subscriptions", legacy, @new, """{ "oneTransaction": true }"""), Does.Contain("contexts.subscriptions.options.oneTransaction is true").And.Contain("PostgreSQL"));
+    }
+
+    private static IEnumerable<TestCaseData> UnknownTables()
+    {
+        ColumnLayout[] columns = [new("name", ColumnType.Text, false, 50), new("other_id", ColumnType.Integer, true)];
+        var root = new TableLayout("root", TableRole.Root, "id", columns);
+        yield return new TestCaseData(new AggregateLayout([root, new TableLayout("other", TableRole.Referenced, "id", [], "other_id")]), "role=\"referenced\"");
+        yield return new TestCaseData(new AggregateLayout([root with { Lookups = [new LookupLayout("shared", "id", "other_id", 1, [columns[0]])] }]), "looked up");
+        yield return new TestCaseData(new AggregateLayout([root with { NaturalKey = new NaturalKey(0, IsText: true) }]), "keys that are texts");
+        yield return new TestCaseData(
+            new AggregateLayout([root, new TableLayout("line", TableRole.Many, "root_id", columns) { Children = new ChildRows(null, "PRIMARY") }]), "a key of their own");
+    }
+
+    [TestCaseSource(nameof(UnknownTables))]
+    public void Tables_that_a_legacy_side_there_does_not_know_are_refused_by_name(AggregateLayout layout, string why) => Assert.That(
+        () => PostgresSides.CreateLegacy(
+            new PostgresSideOptions { ConnectionString = "Host=x;Database=y" }, "tests", new Dictionary<string, AggregateLayout> { ["kind"] = layout }),
+        Throws.ArgumentException.With.Message.StartsWith("kind: table '").And.Message.Contains(why));
 
     private async Task AssertCleanAsync()
     {
