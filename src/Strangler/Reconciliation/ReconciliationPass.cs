@@ -15,7 +15,7 @@ internal sealed class ReconciliationPass
 {
     // Enough that ranges of very different density keep all walkers busy to the end.
     private const int SlicesPerWalker = 8;
-    private const int RecheckBatch = 500;
+    private const int RecheckBatch = 250;
     private const int UnmappedPage = 2000;
 
     /// <summary>Public ids that share a row of the new side and are known before the walk; what is beyond is seen where two meet in one
