@@ -16,8 +16,11 @@ namespace Strangler.Postgres;
 /// <param name="Body">The function's text.</param>
 internal sealed record CaptureTrigger(string Name, string Schema, string Table, string TableSchema, string Event, string Body)
 {
-    /// <summary>Nothing of the session counts: neither where it looks for names, nor a plan that suited a statement of one row.</summary>
-    public static IReadOnlyList<string> Settings { get; } = ["search_path=pg_catalog, pg_temp", "enable_nestloop=off"];
+    /// <summary>
+    /// Nothing of the session counts: neither where it looks for names, nor a plan that suited a statement of one row, nor how long it would wait. The
+    /// wait ends before the server looks for deadlocks (deadlock_timeout, 1 s by default).
+    /// </summary>
+    public static IReadOnlyList<string> Settings { get; } = ["search_path=pg_catalog, pg_temp", "enable_nestloop=off", "lock_timeout=250ms"];
 
     public string Checksum => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Body)));
 
@@ -35,7 +38,7 @@ internal sealed record CaptureTrigger(string Name, string Schema, string Table, 
     {
         yield return $"""
             CREATE OR REPLACE FUNCTION {Function} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-            SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $strangler${Body}$strangler$
+            SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET lock_timeout = '250ms' AS $strangler${Body}$strangler$
             """.ReplaceLineEndings("\n");
         yield return $"REVOKE ALL ON FUNCTION {Function} FROM PUBLIC";
         if (replaces)
@@ -70,9 +73,9 @@ internal sealed record CaptureTrigger(string Name, string Schema, string Table, 
 /// <item>The row is read by a statement of its own behind it: under READ COMMITTED that sees what is committed now. In a transaction that keeps its
 /// snapshot a read would return the stage of long ago; there the row is locked as well, which fails where it has changed since, and then the write is
 /// journalled.</item>
-/// <item>Likewise an entity row that somebody has changed since such a snapshot was taken cannot be changed any more. Then, and where the wait for it
-/// would end in a deadlock or at the program's own limit, the entity is noted elsewhere, and a relay puts it into the journal once that is committed
-/// (<see cref="PostgresCapture.ResolveAsync"/>).</item>
+/// <item>Likewise an entity row that somebody has changed since such a snapshot was taken cannot be changed any more. Then, and where another one holds
+/// it for longer than a moment (two programs at rows of one entity, which would not have met without us), the entity is noted elsewhere, and a relay
+/// puts it into the journal once that is committed (<see cref="PostgresCapture.ResolveAsync"/>).</item>
 /// <item>Locks come in the order legacy rows, entity rows (by key), journal, as in our own transactions.</item>
 /// <item>What is written is written with the rights of whoever installed it; who wrote is the session's user, whatever role he took on.</item>
 /// <item>Which rows have changed is a difference of sets, by the bytes of their columns: rows need not be told apart, and an update of the key is two

@@ -207,6 +207,21 @@ internal sealed class PostgresCaptureTests
         Assert.That(await _side.QueryAsync<(long, long, long)>("SELECT key, counter, foreign_seq FROM strangler_journal"), Is.EqualTo(new[] { (11L, 5L, 1L) }));
     }
 
+    /// <summary>Case41, Case44: two programs that would not have met without us.</summary>
+    [Test]
+    [Category("Case41")]
+    [Category("Case44")]
+    public async Task Programs_at_different_rows_of_one_entity_do_not_wait_for_each_others_end()
+    {
+        await using var first = await _side.Database.OpenAsync();
+        await first.ExecuteAsync("BEGIN; UPDATE thing SET flag = 7 WHERE id = 12");
+        await RunAsync("SET statement_timeout = '5s'; UPDATE thing_note SET text = 'second' WHERE thing_id = 12 AND ordinal = 0");
+        Assert.That(await KeysAsync(), Is.Empty);
+        await first.ExecuteAsync("COMMIT");
+        Assert.That(await Capture.ResolveAsync(100, default), Is.EqualTo(1));
+        Assert.That(await _side.QueryAsync<(long, long)>("SELECT key, foreign_seq FROM strangler_journal ORDER BY id"), Is.EqualTo(new[] { (12L, 1L), (12L, 2L) }));
+    }
+
     /// <summary>A write of ours that comes before the relay sees that something has changed.</summary>
     [Test]
     [Category("Case43")]

@@ -1,5 +1,4 @@
 using Strangler.DualWrite;
-using Strangler.IntegrationTests.Faults;
 using Strangler.IntegrationTests.Subscriptions;
 using Strangler.LocalServers;
 using Strangler.Reconciliation;
@@ -9,16 +8,13 @@ namespace Strangler.IntegrationTests.Postgres;
 /// <summary>A legacy server (PostgreSQL) that is killed under load, as lead and as follower, while another program writes into it as well.</summary>
 public sealed class PostgresLegacyFaultTests
 {
-    private const string Limits =
-        """{ "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "fenceLockTimeout": "5s", "inlineApplyTimeout": "200ms", "pauseBudget": "3s", "foreignWriterQuiet": "0s" }""";
-
     [Test]
     [Category("Case34")]
     public async Task A_legacy_server_that_is_killed_and_comes_back_has_lost_nothing_and_gives_out_no_reserved_id([Values(Stage.ShadowRead, Stage.NewLeads)] Stage stage)
     {
         await using var server = await TestServers.StartPrivatePostgresAsync();
         await using var world = await SubscriptionsWorld.CreateAsync(
-            options: Limits, legacy: await PostgresTestDatabase.CreateAsync(server.ConnectionString, "legacy"),
+            options: SubscriptionLoad.Limits, legacy: await PostgresTestDatabase.CreateAsync(server.ConnectionString, "legacy"),
             @new: await TestServers.CreatePostgresDatabaseAsync("subscriptions_new"));
         await world.FillExamplesAsync(50);
         await world.MoveToAsync(Stage.NewLeads);
@@ -35,11 +31,7 @@ public sealed class PostgresLegacyFaultTests
                 await load.UntilAcknowledgedAsync(60);
             }
         }
-        await FaultWorld.UntilAsync("nothing is owed any more", async () =>
-        {
-            await world.Host.Relay.DrainAsync(CancellationToken.None);
-            return (await world.Host.Sides.Legacy.Journal.DepthAsync(CancellationToken.None)).Open + (await world.Host.Sides.New.Journal.DepthAsync(CancellationToken.None)).Open == 0;
-        });
+        await load.UntilSettledAsync();
         var report = await world.ReconcileAsync();
         Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Clean), () => string.Join('\n', ReportText.Render(report)));
         await load.AssertNothingIsLostAsync();

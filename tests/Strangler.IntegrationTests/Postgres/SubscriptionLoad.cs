@@ -5,6 +5,7 @@ using Dapper;
 using Strangler.Contexts.Subscriptions;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.EachContext;
+using Strangler.IntegrationTests.Faults;
 using Strangler.IntegrationTests.Subscriptions;
 using Strangler.Service;
 
@@ -13,6 +14,13 @@ namespace Strangler.IntegrationTests.Postgres;
 /// <summary>Frontends and another program, each with subscriptions of its own, that keep book of what they were told.</summary>
 internal sealed class SubscriptionLoad(SubscriptionsWorld world)
 {
+    /// <summary>Options of a world under it: a lease that outlives its relay ends soon.</summary>
+    public const string Limits =
+        """
+        { "shadowReadSample": 0, "shadowReadMinimum": 0, "relayPoll": "50ms", "relayLease": "1s", "fenceLockTimeout": "5s", "inlineApplyTimeout": "200ms",
+          "pauseBudget": "3s", "foreignWriterQuiet": "0s" }
+        """;
+
     private const long Theirs = 5_000_000;
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
 
@@ -45,6 +53,14 @@ internal sealed class SubscriptionLoad(SubscriptionsWorld world)
             await Task.Delay(Breath, patience.Token);
         }
     }
+
+    /// <summary>Until nobody owes anything: what a relay held as it was stopped, another one takes over when its lease has run out.</summary>
+    public Task UntilSettledAsync() => FaultWorld.UntilAsync("nothing is owed any more", async () =>
+    {
+        await world.Host.Relay.DrainAsync(CancellationToken.None);
+        var (legacy, @new) = (world.Host.Sides.Legacy.Journal, world.Host.Sides.New.Journal);
+        return (await legacy.DepthAsync(CancellationToken.None)).Open + (await @new.DepthAsync(CancellationToken.None)).Open == 0;
+    });
 
     /// <summary>Both sides hold for each what may be there, and the same.</summary>
     public async Task AssertNothingIsLostAsync()

@@ -21,7 +21,7 @@ public sealed class SubscriptionsInPostgresTests
 
     [SetUp]
     public async Task CreateWorld() => _world = await SubscriptionsWorld.CreateAsync(
-        legacy: await TestServers.CreatePostgresDatabaseAsync("subscriptions_legacy"), @new: await TestServers.CreatePostgresDatabaseAsync("subscriptions_new"));
+        options: SubscriptionLoad.Limits, legacy: await TestServers.CreatePostgresDatabaseAsync("subscriptions_legacy"), @new: await TestServers.CreatePostgresDatabaseAsync("subscriptions_new"));
 
     [TearDown]
     public Task DropWorld() => _world.DisposeAsync().AsTask();
@@ -40,7 +40,7 @@ public sealed class SubscriptionsInPostgresTests
             }
         }
 
-        await _world.Host.Relay.DrainAsync(CancellationToken.None);
+        await load.UntilSettledAsync();
         await AssertCleanAsync();
         await load.AssertNothingIsLostAsync();
     }
