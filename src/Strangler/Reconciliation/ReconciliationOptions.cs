@@ -62,7 +62,7 @@ public sealed class ReconciliationOptions
 
     /// <summary>
     /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, one side after
-    /// the other, in steps of <see cref="GentleTarget"/>, and a rest of four times as long after each. 0: never. 0 to 1,000,000; default
+    /// the other, in steps of <see cref="GentleTarget"/>, and a rest of five times as long after each. 0: never. 0 to 1,000,000; default
     /// 20: a run's own are two or three.
     /// </summary>
     public int GentleAbove { get; set; } = 20;
