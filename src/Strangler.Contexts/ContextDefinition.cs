@@ -20,6 +20,9 @@ public sealed record ContextDefinition(string Name, Func<ContextSides, IReadOnly
 {
     /// <summary>Converters that its mapping file may name beside the engine's own.</summary>
     public ConverterRegistry Converters { get; init; } = new();
+
+    /// <summary>Whether what it asks of its legacy tables beside single entities is understood by PostgreSQL as well as by MySQL.</summary>
+    public bool AsksLegacyInPostgres { get; init; }
 }
 
 /// <summary>What a context gives to its host.</summary>

@@ -52,7 +52,7 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
                 await side.ExecuteAsync(connection, new Batch().Add($"COMMIT"), true, token).ConfigureAwait(false);
                 var programs = await ProgramsAsync(connection, notes, token).ConfigureAwait(false);
                 return (IReadOnlyList<CensusEntry>)
-                    [.. sums, .. Entries(notes.Where(note => sinceUtc is null || note.WrittenUtc >= sinceUtc), programs).Select(dated => dated.Entry)];
+                    [.. sums, .. CensusNote.Sums(Named(notes.Where(note => sinceUtc is null || note.Of.WrittenUtc >= sinceUtc), programs)).Select(dated => dated.Entry)];
             },
             cancellationToken);
 
@@ -87,7 +87,7 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
         var locked = new Sql("FOR UPDATE SKIP LOCKED");
         var notes = await NotesAsync(connection, side.BeginWrite(new Batch(), background: true), limit, locked, cancellationToken)
             .ConfigureAwait(false);
-        if (onUnnoted is not null && notes.Where(note => note.Columns == CensusEntry.Unnoted).Select(note => note.Table).Distinct().ToList() is { Count: > 0 } tables)
+        if (onUnnoted is not null && CensusNote.UnnotedTables(notes.Select(note => note.Of)) is { Count: > 0 } tables)
         {
             await onUnnoted(tables).ConfigureAwait(false);
         }
@@ -115,8 +115,9 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
                 while (await reader.ReadAsync(token).ConfigureAwait(false))
                 {
                     notes.Add(new Note(
-                        reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5),
-                        FenceSql.Utc(reader, 6)));
+                        new CensusNote(
+                            reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), "", FenceSql.Utc(reader, 6)),
+                        reader.GetInt64(5)));
                 }
 
                 return notes;
@@ -165,7 +166,7 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
     private async Task AddAsync(DbConnection connection, List<Note> notes, Dictionary<long, string> programs, CancellationToken cancellationToken)
     {
         var batch = new Batch();
-        foreach (var (day, entry) in Entries(notes, programs))
+        foreach (var (day, entry) in CensusNote.Sums(Named(notes, programs)))
         {
             batch.Add($"""
                 INSERT INTO strangler_census (context, day, writer, program, table_name, event, column_name, writes, first_at, last_at)
@@ -178,21 +179,12 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
 
         // Forced: a scan would wait for what others have not committed yet.
         batch.Part($"DELETE w FROM strangler_foreign_write w FORCE INDEX (PRIMARY) WHERE w.id IN");
-        Lists.In(batch, notes.Select(note => note.Id));
+        Lists.In(batch, notes.Select(note => note.Of.Id));
         await side.ExecuteAsync(connection, batch.End(), true, cancellationToken).ConfigureAwait(false);
     }
 
-    private static IEnumerable<(string Day, CensusEntry Entry)> Entries(IEnumerable<Note> notes, Dictionary<long, string> programs) =>
-        notes.SelectMany(
-                note => note.IsMore ? note.Names : note.Names.Prepend(""),
-                (note, column) => (Note: note, Column: column, Program: programs.GetValueOrDefault(note.Connection, "")))
-            .GroupBy(one => (
-                Day: one.Note.WrittenUtc.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), one.Note.Writer, one.Program, one.Note.Table,
-                one.Note.Event, one.Column))
-            .OrderBy(group => group.Key)
-            .Select(group => (group.Key.Day, new CensusEntry(
-                group.Key.Writer, group.Key.Program, group.Key.Table, group.Key.Event, group.Key.Column, group.LongCount(),
-                group.Min(one => one.Note.WrittenUtc), group.Max(one => one.Note.WrittenUtc))));
+    private static IEnumerable<CensusNote> Named(IEnumerable<Note> notes, Dictionary<long, string> programs) =>
+        notes.Select(note => note.Of with { Program = programs.GetValueOrDefault(note.Connection, "") });
 
     private static async Task<List<CensusEntry>> EntriesAsync(DbDataReader reader, CancellationToken cancellationToken)
     {
@@ -207,12 +199,6 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
         return entries;
     }
 
-    private sealed record Note(
-        long Id, string Table, string Event, string Columns, string Writer, long Connection, DateTime WrittenUtc)
-    {
-        /// <summary>More columns of a statement that has a note of its own.</summary>
-        public bool IsMore => Columns.StartsWith(',');
-
-        public IEnumerable<string> Names => Columns.Split(',', StringSplitOptions.RemoveEmptyEntries);
-    }
+    /// <summary>Its program has to be asked for by its connection.</summary>
+    private sealed record Note(CensusNote Of, long Connection);
 }

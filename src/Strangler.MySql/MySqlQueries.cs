@@ -7,6 +7,8 @@ internal sealed class MySqlQueries(MySqlSide side) : ISqlQueries
 {
     public SideName Side => side.Name;
 
+    public SqlDialect Dialect => SqlDialect.MySql;
+
     public Task<(FenceRow Fence, T Result)> QueryAsync<T>(
         Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> query, CancellationToken cancellationToken) =>
         side.UseAsync(

@@ -8,6 +8,9 @@ namespace Strangler.Postgres;
 /// </summary>
 internal sealed class AggregateWriter(AggregateSql sql)
 {
+    // Legacy may have said GENERATED ALWAYS, and the key is known all the same.
+    private const string Overriding = " OVERRIDING SYSTEM VALUE";
+
     private AggregateLayout Layout => sql.Layout;
 
     /// <summary>All rows of a new aggregate. A null key is allotted by the database; <see cref="AggregateSql.AllottedId"/> is it
@@ -15,19 +18,42 @@ internal sealed class AggregateWriter(AggregateSql sql)
     public void Insert(Batch batch, long? key, AggregateRow now)
     {
         object allotted = key is { } known ? known : sql.AllottedId;
-        batch.Part($"INSERT INTO {sql.Root} ({sql.RootKey}");
-        foreach (var column in sql.ColumnNames[0])
+        if (Layout.Root.NaturalKey is null)
         {
-            batch.Part($", {column}");
+            batch.Part($"INSERT INTO {sql.Root} ({sql.RootKey}");
+            Names(batch, 0, ", ");
+            batch.Raw(Overriding).Raw(" VALUES (").Part($"{(key is null ? sql.NextId : allotted)}");
+            Values(batch, 0, now.Root, ", ");
+        }
+        else
+        {
+            // It is one of the columns.
+            batch.Part($"INSERT INTO {sql.Root} (");
+            Names(batch, 0, "");
+            batch.Raw(" VALUES (");
+            Values(batch, 0, now.Root, "");
         }
 
-        batch.Raw(") VALUES (");
-        batch.Part($"{(key is null ? sql.NextId : allotted)}");
-        Values(batch, Layout.Root, now.Root);
         batch.Raw(")").End();
+        InsertDependents(batch, allotted, now);
+    }
+
+    /// <summary>The root alone; its key is allotted as the table does it for everybody, and is the result.</summary>
+    public void InsertAllotted(Batch batch, AggregateRow now)
+    {
+        batch.Part($"INSERT INTO {sql.Root} (");
+        Names(batch, 0, "");
+        batch.Raw(" VALUES (");
+        Values(batch, 0, now.Root, "");
+        batch.Part($") RETURNING CAST({sql.RootKey} AS bigint)").End();
+    }
+
+    /// <summary>What hangs on a root that is there.</summary>
+    public void InsertDependents(Batch batch, object key, AggregateRow now)
+    {
         for (var table = 1; table < Layout.Tables.Count; table++)
         {
-            InsertRows(batch, table, allotted, now.Tables[table], 0);
+            InsertRows(batch, table, key, now.Tables[table], 0);
         }
     }
 
@@ -51,7 +77,7 @@ internal sealed class AggregateWriter(AggregateSql sql)
         {
             if (was.Tables[table].Count > 0)
             {
-                batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+                batch.Add($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}{sql.OfContext[table]}");
             }
         }
 
@@ -67,12 +93,8 @@ internal sealed class AggregateWriter(AggregateSql sql)
 
         var layout = Layout.Tables[table];
         batch.Part($"INSERT INTO {sql.Names[table]} ({sql.Keys[table]}").Raw(layout.HasOrdinal ? ", ordinal" : "");
-        foreach (var column in sql.ColumnNames[table])
-        {
-            batch.Part($", {column}");
-        }
-
-        batch.Raw(") VALUES ");
+        Names(batch, table, ", ");
+        batch.Raw(" VALUES ");
         for (var i = from; i < rows.Count; i++)
         {
             batch.Raw(i == from ? "(" : ", (").Part($"{key}");
@@ -81,24 +103,53 @@ internal sealed class AggregateWriter(AggregateSql sql)
                 batch.Part($", {i}");
             }
 
-            Values(batch, layout, rows[i]);
+            Values(batch, table, rows[i], ", ");
             batch.Raw(")");
         }
 
         batch.End();
     }
 
-    private static void Values(Batch batch, TableLayout table, object?[] row)
+    // An own key the database allots; what all rows have of one value comes last.
+    private static int FirstGiven(TableLayout table) => table.Children is { OwnKey: not null } ? 1 : 0;
+
+    private void Names(Batch batch, int table, string separator)
     {
-        for (var i = 0; i < row.Length; i++)
+        var layout = Layout.Tables[table];
+        foreach (var column in sql.ColumnNames[table].Skip(FirstGiven(layout)).Concat(layout.Fixed.Select(column => new Sql(AggregateSql.Quote(column.Name)))))
         {
-            batch.Part($", {AggregateSql.Parameter(table.Columns[i], row[i])}");
+            batch.Raw(separator).Part($"{column}");
+            separator = ", ";
+        }
+
+        batch.Raw(")");
+    }
+
+    private void Values(Batch batch, int table, object?[] row, string separator)
+    {
+        var layout = Layout.Tables[table];
+        for (var i = FirstGiven(layout); i < row.Length; i++)
+        {
+            batch.Raw(separator).Part($"{AggregateSql.Parameter(layout.Columns[i], row[i])}");
+            separator = ", ";
+        }
+
+        foreach (var column in layout.Fixed)
+        {
+            batch.Raw(separator).Part($"{column.Value}");
+            separator = ", ";
         }
     }
 
     // Places of Many rows that are not 0, 1, 2 … (somebody else's work) are put in order by writing all rows anew.
     private void UpdateRows(Batch batch, int table, long key, IReadOnlyList<object?[]> was, IReadOnlyList<object?[]> now, bool sparse)
     {
+        if (Layout.Tables[table].Children is not null)
+        {
+            UpdateChildren(batch, table, key, was, now);
+            return;
+        }
+
         if (sparse)
         {
             if (!new RecordList(was).Equals(new RecordList(now)))
@@ -118,7 +169,7 @@ internal sealed class AggregateWriter(AggregateSql sql)
 
         if (was.Count > now.Count)
         {
-            batch.Part($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}");
+            batch.Part($"DELETE FROM {sql.Names[table]} WHERE {sql.Keys[table]} = {key}{sql.OfContext[table]}");
             if (isNumbered)
             {
                 batch.Part($" AND ordinal >= {now.Count}");
@@ -130,7 +181,28 @@ internal sealed class AggregateWriter(AggregateSql sql)
         InsertRows(batch, table, key, now, was.Count);
     }
 
-    private void UpdateRow(Batch batch, int table, long key, int? ordinal, object?[] was, object?[] now)
+    // Rows with keys of their own are known by them; one without is new.
+    private void UpdateChildren(Batch batch, int table, long key, IReadOnlyList<object?[]> was, IReadOnlyList<object?[]> now)
+    {
+        var kept = now.Where(row => row[0] is not null).ToDictionary(row => (long)row[0]!);
+        foreach (var row in was)
+        {
+            if (kept.TryGetValue((long)row[0]!, out var changed))
+            {
+                UpdateRow(batch, table, key, null, row, changed, ownKey: (long)row[0]!);
+            }
+            else
+            {
+                batch.Add($"""
+                    DELETE FROM {sql.Names[table]} WHERE {sql.ColumnNames[table][0]} = {row[0]} AND {sql.Keys[table]} = {key}{sql.OfContext[table]}
+                    """);
+            }
+        }
+
+        InsertRows(batch, table, key, [.. now.Where(row => row[0] is null)], 0);
+    }
+
+    private void UpdateRow(Batch batch, int table, long key, int? ordinal, object?[] was, object?[] now, long? ownKey = null)
     {
         var layout = Layout.Tables[table];
         var separator = "";
@@ -155,10 +227,15 @@ internal sealed class AggregateWriter(AggregateSql sql)
             return;
         }
 
-        batch.Part($" WHERE {sql.Keys[table]} = {key}");
+        batch.Part($" WHERE {sql.Keys[table]} = {key}{sql.OfContext[table]}");
         if (ordinal is { } place)
         {
             batch.Part($" AND ordinal = {place}");
+        }
+
+        if (ownKey is { } own)
+        {
+            batch.Part($" AND {sql.ColumnNames[table][0]} = {own}");
         }
 
         batch.End();

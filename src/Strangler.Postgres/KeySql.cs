@@ -14,35 +14,33 @@ internal readonly record struct KeySet(long From, long To, long[]? Ids)
 internal static class KeySql
 {
     /// <summary>One snapshot. A root row is only asked for its key.</summary>
-    public static Task<MarkPage> MarksAsync(PostgresSide side, AggregateSql sql, long from, long to, CancellationToken cancellationToken) =>
+    public static Task<MarkPage> MarksAsync(PostgresSide side, KeyedRows rows, long from, long to, CancellationToken cancellationToken) =>
         side.QueryAsync(
-            PostgresSide.BeginRange(new Batch())
-                .Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}")
-                .Add($"""
-                    SELECT m.public_id, t0.{sql.RootKey} IS NOT NULL FROM strangler_id_map m LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} = m.new_id
-                    WHERE m.context = {side.Context} AND m.kind = {sql.Kind} AND m.public_id BETWEEN {from} AND {to} ORDER BY m.public_id
-                    """)
+            rows.SelectKeys(
+                    PostgresSide.BeginRange(new Batch()).Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}"), from, to)
                 .Add($"""
                     SELECT e.key, {EntitySql.Columns} FROM strangler_entity e
-                    WHERE e.context = {side.Context} AND e.kind = {sql.Kind} AND e.key BETWEEN {from} AND {to} ORDER BY e.key
+                    WHERE e.context = {side.Context} AND e.kind = {rows.Sql.Kind} AND e.key BETWEEN {from} AND {to} ORDER BY e.key
                     """)
                 .Add($"COMMIT"),
             (reader, token) => ReadAsync(side, reader, token),
             cancellationToken,
             background: true);
 
-    /// <summary>Of map rows and entity rows so many each: the first of both together are the first of all.</summary>
-    public static Task<IReadOnlyList<long>> KeysAsync(PostgresSide side, string kind, long after, int limit, CancellationToken cancellationToken) =>
-        IdsAsync(
+    /// <summary>Of rows (or map rows) and entity rows so many each: the first of both together are the first of all.</summary>
+    public static Task<IReadOnlyList<long>> KeysAsync(PostgresSide side, KeyedRows rows, long after, int limit, CancellationToken cancellationToken)
+    {
+        var (source, key) = rows.Keys;
+        return IdsAsync(
             side,
             new Batch().Add($"""
-                (SELECT public_id AS id FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind} AND public_id > {after}
-                    ORDER BY public_id LIMIT {limit})
+                (SELECT CAST({key} AS bigint) AS id FROM {source} AND {key} > {after} ORDER BY {key} LIMIT {limit})
                 UNION
-                (SELECT key FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND key > {after} ORDER BY key LIMIT {limit})
+                (SELECT key FROM strangler_entity WHERE context = {side.Context} AND kind = {rows.Sql.Kind} AND key > {after} ORDER BY key LIMIT {limit})
                 ORDER BY id LIMIT {limit}
                 """),
             cancellationToken);
+    }
 
     /// <summary>No index on the time: one would cost every write of every entity. The table is walked in the order of its key.</summary>
     public static Task<IReadOnlyList<long>> TouchedAsync(

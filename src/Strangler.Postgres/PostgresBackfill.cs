@@ -252,7 +252,7 @@ internal sealed class PostgresBackfillChunk : IBackfillChunk
                     row.Tables[place] = list = [];
                 }
 
-                list.Add(AggregateSql.ReadColumns(reader, 2, table));
+                list.Add(_sql.ReadColumns(reader, 2, table));
             }
         }
 

@@ -154,6 +154,20 @@ internal sealed class PostgresDatabase
             PersistSecurityInfo = false,
             ApplicationName = given.ApplicationName is { Length: > 0 } name ? name : "strangler",
         };
-        return new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
+        return new NpgsqlDataSourceBuilder(builder.ConnectionString)
+            .UsePhysicalConnectionInitializer(
+                connection => Write(connection).ExecuteNonQuery(),
+                async connection =>
+                {
+                    var command = Write(connection);
+                    await using (command.ConfigureAwait(false))
+                    {
+                        await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+                    }
+                })
+            .Build();
     }
+
+    // Dates are read as their text, and a database, or a role, may have been told to write them in another way.
+    private static NpgsqlCommand Write(NpgsqlConnection connection) => new("SET DateStyle = 'ISO'", connection);
 }

@@ -31,6 +31,9 @@ internal enum PostgresErrorKind
 
     NoSuchColumn,
 
+    /// <summary>A column is of another type than the statement takes it for.</summary>
+    WrongType,
+
     ForeignKey,
 
     /// <summary>The connection broke while in use, or the server ended it. Whether the statement took effect is unknown.</summary>
@@ -127,6 +130,7 @@ internal static class PostgresErrors
         "3D000" => PostgresErrorKind.UnknownDatabase,
         "42P01" => PostgresErrorKind.NoSuchTable,
         "42703" => PostgresErrorKind.NoSuchColumn,
+        "42804" or "42883" => PostgresErrorKind.WrongType,
         "25006" => PostgresErrorKind.ReadOnly,
         "53100" => PostgresErrorKind.DiskFull,
         "57014" => PostgresErrorKind.Cancelled,

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
 using Strangler.DualWrite;
+using Strangler.Schemas;
 
 namespace Strangler.Postgres;
 
@@ -23,16 +24,23 @@ internal sealed class PostgresSide(SideName name, string context, PostgresDataba
 
     public PostgresSideOptions Options => Database.Options;
 
+    /// <summary>The number of the fence's advisory lock.</summary>
+    public long FenceLock => _fence;
+
     /// <summary>
     /// READ COMMITTED, whatever the database's default is: each statement sees what was committed when it began, so that a read behind a lock
     /// sees what its holder has left. Under REPEATABLE READ a transaction that waited for the fence would read the epoch of its snapshot.
     /// The server cuts a connection that falls silent within the transaction: so the locks of a client that is frozen or cut off end
     /// without it.
     /// </summary>
-    public Batch BeginWrite(Batch batch, bool background, TimeSpan? lockTimeout = null) => batch
-        .Add($"BEGIN ISOLATION LEVEL READ COMMITTED")
-        .Add($"SET LOCAL lock_timeout = {Milliseconds(lockTimeout ?? Database.LockTimeout(background))}")
-        .Add($"SET LOCAL idle_in_transaction_session_timeout = {Milliseconds(Options.TransactionDeadline)}");
+    /// <remarks>On legacy capture is silent for it: by a setting of the transaction, which ends with it, however it ends.</remarks>
+    public Batch BeginWrite(Batch batch, bool background, TimeSpan? lockTimeout = null)
+    {
+        batch.Add($"BEGIN ISOLATION LEVEL READ COMMITTED")
+            .Add($"SET LOCAL lock_timeout = {Milliseconds(lockTimeout ?? Database.LockTimeout(background))}")
+            .Add($"SET LOCAL idle_in_transaction_session_timeout = {Milliseconds(Options.TransactionDeadline)}");
+        return Name == SideName.Legacy ? batch.Add($"SET LOCAL {CaptureSql.Own} = {new Sql(AggregateSql.Literal(Context))}") : batch;
+    }
 
     public static Batch EndWrite(Batch batch) => batch.Add($"COMMIT");
 
@@ -212,15 +220,26 @@ internal sealed class PostgresSide(SideName name, string context, PostgresDataba
     /// ours).</summary>
     public Exception? Translate(Exception exception, CancellationToken cancellationToken, bool opening = false)
     {
+        if (exception is MistypedException mistyped && Name == SideName.Legacy)
+        {
+            return new SchemaMismatchException(Context, mistyped.What, mistyped);
+        }
+
         if (cancellationToken.IsCancellationRequested || exception is not (DbException or TimeoutException or IOException))
         {
             return null;
         }
 
         var kind = PostgresErrors.Classify(exception);
-        if (kind == PostgresErrorKind.NoSuchTable)
+        if (kind == PostgresErrorKind.NoSuchTable
+            && (Name == SideName.New || exception.Message.Contains("strangler_", StringComparison.Ordinal)))
         {
             return new NotMigratedException(Context, Name, exception);
+        }
+
+        if (Name == SideName.Legacy && kind is PostgresErrorKind.NoSuchColumn or PostgresErrorKind.NoSuchTable or PostgresErrorKind.WrongType)
+        {
+            return new SchemaMismatchException(Context, PostgresErrors.MessageOf(exception), PostgresErrors.Cause(exception));
         }
 
         var (reason, transient) = Reason(exception, kind, opening);

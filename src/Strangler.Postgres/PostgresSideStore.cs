@@ -5,8 +5,8 @@ using Strangler.Mapping;
 
 namespace Strangler.Postgres;
 
-/// <summary>The new side of one context in PostgreSQL.</summary>
-internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<string, AggregateSql> kinds) : ISideStore
+/// <summary>One side of one context in PostgreSQL.</summary>
+internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<string, KeyedRows> kinds) : ISideStore
 {
     public SideName Side => side.Name;
 
@@ -16,35 +16,31 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
     /// </summary>
     public Task<SideState> ReadAsync(EntityKey key, CancellationToken cancellationToken)
     {
-        var sql = Kind(key.Kind);
+        var rows = Kind(key.Kind);
         var batch = new Batch();
-        if (sql.HasMany)
+        if (rows.Sql.HasMany)
         {
             PostgresSide.BeginSnapshot(batch);
         }
 
-        batch.Part($"SELECT {FenceSql.Columns}, {EntitySql.Columns}, {sql.Columns}");
-        PostgresQuarantine.SelectIsListed(batch, side.Context, key);
+        batch.Part($"SELECT {FenceSql.Columns}, {EntitySql.Columns}, {rows.Sql.Columns}");
+        SelectIsListed(batch, key);
         batch.Part($"""
              FROM strangler_fence f
             LEFT JOIN strangler_entity e ON e.context = f.context AND e.kind = {key.Kind} AND e.key = {key.Id}
-            LEFT JOIN strangler_id_map m ON m.context = f.context AND m.kind = {key.Kind} AND m.public_id = {key.Id}
-            LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} = m.new_id{sql.Joins} WHERE f.context = {side.Context}
-            """).End();
-        foreach (var table in sql.Manys)
+            """);
+        rows.JoinSingles(batch, key.Id).Part($" WHERE f.context = {side.Context}").End();
+        foreach (var table in rows.Sql.Manys)
         {
-            batch.Add($"""
-                SELECT {sql.ManyColumns[table]} FROM strangler_id_map m JOIN {sql.Names[table]} x ON x.{sql.Keys[table]} = m.new_id
-                WHERE m.context = {side.Context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.ordinal
-                """);
+            rows.SelectMany(batch, table, key.Id);
         }
 
-        if (sql.HasMany)
+        if (rows.Sql.HasMany)
         {
             batch.Add($"COMMIT");
         }
 
-        return side.QueryAsync(batch, (reader, token) => ReadStateAsync(reader, sql, token), cancellationToken);
+        return side.QueryAsync(batch, (reader, token) => ReadStateAsync(reader, rows.Sql, key.Id, token), cancellationToken);
     }
 
     public async Task<ISideTransaction> BeginAsync(WriteIntent intent, CancellationToken cancellationToken) =>
@@ -126,26 +122,26 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
         KeySql.MarksAsync(side, Kind(kind), from, to, cancellationToken);
 
     public Task<IReadOnlyList<long>> KeysAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
-        KeySql.KeysAsync(side, kind, after, limit, cancellationToken);
+        KeySql.KeysAsync(side, Kind(kind), after, limit, cancellationToken);
 
     public Task<IReadOnlyList<long>> TouchedAsync(
         string kind, DateTime sinceUtc, long after, int limit, CancellationToken cancellationToken) =>
         KeySql.TouchedAsync(side, kind, sinceUtc, after, limit, cancellationToken);
 
-    /// <summary>The nearest end of a chunk among map rows and entity rows: so gaps full of tombstones are cut into chunks as well.</summary>
+    /// <summary>The nearest end of a chunk among rows (or map rows) and entity rows: so gaps full of tombstones are cut into chunks as well.</summary>
     public Task<long?> ChunkEndAsync(string kind, long from, int rows, CancellationToken cancellationToken)
     {
         var skip = Math.Max(0, rows - 1);
+        var (source, key) = Kind(kind).Keys;
         return side.FirstAsync(
             new Batch().Add($"""
                 SELECT COALESCE(
                     LEAST(
-                        (SELECT public_id FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind} AND public_id >= {from}
-                            ORDER BY public_id LIMIT 1 OFFSET {skip}),
+                        (SELECT {key} FROM {source} AND {key} >= {from} ORDER BY {key} LIMIT 1 OFFSET {skip}),
                         (SELECT key FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND key >= {from}
                             ORDER BY key LIMIT 1 OFFSET {skip})),
                     GREATEST(
-                        (SELECT MAX(public_id) FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind} AND public_id >= {from}),
+                        (SELECT MAX({key}) FROM {source} AND {key} >= {from}),
                         (SELECT MAX(key) FROM strangler_entity WHERE context = {side.Context} AND kind = {kind} AND key >= {from})))
                 """),
             reader => reader.IsDBNull(0) ? (long?)null : reader.GetInt64(0),
@@ -157,13 +153,14 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
     public async Task<KeyBounds> BoundsAsync(string kind, CancellationToken cancellationToken)
     {
         const long Small = 100_000;
+        var (source, key) = Kind(kind).Keys;
         var (bounds, estimate) = await side.FirstAsync(
             new Batch().Add($"""
-                SELECT LEAST((SELECT MIN(public_id) FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind}),
+                SELECT LEAST((SELECT MIN({key}) FROM {source}),
                         (SELECT MIN(key) FROM strangler_entity WHERE context = {side.Context} AND kind = {kind})),
-                    GREATEST((SELECT MAX(public_id) FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind}),
+                    GREATEST((SELECT MAX({key}) FROM {source}),
                         (SELECT MAX(key) FROM strangler_entity WHERE context = {side.Context} AND kind = {kind})),
-                    (SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass({Kind(kind).Root.Text}))
+                    (SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass({Kind(kind).Sql.Root.Text}))
                 """),
             reader => (new KeyBounds(reader.IsDBNull(0) ? 1 : reader.GetInt64(0), reader.IsDBNull(1) ? 0 : reader.GetInt64(1), 0),
                 reader.IsDBNull(2) ? -1 : reader.GetInt64(2)),
@@ -174,32 +171,28 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
 
     public Task<long> CountAsync(string kind, CancellationToken cancellationToken) =>
         side.FirstAsync(
-            new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Root}"), reader => reader.GetInt64(0), cancellationToken, background: true);
+            new Batch().Add($"SELECT COUNT(*) FROM {Kind(kind).Sql.Root}"), reader => reader.GetInt64(0), cancellationToken, background: true);
 
     public Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) =>
-        MapSql.UnmappedAsync(side, Kind(kind), after, limit, cancellationToken);
+        Side == SideName.Legacy
+            ? Task.FromResult<IReadOnlyList<long>>([])
+            : MapSql.UnmappedAsync(side, Kind(kind).Sql, after, limit, cancellationToken);
 
     public Task<IReadOnlyDictionary<long, long>> SharedAsync(string kind, int limit, CancellationToken cancellationToken) =>
-        MapSql.SharedAsync(side, kind, limit, cancellationToken);
+        Side == SideName.Legacy
+            ? Task.FromResult<IReadOnlyDictionary<long, long>>(new Dictionary<long, long>())
+            : MapSql.SharedAsync(side, kind, limit, cancellationToken);
 
     /// <summary>One snapshot, one round trip; every table by one ordered select, put together in memory.</summary>
     private Task<RangeSnapshot> ReadRangeAsync(string kind, KeySet keys, CancellationToken cancellationToken)
     {
-        var sql = Kind(kind);
+        var rows = Kind(kind);
         var batch = PostgresSide.BeginRange(new Batch());
         batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
-        batch.Part($"""
-            SELECT m.public_id, m.new_id, {sql.Columns} FROM strangler_id_map m LEFT JOIN {sql.Root} t0 ON t0.{sql.RootKey} = m.new_id{sql.Joins}
-            WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id
-            """);
-        keys.Append(batch).Part($" ORDER BY m.public_id").End();
-        foreach (var table in sql.Manys)
+        rows.SelectSingles(batch, keys);
+        foreach (var table in rows.Sql.Manys)
         {
-            batch.Part($"""
-                SELECT m.public_id, {sql.ManyColumns[table]} FROM strangler_id_map m JOIN {sql.Names[table]} x ON x.{sql.Keys[table]} = m.new_id
-                WHERE m.context = {side.Context} AND m.kind = {kind} AND m.public_id
-                """);
-            keys.Append(batch).Part($" ORDER BY m.public_id, x.ordinal").End();
+            rows.SelectMany(batch, table, keys);
         }
 
         batch.Part($"SELECT e.key, {EntitySql.Columns} FROM strangler_entity e WHERE e.context = {side.Context} AND e.kind = {kind} AND e.key");
@@ -208,22 +201,27 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
         batch.Part($" WHERE context = {side.Context} AND kind = {kind} AND key");
         keys.Append(batch).Part($" GROUP BY key").End();
         batch.Add($"COMMIT");
-        return side.QueryAsync(batch, (reader, token) => ReadRangeAsync(reader, sql, token), cancellationToken, background: true);
+        return side.QueryAsync(batch, (reader, token) => ReadRangeAsync(reader, rows.Sql, token), cancellationToken, background: true);
     }
 
-    private async Task<SideState> ReadStateAsync(NpgsqlDataReader reader, AggregateSql sql, CancellationToken cancellationToken)
+    private async Task<SideState> ReadStateAsync(NpgsqlDataReader reader, AggregateSql sql, long id, CancellationToken cancellationToken)
     {
         var fence = await FenceSql.ReadAsync(reader, side, cancellationToken).ConfigureAwait(false);
         var entity = EntitySql.Read(reader, FenceSql.Width);
         var row = sql.ReadSingles(reader, FenceSql.Width + EntitySql.Width);
-        var isQuarantined = reader.GetBoolean(FenceSql.Width + EntitySql.Width + sql.Width);
+        var isQuarantined = Side == SideName.New && reader.GetBoolean(FenceSql.Width + EntitySql.Width + sql.Width);
+        if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            throw sql.MoreThanOne(id);
+        }
+
         foreach (var (place, table) in sql.Layout.Tables.Index().Where(table => table.Item.Role == TableRole.Many))
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
             List<object?[]> rows = [];
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                rows.Add(AggregateSql.ReadColumns(reader, 1, table));
+                rows.Add(sql.ReadColumns(reader, 1, table));
             }
 
             if (row is not null && rows.Count > 0)
@@ -242,13 +240,19 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
         List<RangeItem> rows = [];
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            rows.Add(new RangeItem(reader.GetInt64(0), sql.ReadSingles(reader, 2), null, reader.GetInt64(1)));
+            var id = reader.GetInt64(0);
+            if (rows.Count > 0 && rows[^1].Id == id)
+            {
+                throw sql.MoreThanOne(id);
+            }
+
+            rows.Add(new RangeItem(id, sql.ReadSingles(reader, 2), null, reader.IsDBNull(1) ? null : reader.GetInt64(1)));
         }
 
         foreach (var (place, table) in sql.Layout.Tables.Index().Where(table => table.Item.Role == TableRole.Many))
         {
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
-            await AttachAsync(reader, rows, place, table, cancellationToken).ConfigureAwait(false);
+            await AttachAsync(reader, sql, rows, place, table, cancellationToken).ConfigureAwait(false);
         }
 
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
@@ -265,7 +269,7 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
 
     /// <summary>Many rows come in the order of the items, and of their ordinals within one.</summary>
     private static async Task AttachAsync(
-        NpgsqlDataReader reader, List<RangeItem> items, int place, TableLayout table, CancellationToken cancellationToken)
+        NpgsqlDataReader reader, AggregateSql sql, List<RangeItem> items, int place, TableLayout table, CancellationToken cancellationToken)
     {
         var at = 0;
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -283,7 +287,7 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
                     row.Tables[place] = rows = [];
                 }
 
-                rows.Add(AggregateSql.ReadColumns(reader, 2, table));
+                rows.Add(sql.ReadColumns(reader, 2, table));
             }
         }
     }
@@ -335,7 +339,15 @@ internal sealed class PostgresSideStore(PostgresSide side, IReadOnlyDictionary<s
             cancellationToken,
             background: true);
 
-    private AggregateSql Kind(string kind) => kinds.TryGetValue(kind, out var sql)
-        ? sql
+    private void SelectIsListed(Batch batch, EntityKey key)
+    {
+        if (Side == SideName.New)
+        {
+            PostgresQuarantine.SelectIsListed(batch, side.Context, key);
+        }
+    }
+
+    private KeyedRows Kind(string kind) => kinds.TryGetValue(kind, out var rows)
+        ? rows
         : throw new ArgumentException($"Context {side.Context} has no kind '{kind}'; it has {string.Join(", ", kinds.Keys)}.", nameof(kind));
 }

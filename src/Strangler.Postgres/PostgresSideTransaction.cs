@@ -5,12 +5,12 @@ using Strangler.Mapping;
 namespace Strangler.Postgres;
 
 /// <summary>
-/// A write transaction of the new side. Round trips: one to begin with everything that is read under lock, one to commit with everything that
-/// was written.
+/// A write transaction. Round trips: one to begin with everything that is read under lock, one to commit with everything that was written; one
+/// more where legacy allots the id.
 /// </summary>
 /// <remarks>
-/// Locks, in this order: fence (shared), the entity row, the root's row. Each is taken by a statement of its own before the statement that
-/// reads: under READ COMMITTED a statement that waits for a lock re-reads the locked row alone, and all else as it was before the wait.
+/// Locks, in this order: fence (shared); on the new side the entity row, then the root's row; on legacy all of the aggregate's rows, then the entity
+/// row, as another program's write and its capture trigger take them. Each is taken by a statement of its own before the statement that reads: under READ COMMITTED a statement that waits for a lock re-reads the locked row alone, and all else as it was before the wait.
 /// Where the entity row does not exist yet, it is inserted with epoch 0 as something to lock: without it two applies of one new key would
 /// both read "nothing accepted" and the older one could win. Such a row never outlives the transaction. The root's lock also keeps hands that
 /// add rows to its companions waiting, by their foreign keys.
@@ -18,6 +18,7 @@ namespace Strangler.Postgres;
 internal sealed class PostgresSideTransaction : ISideTransaction
 {
     private readonly PostgresSide _side;
+    private readonly KeyedRows _rows;
     private readonly AggregateSql _sql;
     private readonly WriteIntent _intent;
     private readonly PostgresConnection _connection;
@@ -36,11 +37,11 @@ internal sealed class PostgresSideTransaction : ISideTransaction
     private EntityKey _lastSaved;
 
     private PostgresSideTransaction(
-        PostgresSide side, AggregateSql sql, WriteIntent intent, PostgresConnection connection, CancellationTokenSource deadline, bool background)
+        PostgresSide side, KeyedRows rows, WriteIntent intent, PostgresConnection connection, CancellationTokenSource deadline, bool background)
     {
-        (_side, _sql, _intent, _connection, _deadline, _background) = (side, sql, intent, connection, deadline, background);
-        _writer = new AggregateWriter(sql);
-        _references = new ReferenceTranslation(side.Context, sql);
+        (_side, _rows, _sql, _intent, _connection, _deadline, _background) = (side, rows, rows.Sql, intent, connection, deadline, background);
+        _writer = new AggregateWriter(_sql);
+        _references = new ReferenceTranslation(side.Context, _sql);
     }
 
     public SideState State => _state!;
@@ -48,12 +49,12 @@ internal sealed class PostgresSideTransaction : ISideTransaction
     public RequestResult? Request { get; private set; }
 
     public static async Task<PostgresSideTransaction> BeginAsync(
-        PostgresSide side, AggregateSql sql, WriteIntent intent, CancellationToken cancellationToken)
+        PostgresSide side, KeyedRows rows, WriteIntent intent, CancellationToken cancellationToken)
     {
         var background = Lane.IsBackground;
         var connection = await side.OpenAsync(background, cancellationToken).ConfigureAwait(false);
         var deadline = new CancellationTokenSource(side.Options.TransactionDeadline, side.Options.Time);
-        var transaction = new PostgresSideTransaction(side, sql, intent, connection, deadline, background);
+        var transaction = new PostgresSideTransaction(side, rows, intent, connection, deadline, background);
         try
         {
             await transaction.RunAsync(transaction.Opening(), transaction.ReadOpeningAsync, cancellationToken).ConfigureAwait(false);
@@ -69,31 +70,11 @@ internal sealed class PostgresSideTransaction : ISideTransaction
     public async Task<long> SaveAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_isOver, this);
-        if (key.Id < 1)
-        {
-            throw new ArgumentException($"The new side is addressed by public id; take one from the reserved ids first ({key}).", nameof(key));
-        }
-
         _lastSaved = key;
         _hasWritten = true;
-        var newId = key == _intent.Key ? _newId : await FindNewIdAsync(key, cancellationToken).ConfigureAwait(false);
-        if (_references.IsNeeded(was, now))
-        {
-            var translated = await _references.TranslateAsync([was, now], RunAsync, cancellationToken).ConfigureAwait(false);
-            (was, now) = (translated.Rows[0], translated.Rows[1]);
-            newId ??= translated.NewIds.TryGetValue((key.Kind, key.Id), out var allotted) ? allotted : null;
-        }
-
-        if (was is null && now is not null)
-        {
-            Insert(key, newId, now);
-        }
-        else if (was is not null)
-        {
-            Change(newId ?? throw new InvalidOperationException($"{key} is not mapped, so it cannot be changed."), was, now);
-        }
-
-        return key.Id;
+        return _side.Name == SideName.Legacy
+            ? await SaveLegacyAsync(key, was, now, cancellationToken).ConfigureAwait(false)
+            : await SaveNewAsync(key, was, now, cancellationToken).ConfigureAwait(false);
     }
 
     public Task SetEntityAsync(EntityKey key, EntityState state, CancellationToken cancellationToken)
@@ -130,7 +111,11 @@ internal sealed class PostgresSideTransaction : ISideTransaction
     {
         ObjectDisposedException.ThrowIf(_isOver, this);
         _hasWritten = true;
-        PostgresQuarantine.Remove(_pending, _side.Context, key);
+        if (_side.Name == SideName.New)
+        {
+            PostgresQuarantine.Remove(_pending, _side.Context, key);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -192,12 +177,14 @@ internal sealed class PostgresSideTransaction : ISideTransaction
         _pending.Clear();
     }
 
+    private bool AsksQuarantine => _side.Name == SideName.New && _intent.Key.Id != 0;
+
     private Batch Opening()
     {
         var (key, context) = (_intent.Key, _side.Context);
         var batch = _side.ShareFence(_side.BeginWrite(new Batch(), _background));
         batch.Part($"SELECT {FenceSql.Columns}");
-        if (key.Id != 0)
+        if (AsksQuarantine)
         {
             PostgresQuarantine.SelectIsListed(batch, context, key);
         }
@@ -222,27 +209,32 @@ internal sealed class PostgresSideTransaction : ISideTransaction
     private void LockEntity(Batch batch, EntityKey key)
     {
         var context = _side.Context;
+        if (_side.Name == SideName.Legacy)
+        {
+            _rows.Lock(batch, key.Id);
+        }
+
         batch.Add($"""
             INSERT INTO strangler_entity (context, kind, key) SELECT f.context, {key.Kind}, {key.Id} FROM strangler_fence f
             WHERE f.context = {context} AND {FenceSql.IsDual} ON CONFLICT (context, kind, key) DO NOTHING
             """);
+        if (_side.Name == SideName.Legacy)
+        {
+            PostgresCapture.TakeUp(batch, context, key);
+        }
+
         batch.Add($"""
             SELECT {EntitySql.Columns} FROM strangler_entity e WHERE e.context = {context} AND e.kind = {key.Kind} AND e.key = {key.Id} FOR UPDATE
             """);
-        batch.Add($"""
-            SELECT 1 FROM strangler_id_map m JOIN {_sql.Root} t0 ON t0.{_sql.RootKey} = m.new_id
-            WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} FOR UPDATE OF t0
-            """);
-        batch.Add($"""
-            SELECT m.new_id, {_sql.Columns} FROM strangler_id_map m LEFT JOIN {_sql.Root} t0 ON t0.{_sql.RootKey} = m.new_id{_sql.Joins}
-            WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id}
-            """);
+        if (_side.Name == SideName.New)
+        {
+            _rows.Lock(batch, key.Id);
+        }
+
+        _rows.SelectSingles(batch, key.Id);
         foreach (var table in _sql.Manys)
         {
-            batch.Add($"""
-                SELECT {_sql.ManyColumns[table]} FROM strangler_id_map m JOIN {_sql.Names[table]} x ON x.{_sql.Keys[table]} = m.new_id
-                WHERE m.context = {context} AND m.kind = {key.Kind} AND m.public_id = {key.Id} ORDER BY x.ordinal
-                """);
+            _rows.SelectMany(batch, table, key.Id);
         }
     }
 
@@ -251,7 +243,7 @@ internal sealed class PostgresSideTransaction : ISideTransaction
         // The first result is the fence's lock.
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
         var fence = await FenceSql.ReadAsync(reader, _side, cancellationToken).ConfigureAwait(false);
-        var isQuarantined = _intent.Key.Id != 0 && reader.GetBoolean(FenceSql.Width);
+        var isQuarantined = AsksQuarantine && reader.GetBoolean(FenceSql.Width);
         _state = _intent.Key.Id == 0
             ? new SideState(fence, null, null)
             : (await ReadEntityAsync(reader, fence, cancellationToken).ConfigureAwait(false)) with { IsQuarantined = isQuarantined };
@@ -269,6 +261,7 @@ internal sealed class PostgresSideTransaction : ISideTransaction
 
     private async Task<SideState> ReadEntityAsync(NpgsqlDataReader reader, FenceRow fence, CancellationToken cancellationToken)
     {
+        await PassLocksAsync(reader, SideName.Legacy, cancellationToken).ConfigureAwait(false);
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
         EntityState? entity = null;
         if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -277,14 +270,17 @@ internal sealed class PostgresSideTransaction : ISideTransaction
             _hasPlaceholder = EntitySql.IsPlaceholder(reader, 0);
         }
 
-        // Past the root's lock.
-        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        await PassLocksAsync(reader, SideName.New, cancellationToken).ConfigureAwait(false);
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
         AggregateRow? row = null;
         if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            _newId = reader.GetInt64(0);
+            _newId = reader.IsDBNull(0) ? null : reader.GetInt64(0);
             row = _sql.ReadSingles(reader, 1);
+            if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                throw _sql.MoreThanOne(_intent.Key.Id);
+            }
         }
 
         foreach (var (place, table) in _sql.Layout.Tables.Index().Where(table => table.Item.Role == TableRole.Many))
@@ -300,20 +296,87 @@ internal sealed class PostgresSideTransaction : ISideTransaction
         return new SideState(fence, row, entity);
     }
 
+    private async Task PassLocksAsync(NpgsqlDataReader reader, SideName side, CancellationToken cancellationToken)
+    {
+        for (var locks = _side.Name == side ? _rows.Locks : 0; locks > 0; locks--)
+        {
+            await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private async Task<List<object?[]>> ReadManyAsync(NpgsqlDataReader reader, int place, TableLayout table, CancellationToken cancellationToken)
     {
         List<object?[]> rows = [];
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            if (reader.GetInt32(0) != rows.Count)
+            if (table.HasOrdinal && reader.GetInt32(0) != rows.Count)
             {
                 (_sparse ??= []).Add(place);
             }
 
-            rows.Add(AggregateSql.ReadColumns(reader, 1, table));
+            rows.Add(_sql.ReadColumns(reader, 1, table));
         }
 
         return rows;
+    }
+
+    private async Task<long> SaveLegacyAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken)
+    {
+        if (was is not null)
+        {
+            Change(key.Id, was, now);
+        }
+        else if (now is not null && _sql.Layout.Root.NaturalKey is { } natural && natural.IdOf(now.Root) != key.Id)
+        {
+            throw new ArgumentException($"{key} is not what the row's key says; an entity with a natural key has its id from the start.", nameof(key));
+        }
+        else if (now is not null && key.Id == 0)
+        {
+            return await InsertAllottedAsync(now, cancellationToken).ConfigureAwait(false);
+        }
+        else if (now is not null)
+        {
+            _writer.Insert(_pending, key.Id, now);
+        }
+
+        return key.Id;
+    }
+
+    private async Task<long> InsertAllottedAsync(AggregateRow now, CancellationToken cancellationToken)
+    {
+        _writer.InsertAllotted(_pending, now);
+        var id = await RunAsync(_pending, FirstAsync, cancellationToken).ConfigureAwait(false)
+            ?? throw new InvalidOperationException($"{_sql.Layout.Root.Name} allotted no id; its key column needs a sequence (GENERATED … AS IDENTITY, or serial).");
+        _pending.Clear();
+        _writer.InsertDependents(_pending, id, now);
+        return id;
+    }
+
+    private async Task<long> SaveNewAsync(EntityKey key, AggregateRow? was, AggregateRow? now, CancellationToken cancellationToken)
+    {
+        if (key.Id < 1)
+        {
+            throw new ArgumentException($"The new side is addressed by public id; take one from the reserved ids first ({key}).", nameof(key));
+        }
+
+        var newId = key == _intent.Key ? _newId : await FindNewIdAsync(key, cancellationToken).ConfigureAwait(false);
+        if (_references.IsNeeded(was, now))
+        {
+            var translated = await _references.TranslateAsync([was, now], RunAsync, cancellationToken).ConfigureAwait(false);
+            (was, now) = (translated.Rows[0], translated.Rows[1]);
+            newId ??= translated.NewIds.TryGetValue((key.Kind, key.Id), out var allotted) ? allotted : null;
+        }
+
+        if (was is null && now is not null)
+        {
+            Insert(key, newId, now);
+        }
+        else if (was is not null)
+        {
+            Change(newId ?? throw new InvalidOperationException($"{key} is not mapped, so it cannot be changed."), was, now);
+        }
+
+        return key.Id;
     }
 
     private void Insert(EntityKey key, long? newId, AggregateRow now)
@@ -357,8 +420,23 @@ internal sealed class PostgresSideTransaction : ISideTransaction
             new Batch().Add($"""
                 SELECT new_id FROM strangler_id_map WHERE context = {_side.Context} AND kind = {key.Kind} AND public_id = {key.Id} FOR UPDATE
                 """),
-            async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false) ? reader.GetInt64(0) : (long?)null,
+            FirstAsync,
             cancellationToken);
+
+    // The first row that any of the results has: statements before it may only have locked something.
+    private static async Task<long?> FirstAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        do
+        {
+            if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return reader.IsDBNull(0) ? null : reader.GetInt64(0);
+            }
+        }
+        while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
+
+        return null;
+    }
 
     private async Task<T?> RunAsync<T>(
         Batch batch, Func<NpgsqlDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>

@@ -92,6 +92,11 @@ public sealed class ContextHost : IAsyncDisposable
             mappings = mappings.ToDictionary(mapping => mapping.Key, mapping => mapping.Value.RefusingNul(), StringComparer.Ordinal);
         }
 
+        if (databases.Legacy.RefusesNul)
+        {
+            mappings = mappings.ToDictionary(mapping => mapping.Key, mapping => mapping.Value.RefusingOdditiesInLegacy(), StringComparer.Ordinal);
+        }
+
         ContextSides sides;
         try
         {
@@ -100,7 +105,7 @@ public sealed class ContextHost : IAsyncDisposable
         }
         catch (ArgumentException exception)
         {
-            throw new ConfigurationException([$"contexts.{context}: {exception.Message}"]);
+            throw NotOnSuchAServer(configuration, context, databases.Legacy, exception);
         }
 
         var options = configuration.Contexts[context].Options;
@@ -195,18 +200,20 @@ public sealed class ContextHost : IAsyncDisposable
         Action<PostgresSideOptions>? tunePostgres = null)
     {
         var (legacy, @new) = (Side(SideName.Legacy), Side(SideName.New));
-        if (legacy is PostgresSideDatabase)
+        if (legacy is PostgresSideDatabase && !ContextCatalog.Find(context).AsksLegacyInPostgres)
         {
-            errors.Add($"{configuration.PlaceOf(context, SideName.Legacy)} names a PostgreSQL server; legacy sides are MySQL or MariaDB.");
+            errors.Add(
+                $"{configuration.PlaceOf(context, SideName.Legacy)} names a {legacy.Server} server, and {context} asks its legacy tables in words of MySQL; "
+                + $"its legacy side is a MySQL or MariaDB one. On {legacy.Server} these have theirs: "
+                + string.Join(", ", Contexts.ContextList.All.Where(one => one.AsksLegacyInPostgres).Select(one => one.Name)));
         }
 
         if (@new is not null && Path.Combine(configuration.Migrations, context, @new.Store) is var folder && !Directory.Exists(folder))
         {
-            var server = @new is PostgresSideDatabase ? "PostgreSQL" : "MySQL or MariaDB";
-            errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a {server} server, and {context} has no migrations for one ({folder}).");
+            errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a {@new.Server} server, and {context} has no migrations for one ({folder}).");
         }
 
-        var pair = legacy is MySqlSideDatabase mySql && @new is not null ? new SidePair(mySql, @new) : null;
+        var pair = legacy is not null && @new is not null ? new SidePair(legacy, @new) : null;
         if (pair?.Problem is { } problem)
         {
             errors.Add($"contexts.{context}: {problem}");
@@ -247,6 +254,11 @@ public sealed class ContextHost : IAsyncDisposable
             return database;
         }
     }
+
+    /// <summary>A side's store does not know one of the mapping's tables, or a name in it.</summary>
+    internal static ConfigurationException NotOnSuchAServer(
+        StranglerConfiguration configuration, string context, SideDatabase legacy, ArgumentException exception) => new(
+        [$"contexts.{context}: {exception.Message} ({configuration.PlaceOf(context, SideName.Legacy)} names a {legacy.Server} server.)"]);
 
     private static ConfigurationException NotInOneTransaction(string context, string problem) => new([$"contexts.{context}.options.oneTransaction is true, but {problem}"]);
 

@@ -1,6 +1,5 @@
 using Strangler.DualWrite;
 using Strangler.Mapping;
-using Strangler.MySql;
 using Strangler.Schemas;
 using Strangler.Service.Configuration;
 
@@ -18,26 +17,22 @@ public static class LegacyTablesCheck
         var converters = Contexts.ContextList.All.FirstOrDefault(one => one.Name == Path.GetFileNameWithoutExtension(file))?.Converters;
         var mappings = MappingFile.Load(file, converters);
         var context = ContextCatalog.Find(mappings[0].Context).Name;
-        if (SideDatabase.Of(configuration.ConnectionString(context, SideName.Legacy), [], time) is not MySqlSideDatabase { Options: var options })
-        {
-            throw new ConfigurationException([$"{configuration.PlaceOf(context, SideName.Legacy)} names a PostgreSQL server; legacy sides are MySQL or MariaDB."]);
-        }
-
-        if (MySqlSides.ProblemOf(options) is { } problem)
+        await using var database = SideDatabase.Of(configuration.ConnectionString(context, SideName.Legacy), [], time);
+        if (database.Problem is { } problem)
         {
             throw new ConfigurationException([$"{configuration.PlaceOf(context, SideName.Legacy)}: {problem}"]);
         }
 
+        var layouts = mappings.ToDictionary(mapping => mapping.Kind, mapping => mapping.Legacy.Layout);
+        DeclaredTable[] declared = [.. mappings.SelectMany(mapping => mapping.LegacyTables)];
+        string[] names = [.. declared.Select(table => table.Name).Distinct()];
         try
         {
-            var legacy = MySqlSides.CreateLegacy(options, context, mappings.ToDictionary(mapping => mapping.Kind, mapping => mapping.Legacy.Layout));
-            DeclaredTable[] declared = [.. mappings.SelectMany(mapping => mapping.LegacyTables)];
-            string[] names = [.. declared.Select(table => table.Name).Distinct()];
-            return SchemaRules.Compare(declared, await legacy.Tables.ColumnsAsync(names, cancellationToken).ConfigureAwait(false));
+            return SchemaRules.Compare(declared, await database.CreateLegacy(context, layouts).Tables.ColumnsAsync(names, cancellationToken).ConfigureAwait(false));
         }
-        finally
+        catch (ArgumentException exception)
         {
-            await MySqlSides.CloseAsync(options).ConfigureAwait(false);
+            throw ContextHost.NotOnSuchAServer(configuration, context, database, exception);
         }
     }
 }

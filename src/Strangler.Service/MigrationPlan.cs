@@ -49,7 +49,7 @@ public static class MigrationPlan
 
             var catalogs = await CatalogsAsync(configuration.Migrations, all.Select(item => item.Pair), cancellationToken).ConfigureAwait(false);
             var targets = all
-                .SelectMany(item => new[] { (item.Context, Side: SideName.Legacy, Of: (SideDatabase)item.Pair.Legacy), (item.Context, Side: SideName.New, Of: item.Pair.New) })
+                .SelectMany(item => new[] { (item.Context, Side: SideName.Legacy, Of: item.Pair.Legacy), (item.Context, Side: SideName.New, Of: item.Pair.New) })
                 .Select(item => (item.Context, item.Side, item.Of.Store, Database: item.Of.Migrations(item.Side)))
                 .GroupBy(item => (item.Side, item.Store, item.Database.Display))
                 .Select(group => new MigrationTarget(

@@ -19,6 +19,9 @@ internal abstract class SideDatabase : IAsyncDisposable
     /// <summary>The folder of its migrations below a context's.</summary>
     public abstract string Store { get; }
 
+    /// <summary>The kind of server, for people.</summary>
+    public abstract string Server { get; }
+
     /// <summary>What is wrong with its connection string; null when nothing is. Never holds the password.</summary>
     public abstract string? Problem { get; }
 
@@ -51,6 +54,13 @@ internal abstract class SideDatabase : IAsyncDisposable
 
     public abstract IMigrationDatabase Migrations(SideName side);
 
+    /// <summary>The seams of a context whose legacy side it is.</summary>
+    /// <exception cref="ArgumentException">A layout that the store does not know there, a name that cannot be a table's.</exception>
+    public abstract LegacySide CreateLegacy(string context, IReadOnlyDictionary<string, AggregateLayout> kinds);
+
+    /// <summary>Likewise of one whose new side it is.</summary>
+    public abstract NewSide CreateNew(string context, IReadOnlyDictionary<string, AggregateLayout> kinds);
+
     public abstract ValueTask DisposeAsync();
 
     private static bool IsPostgres(string text, out string rest)
@@ -74,9 +84,15 @@ internal sealed class MySqlSideDatabase(MySqlSideOptions options) : SideDatabase
 
     public override string Store => MySqlMigrations.Store;
 
+    public override string Server => "MySQL or MariaDB";
+
     public override string? Problem => MySqlSides.ProblemOf(options);
 
     public override IMigrationDatabase Migrations(SideName side) => MySqlMigrations.Database(options, side);
+
+    public override LegacySide CreateLegacy(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) => MySqlSides.CreateLegacy(options, context, kinds);
+
+    public override NewSide CreateNew(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) => MySqlSides.CreateNew(options, context, kinds);
 
     public override ValueTask DisposeAsync() => MySqlSides.CloseAsync(options);
 }
@@ -87,39 +103,53 @@ internal sealed class PostgresSideDatabase(PostgresSideOptions options) : SideDa
 
     public override string Store => PostgresMigrations.Store;
 
+    public override string Server => "PostgreSQL";
+
     public override string? Problem => PostgresSides.ProblemOf(options);
 
     public override bool RefusesNul => true;
 
     public override IMigrationDatabase Migrations(SideName side) => PostgresMigrations.Database(options, side);
 
+    public override LegacySide CreateLegacy(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) =>
+        PostgresSides.CreateLegacy(options, context, kinds);
+
+    public override NewSide CreateNew(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) => PostgresSides.CreateNew(options, context, kinds);
+
     public override ValueTask DisposeAsync() => PostgresSides.CloseAsync(options);
 }
 
 /// <summary>Both sides of a context.</summary>
-internal sealed record SidePair(MySqlSideDatabase Legacy, SideDatabase New) : IAsyncDisposable
+internal sealed record SidePair(SideDatabase Legacy, SideDatabase New) : IAsyncDisposable
 {
     /// <summary>What is wrong with the two together; null when nothing is.</summary>
-    public string? Problem => New is MySqlSideDatabase @new ? MySqlSides.ProblemOf(Legacy.Options, @new.Options) : null;
+    public string? Problem => (Legacy, New) switch
+    {
+        (MySqlSideDatabase legacy, MySqlSideDatabase @new) => MySqlSides.ProblemOf(legacy.Options, @new.Options),
+        (PostgresSideDatabase legacy, PostgresSideDatabase @new) => PostgresSides.ProblemOf(legacy.Options, @new.Options),
+        _ => null,
+    };
 
     /// <summary>Why the two cannot be written in one transaction, as far as their connection strings tell; null when they can.</summary>
-    public string? JointProblem => New is MySqlSideDatabase @new
-        ? MySqlSides.JointProblemOf(Legacy.Options, @new.Options)
-        : "legacy is a MySQL or MariaDB server and new a PostgreSQL one; no transaction spans the two.";
+    public string? JointProblem => (Legacy, New) switch
+    {
+        (MySqlSideDatabase legacy, MySqlSideDatabase @new) => MySqlSides.JointProblemOf(legacy.Options, @new.Options),
+        (PostgresSideDatabase, PostgresSideDatabase) => "both sides are PostgreSQL databases; no transaction spans two of them.",
+        _ => $"legacy is a {Legacy.Server} server and new a {New.Server} one; no transaction spans the two.",
+    };
 
     /// <summary>The seams of a context over both.</summary>
-    /// <exception cref="ArgumentException">A layout that the new side's store does not know, a name that cannot be a table's.</exception>
+    /// <exception cref="ArgumentException">A layout that a side's store does not know, a name that cannot be a table's.</exception>
     public ContextSides Create(
         string context, IReadOnlyDictionary<string, (AggregateLayout Legacy, AggregateLayout New)> kinds, Hook? hook)
     {
-        if (New is MySqlSideDatabase mySql)
+        if (Legacy is MySqlSideDatabase legacy && New is MySqlSideDatabase @new)
         {
-            return MySqlSides.Create(Legacy.Options, mySql.Options, context, kinds, hook);
+            return MySqlSides.Create(legacy.Options, @new.Options, context, kinds, hook);
         }
 
-        var legacy = MySqlSides.CreateLegacy(Legacy.Options, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy));
-        var @new = PostgresSides.CreateNew(((PostgresSideDatabase)New).Options, context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New));
-        return @new.With(context, legacy, hook);
+        var half = New.CreateNew(context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.New));
+        return half.With(context, Legacy.CreateLegacy(context, kinds.ToDictionary(kind => kind.Key, kind => kind.Value.Legacy)), hook);
     }
 
     public async ValueTask DisposeAsync()

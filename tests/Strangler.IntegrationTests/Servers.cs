@@ -10,6 +10,7 @@ namespace Strangler.IntegrationTests;
 public sealed class TestServers
 {
     private static readonly SemaphoreSlim OneAtATime = new(1);
+    private static readonly AsyncLocal<bool> NewSideIsInPostgres = new();
     private static MySqlServer? _mySql;
     private static PostgresServer? _postgres;
     private static LocalServerException? _failure;
@@ -85,9 +86,28 @@ public sealed class TestServers
         }
     }
 
+    /// <summary>Makes a world whose databases of new sides (by their prefix) are PostgreSQL's.</summary>
+    public static async Task<T> WithNewSideInPostgresAsync<T>(Func<Task<T>> create)
+    {
+        NewSideIsInPostgres.Value = true;
+        try
+        {
+            return await create();
+        }
+        finally
+        {
+            NewSideIsInPostgres.Value = false;
+        }
+    }
+
     /// <summary>A fresh, empty database of the shared server; disposing drops it.</summary>
     public static async Task<TestDatabase> CreateDatabaseAsync(string prefix)
     {
+        if (NewSideIsInPostgres.Value && prefix.EndsWith("_new", StringComparison.Ordinal))
+        {
+            return await CreatePostgresDatabaseAsync(prefix);
+        }
+
         var server = await MySqlAsync();
         var database = new TestDatabase(server, $"{prefix}_{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
         await database.CreateAsync();

@@ -21,7 +21,7 @@ public sealed class BackOfficeUsersContext
     }
 
     /// <summary>Its line in the list of contexts.</summary>
-    public static ContextDefinition Definition { get; } = new(Name, Compose);
+    public static ContextDefinition Definition { get; } = new(Name, Compose) { AsksLegacyInPostgres = true };
 
     /// <summary>The bare legacy repository.</summary>
     public LegacyBackOfficeUserRepository Legacy { get; }

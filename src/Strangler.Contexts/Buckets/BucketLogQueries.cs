@@ -31,14 +31,17 @@ internal static class LegacyBucketLogQueries
     }
 }
 
-/// <summary>The same questions to the new tables.</summary>
+/// <summary>The same questions to the new tables, in words that MySQL and PostgreSQL understand alike: they have no other word for a text's bytes.</summary>
 internal static class NewBucketLogQueries
 {
     private const string Sql =
         """
-        SELECT b.name AS Name, COUNT(*) AS Number FROM bucket_log_bucket b JOIN bucket_log l ON l.id = b.bucket_log_id
-        WHERE b.campaign_hash = @campaign AND l.event = @event GROUP BY CAST(b.name AS BINARY), b.name ORDER BY CAST(b.name AS BINARY)
+        SELECT MIN(b.name) AS Name, COUNT(*) AS Number FROM bucket_log_bucket b JOIN bucket_log l ON l.id = b.bucket_log_id
+        WHERE b.campaign_hash = @campaign AND l.event = @event GROUP BY MD5(b.name)
         """;
+
+    private static readonly Comparer<string> ByBytes =
+        Comparer<string>.Create((left, right) => Encoding.UTF8.GetBytes(left).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(right)));
 
     public static async Task<IReadOnlyList<BucketCount>> CountAsync(
         DbConnection connection, DbTransaction? transaction, string campaign, LoggedEvent @event, CancellationToken cancellationToken)
@@ -48,6 +51,6 @@ internal static class NewBucketLogQueries
             new { campaign = SHA256.HashData(Encoding.UTF8.GetBytes(campaign)), @event = BucketLogRecords.CodeOf(@event) },
             transaction,
             cancellationToken: cancellationToken)).ConfigureAwait(false);
-        return [.. rows.Select(row => new BucketCount(row.Name, row.Number))];
+        return [.. rows.Select(row => new BucketCount(row.Name, row.Number)).OrderBy(count => count.Name, ByBytes)];
     }
 }

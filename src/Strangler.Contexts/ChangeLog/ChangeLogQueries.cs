@@ -23,12 +23,12 @@ internal static class LegacyChangeLogQueries
             Sql, new { userName, bytes = Encoding.UTF8.GetBytes(userName), limit }, transaction, cancellationToken: cancellationToken)).ConfigureAwait(false));
 }
 
-/// <summary>The same question to the new table.</summary>
+/// <summary>The same question to the new table, in words that MySQL and PostgreSQL understand alike.</summary>
 internal static class NewChangeLogQueries
 {
     private const string Sql =
         """
-        SELECT CAST(m.public_id AS SIGNED) AS Id, CAST(a.logged_at AS CHAR) AS LoggedAt, a.action AS Action FROM logged_action a
+        SELECT m.public_id AS Id, CAST(a.logged_at AS CHAR(19)) AS LoggedAt, a.action AS Action FROM logged_action a
         JOIN strangler_id_map m ON m.context = 'change-log' AND m.kind = 'logged-action' AND m.new_id = a.id
         WHERE a.user_name_hash = @hash ORDER BY a.logged_at DESC, m.public_id DESC LIMIT @limit
         """;

@@ -22,7 +22,7 @@ internal static class LegacyImpressionQueries
         connection.ExecuteScalarAsync<long>(new CommandDefinition(Sum, new { banner }, transaction, cancellationToken: cancellationToken));
 }
 
-/// <summary>The same questions to the new tables.</summary>
+/// <summary>The same questions to the new tables, in words that MySQL and PostgreSQL understand alike.</summary>
 internal static class NewImpressionQueries
 {
     private const string ByName =
@@ -35,8 +35,8 @@ internal static class NewImpressionQueries
     // A banner that nothing here has ever referred to has no pair, and was never seen.
     private const string Sum =
         """
-        SELECT CAST(COALESCE(SUM(number), 0) AS SIGNED) FROM impression WHERE banner_id = IF(@banner = 0, 0, (
-            SELECT m.new_id FROM strangler_id_map m WHERE m.context = 'impressions' AND m.kind = 'banner' AND m.public_id = @banner))
+        SELECT COALESCE(SUM(number), 0) FROM impression WHERE banner_id = CASE WHEN @banner = 0 THEN 0 ELSE (
+            SELECT m.new_id FROM strangler_id_map m WHERE m.context = 'impressions' AND m.kind = 'banner' AND m.public_id = @banner) END
         """;
 
     public static Task<long?> FindBannerAsync(DbConnection connection, DbTransaction? transaction, string name, CancellationToken cancellationToken) =>

@@ -32,24 +32,24 @@ internal sealed class MembershipQueries
             [MembershipList.HeldBack] = "r.status IN (-2, -6)",
         });
 
-    /// <summary>The same questions to the new tables.</summary>
+    /// <summary>The same questions to the new tables, in words that MySQL and PostgreSQL understand alike.</summary>
     public static MembershipQueries New { get; } = new(
         """
         SELECT COUNT(*) FROM membership_applicant a JOIN membership d ON d.id = a.membership_id WHERE a.email = @email AND d.created_at > @after
         """,
         """
-        SELECT m.public_id AS Id, CAST(r.created_at AS CHAR) AS CreatedAt, COALESCE(a.company, '') AS Company, COALESCE(a.first_name, '') AS FirstName,
-            COALESCE(a.last_name, '') AS LastName, r.fee AS FeeInCents, CAST(r.interval_months AS SIGNED) AS IntervalInMonths
+        SELECT m.public_id AS Id, CAST(r.created_at AS CHAR(19)) AS CreatedAt, COALESCE(a.company, '') AS Company, COALESCE(a.first_name, '') AS FirstName,
+            COALESCE(a.last_name, '') AS LastName, r.fee AS FeeInCents, r.interval_months AS IntervalInMonths
         FROM strangler_id_map m JOIN membership r ON r.id = m.new_id LEFT JOIN membership_applicant a ON a.membership_id = r.id
-        WHERE m.context = 'memberships' AND m.kind = 'membership' AND r.is_exported = 0 AND m.public_id > @after AND
+        WHERE m.context = 'memberships' AND m.kind = 'membership' AND r.is_exported = FALSE AND m.public_id > @after AND
         """,
         new Dictionary<MembershipList, string>
         {
             [MembershipList.ToBeExported] =
-                "r.is_confirmed = 1 AND r.is_cancelled = 0 AND r.is_moderated = 0 AND r.is_aborted = 0 AND r.status_evidence NOT IN ('undecided', 'missing')",
+                "r.is_confirmed = TRUE AND r.is_cancelled = FALSE AND r.is_moderated = FALSE AND r.is_aborted = FALSE AND r.status_evidence NOT IN ('undecided', 'missing')",
             [MembershipList.HeldBack] =
                 """
-                (r.is_moderated = 1 AND r.is_cancelled = 0 AND r.status_evidence NOT IN ('undecided', 'missing')
+                (r.is_moderated = TRUE AND r.is_cancelled = FALSE AND r.status_evidence NOT IN ('undecided', 'missing')
                     OR r.status_evidence = 'undecided' AND r.undecided_status = -2)
                 """,
         });

@@ -7,6 +7,9 @@ namespace Strangler.Contexts.Subscriptions;
 public sealed class LegacySubscriptionRepository(ISideStore store, ISqlQueries queries, IRecordLens lens, SubscriptionRecords records)
     : SideRepository<Subscription>(store, lens, records, SubscriptionsContext.SubscriptionKind), ISubscriptionRepository
 {
+    /// <summary>What is asked of the table beside single subscriptions.</summary>
+    internal LegacySubscriptionQueries Asked { get; } = new(queries.Dialect);
+
     public async Task<Subscription?> FindByConfirmationCodeAsync(string code, CancellationToken cancellationToken)
     {
         if (ConfirmationCode.Of(code) is not { } wanted)
@@ -15,7 +18,7 @@ public sealed class LegacySubscriptionRepository(ISideStore store, ISqlQueries q
         }
 
         var (_, id) = await queries.QueryAsync(
-            (connection, transaction, token) => LegacySubscriptionQueries.FindIdAsync(connection, transaction, wanted, token),
+            (connection, transaction, token) => Asked.FindIdAsync(connection, transaction, wanted, token),
             cancellationToken).ConfigureAwait(false);
         return id is { } found ? await FindAsync(found, cancellationToken).ConfigureAwait(false) : null;
     }
@@ -29,7 +32,7 @@ public sealed class LegacySubscriptionRepository(ISideStore store, ISqlQueries q
         }
 
         var (_, count) = await queries.QueryAsync(
-            (connection, transaction, token) => LegacySubscriptionQueries.CountSimilarAsync(connection, transaction, email, after, token),
+            (connection, transaction, token) => Asked.CountSimilarAsync(connection, transaction, email, after, token),
             cancellationToken).ConfigureAwait(false);
         return count;
     }

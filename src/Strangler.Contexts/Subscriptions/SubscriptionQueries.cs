@@ -2,30 +2,34 @@ using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using Dapper;
+using Strangler.DualWrite;
 
 namespace Strangler.Contexts.Subscriptions;
 
 /// <summary>What is asked of the legacy table beside single subscriptions.</summary>
-internal static class LegacySubscriptionQueries
+internal sealed class LegacySubscriptionQueries(SqlDialect dialect)
 {
     // The comparison is the column's own: its collation is the rule for what is a duplicate.
-    private const string Similar = "SELECT COUNT(*) FROM subscription WHERE email = @email AND createdAt > @after";
+    private readonly string _similar = dialect == SqlDialect.Postgres
+        ? """SELECT COUNT(*) FROM subscription WHERE email = @email AND "createdAt" > @after"""
+        : "SELECT COUNT(*) FROM subscription WHERE email = @email AND createdAt > @after";
 
     // By the bytes, since one column holds both forms.
-    private const string ByCode =
-        "SELECT id FROM subscription WHERE CAST(confirmationCode AS BINARY) IN @forms ORDER BY id LIMIT 1";
+    private readonly string _byCode = dialect == SqlDialect.Postgres
+        ? """SELECT id FROM subscription WHERE "confirmationCode" = ANY(@forms) ORDER BY id LIMIT 1"""
+        : "SELECT id FROM subscription WHERE CAST(confirmationCode AS BINARY) IN @forms ORDER BY id LIMIT 1";
 
-    public static Task<long> CountSimilarAsync(
+    public Task<long> CountSimilarAsync(
         DbConnection connection, DbTransaction? transaction, string email, DateTime after, CancellationToken cancellationToken) =>
-        connection.ExecuteScalarAsync<long>(new CommandDefinition(Similar, new { email, after }, transaction, cancellationToken: cancellationToken));
+        connection.ExecuteScalarAsync<long>(new CommandDefinition(_similar, new { email, after }, transaction, cancellationToken: cancellationToken));
 
-    public static Task<long?> FindIdAsync(
+    public Task<long?> FindIdAsync(
         DbConnection connection, DbTransaction? transaction, ConfirmationCode code, CancellationToken cancellationToken) =>
         connection.ExecuteScalarAsync<long?>(
-            new CommandDefinition(ByCode, new { forms = code.LegacyForms }, transaction, cancellationToken: cancellationToken));
+            new CommandDefinition(_byCode, new { forms = code.LegacyForms.ToArray() }, transaction, cancellationToken: cancellationToken));
 }
 
-/// <summary>The same questions to the new tables.</summary>
+/// <summary>The same questions to the new tables, in words that MySQL and PostgreSQL understand alike.</summary>
 internal static class NewSubscriptionQueries
 {
     // utf8mb4_unicode_ci weighs all that legacy's utf8_unicode_ci can hold alike, blanks at the end included.

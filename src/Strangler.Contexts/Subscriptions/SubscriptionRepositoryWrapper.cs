@@ -18,7 +18,7 @@ public sealed class SubscriptionRepositoryWrapper(
         }
 
         var id = await queries.AskAsync(
-            (connection, transaction, token) => LegacySubscriptionQueries.FindIdAsync(connection, transaction, wanted, token),
+            (connection, transaction, token) => legacy.Asked.FindIdAsync(connection, transaction, wanted, token),
             (connection, transaction, token) => NewSubscriptionQueries.FindIdAsync(connection, transaction, wanted, token),
             cancellationToken).ConfigureAwait(false);
 
@@ -33,7 +33,7 @@ public sealed class SubscriptionRepositoryWrapper(
     {
         ArgumentNullException.ThrowIfNull(email);
         return email.Length == 0 ? 0 : await queries.AskAsync(
-            (connection, transaction, token) => LegacySubscriptionQueries.CountSimilarAsync(connection, transaction, email, after, token),
+            (connection, transaction, token) => legacy.Asked.CountSimilarAsync(connection, transaction, email, after, token),
             (connection, transaction, token) => NewSubscriptionQueries.CountSimilarAsync(connection, transaction, email, after, token),
             cancellationToken).ConfigureAwait(false);
     }

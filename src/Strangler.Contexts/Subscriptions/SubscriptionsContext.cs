@@ -23,7 +23,10 @@ public sealed class SubscriptionsContext
     }
 
     /// <summary>Its line in the list of contexts.</summary>
-    public static ContextDefinition Definition { get; } = new(Name, Compose) { Converters = new ConverterRegistry().AddSubscriptions() };
+    public static ContextDefinition Definition { get; } = new(Name, Compose)
+    {
+        Converters = new ConverterRegistry().AddSubscriptions(), AsksLegacyInPostgres = true,
+    };
 
     /// <summary>The bare legacy repository.</summary>
     public LegacySubscriptionRepository Legacy { get; }

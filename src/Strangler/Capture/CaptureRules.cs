@@ -30,6 +30,9 @@ public sealed record CapturedTable(
     /// <summary>Whether the key is a text: the entity's key is then what <see cref="TextKey"/> makes of it.</summary>
     public bool HasTextKey { get; init; }
 
+    /// <summary>The column that, beside the key, tells rows of one entity apart; null where one entity has one row, or nothing tells them apart.</summary>
+    public string? OwnKey { get; init; }
+
     /// <summary>Rows with other values there belong to no entity of this kind.</summary>
     public IReadOnlyList<FixedColumn> Fixed { get; init; } = [];
 }
@@ -56,7 +59,7 @@ public static class CaptureRules
             [.. table.HasOrdinal ? columns.Append(new ColumnLayout("ordinal", ColumnType.Integer, Nullable: false)) : columns],
             layout.Root.Name, layout.Root.KeyColumn, reference)
         {
-            Fixed = table.Fixed, HasTextKey = table.NaturalKey is { IsText: true },
+            Fixed = table.Fixed, OwnKey = table.HasOrdinal ? "ordinal" : table.Children?.OwnKey, HasTextKey = table.NaturalKey is { IsText: true },
         };
     }
 

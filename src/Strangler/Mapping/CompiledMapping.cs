@@ -74,7 +74,7 @@ public sealed class CompiledMapping
 
     public RecordSchema Schema { get; }
 
-    public IRecordLens Legacy { get; }
+    public IRecordLens Legacy { get; private set; }
 
     public IRecordLens New { get; private set; }
 
@@ -116,6 +116,14 @@ public sealed class CompiledMapping
     {
         var copy = (CompiledMapping)MemberwiseClone();
         copy.New = ((NewLens)New).RefusingNul();
+        return copy;
+    }
+
+    /// <summary>The same mapping for a legacy side whose store holds neither the character 0 in a text nor days that no calendar has: likewise.</summary>
+    public CompiledMapping RefusingOdditiesInLegacy()
+    {
+        var copy = (CompiledMapping)MemberwiseClone();
+        copy.Legacy = new StrictLegacyLens(Legacy);
         return copy;
     }
 

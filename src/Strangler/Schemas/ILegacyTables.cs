@@ -1,3 +1,5 @@
+using Strangler.Mapping;
+
 namespace Strangler.Schemas;
 
 /// <summary>A column as the database has it.</summary>
@@ -14,6 +16,14 @@ public sealed record ActualColumn(
 {
     /// <summary>The names of the indexes that begin with it.</summary>
     public IReadOnlyList<string> Indexes { get; init; } = [];
+
+    /// <summary>
+    /// Whether it can be what a mapping declares, where the server's types are others than the mapping's words; null: it has to be of that very type.
+    /// </summary>
+    public Func<DeclaredColumn, bool>? StandsFor { get; init; }
+
+    /// <summary>Whether a name that differs in case alone is another one.</summary>
+    public bool HasExactName { get; init; }
 }
 
 /// <summary>A table of legacy's, and how many rows it has.</summary>

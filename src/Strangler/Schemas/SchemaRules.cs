@@ -17,7 +17,7 @@ public sealed record SchemaDifference(MappingProblem Problem, bool Stops)
 /// <summary>Compares what a mapping says of legacy's tables with what they are. Pure.</summary>
 public static class SchemaRules
 {
-    private static readonly string[] WholeNumbers = ["tinyint", "smallint", "mediumint", "int", "bigint"];
+    private static readonly string[] WholeNumbers = ["tinyint", "smallint", "mediumint", "int", "integer", "bigint"];
 
     /// <summary>Every difference, in the order of the file.</summary>
     public static IReadOnlyList<SchemaDifference> Compare(IReadOnlyList<DeclaredTable> declared, IReadOnlyList<ActualColumn> actual)
@@ -33,9 +33,9 @@ public static class SchemaRules
             return [Stop(table.At, table.Name, $"the database has no table {table.Name}")];
         }
 
-        var columns = actual.ToDictionary(column => column.Name, StringComparer.OrdinalIgnoreCase);
-        var known = table.Columns.Select(column => column.Name).Append(table.KeyColumn).Append(table.OwnKey ?? table.KeyColumn)
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var names = actual[0].HasExactName ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase;
+        var columns = actual.ToDictionary(column => column.Name, names);
+        var known = table.Columns.Select(column => column.Name).Append(table.KeyColumn).Append(table.OwnKey ?? table.KeyColumn).ToHashSet(names);
         ActualColumn[] unknown = [.. actual.Where(column => !known.Contains(column.Name))];
         return
         [
@@ -94,7 +94,7 @@ public static class SchemaRules
         }
 
         var field = $"{table.Name}.{declared.Name}";
-        if (TypeOf(declared) != TypeOf(actual) && !IsReadByBytes(declared, actual))
+        if (!(actual.StandsFor?.Invoke(declared) ?? (TypeOf(declared) == TypeOf(actual) || IsReadByBytes(declared, actual))))
         {
             yield return Stop(declared.At, field, $"the column is {TypeOf(actual)}, the mapping says {TypeOf(declared)}");
         }

@@ -48,6 +48,15 @@ public sealed class ErasureTests
     }
 
     [Test]
+    public async Task Anonymized_with_a_new_side_in_PostgreSQL_nothing_personal_is_left_anywhere([Values(Stage.DualWrite, Stage.NewLeads)] Stage stage)
+    {
+        await using var world = await FilledAsync("person", stage, @new: await TestServers.CreatePostgresDatabaseAsync("donations_new"));
+        await EraseAsync(world, donation => donation.ChangeDonor(Somebody("b"), true, true), "request");
+        await EraseAsync(world, donation => donation.Anonymize(Now));
+        await AssertNothingIsLeftAsync(world);
+    }
+
+    [Test]
     public async Task Anonymized_while_the_follower_is_down_and_an_older_version_is_in_flight_nothing_comes_back(
         [Values(Stage.DualWrite, Stage.NewLeads)] Stage stage)
     {
@@ -264,12 +273,12 @@ public sealed class ErasureTests
         Assert.That(listed, Is.Empty, "what is gone is not listed any more");
     }
 
-    private static async Task<DonationsWorld> FilledAsync(string type, Stage stage, string? options = null)
+    private static async Task<DonationsWorld> FilledAsync(string type, Stage stage, string? options = null, TestDatabase? @new = null)
     {
-        var world = await DonationsWorld.CreateAsync(options: options);
+        var world = await DonationsWorld.CreateAsync(options: options, @new: @new);
         await InsertAsync(world, Row(type));
         await world.MoveToAsync(stage);
-        await using (var connection = await HandWrittenRow.OpenAsync(world.NewDatabase))
+        await using (var connection = await world.NewDatabase.OpenAsync())
         {
             // A report about a difference in each text of the donor stays in the history.
             await RunAsync(connection, "UPDATE donation_donor SET full_name = CONCAT(full_name, 'Qxzdrift'), city = 'Qxzdrift'");
@@ -279,7 +288,7 @@ public sealed class ErasureTests
         var report = await world.ReconcileAsync();
         Assert.That(report.Outcome, Is.EqualTo(ReconciliationOutcome.Drift));
         Assert.That(string.Join('\n', ReportText.Render(report)), Does.Not.Contain(Mark));
-        await using (var connection = await HandWrittenRow.OpenAsync(world.NewDatabase))
+        await using (var connection = await world.NewDatabase.OpenAsync())
         {
             await RunAsync(connection, "UPDATE donation_log_entry SET message = 'sepa-mandat confirmed'");
         }
@@ -360,11 +369,14 @@ public sealed class ErasureTests
         foreach (var database in new[] { world.LegacyDatabase, world.NewDatabase })
         {
             await using var connection = await database.OpenAsync();
+            var (schema, bytes) = database is PostgresTestDatabase
+                ? ("current_schema()", "SELECT CASE pg_typeof(\"{0}\")::text WHEN 'bytea' THEN CAST(\"{0}\" AS text)::bytea ELSE convert_to(\"{0}\"::text, 'UTF8') END FROM \"{1}\"")
+                : ("DATABASE()", "SELECT CAST(`{0}` AS BINARY) FROM `{1}`");
             var columns = await connection.QueryAsync<(string Table, string Column)>(
-                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()");
+                $"SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {schema}");
             foreach (var (table, column) in columns)
             {
-                var cells = await connection.QueryAsync<byte[]?>($"SELECT CAST(`{column}` AS BINARY) FROM `{table}`");
+                var cells = await connection.QueryAsync<byte[]?>(string.Format(System.Globalization.CultureInfo.InvariantCulture, bytes, column, table));
                 if (cells.Any(cell => cell is not null && IsPersonal(cell)))
                 {
                     places.Add($"{table}.{column}");

@@ -32,9 +32,9 @@ public sealed class PurgeTests
     private static readonly long[] Staying = [7, 8, 9];
 
     [Test]
-    public async Task What_is_due_goes_on_both_sides_as_tombstones_and_nothing_else([Values(Stage.DualWrite, Stage.NewLeads)] Stage stage)
+    public async Task What_is_due_goes_on_both_sides_as_tombstones_and_nothing_else([Values(Stage.DualWrite, Stage.NewLeads)] Stage stage, [Values] bool newInPostgres)
     {
-        await using var world = await CreateAsync(stage);
+        await using var world = await CreateAsync(stage, newInPostgres);
         var shown = await RunAsync(world, dryRun: true);
         Assert.That((shown.Counts[PurgeOutcome.WouldPurge], shown.LookedAt, shown.Closed.Count), Is.EqualTo((6L, 9L, 0)));
         Assert.That(await LegacyIdsAsync(world), Is.EqualTo(Due.Concat(Staying)), "a dry run changes nothing");
@@ -60,9 +60,9 @@ public sealed class PurgeTests
     }
 
     [Test]
-    public async Task What_is_purged_stays_so_across_flips_and_in_new_only()
+    public async Task What_is_purged_stays_so_across_flips_and_in_new_only([Values] bool newInPostgres)
     {
-        await using var world = await CreateAsync(Stage.NewLeads);
+        await using var world = await CreateAsync(Stage.NewLeads, newInPostgres);
         await RunAsync(world);
         await world.MoveToAsync(Stage.DualWrite);
         await world.BackfillAsync();
@@ -233,9 +233,9 @@ public sealed class PurgeTests
             .Where(mapping => mapping is { DeletedAt: null, NoDeletion: null }).Select(mapping => mapping.Kind),
         Is.Empty);
 
-    private static async Task<DonationsWorld> CreateAsync(Stage stage)
+    private static async Task<DonationsWorld> CreateAsync(Stage stage, bool newInPostgres = false)
     {
-        var world = await DonationsWorld.CreateAsync();
+        var world = await DonationsWorld.CreateAsync(@new: newInPostgres ? await TestServers.CreatePostgresDatabaseAsync("donations_new") : null);
         await world.RunForeignAsync(Donations);
         await world.MoveToAsync(stage);
         if (stage == Stage.DualWrite)

@@ -7,7 +7,7 @@ using Strangler.Service;
 namespace Strangler.IntegrationTests.Subscriptions;
 
 /// <summary>The life cycle of subscriptions.</summary>
-public sealed class SubscriptionsLifeCycleTests : ContextLifeCycleContract<Subscription>
+public class SubscriptionsLifeCycleTests : ContextLifeCycleContract<Subscription>
 {
     private protected override async Task<ContextWorld> CreateWorldAsync(string? options = null) => await SubscriptionsWorld.CreateAsync(options: options);
 

@@ -84,6 +84,8 @@ public sealed class LeadQueriesTests
     {
         public SideName Side => side;
 
+        public SqlDialect Dialect => SqlDialect.MySql;
+
         public async Task<(FenceRow Fence, T Result)> QueryAsync<T>(
             Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> query, CancellationToken cancellationToken)
         {
