@@ -292,15 +292,20 @@ public sealed class ReconciliationJobs : BackgroundService
             {
                 var end = entries.FirstOrDefault(one => one.Action == Finished && one.Detail.StartsWith($"job {id}: ", StringComparison.Ordinal));
                 var view = Ended(new JobView(id, host.Name, JobState.Running, entry.Actor, scope, entry.AtUtc), end?.Detail.Split(": ", 2)[1]);
-                live ??= view.State == JobState.Running ? await LiveAsync(host, cancellationToken).ConfigureAwait(false) : null;
-                views.Add(view.State == JobState.Running && live?.Contains(entry.Reason) == false && !_jobs.ContainsKey(id) ? Left(view) : view);
+                if (view.State == JobState.Running && !_jobs.ContainsKey(id) && _time.GetUtcNow().UtcDateTime - entry.AtUtc > host.Runtime.Options.ReplicaLiveness)
+                {
+                    live ??= await LiveAsync(host, cancellationToken).ConfigureAwait(false);
+                    view = live?.Contains(entry.Reason) == false ? Left(view) : view;
+                }
+
+                views.Add(view);
             }
         }
 
         return views;
     }
 
-    // The reason of an entry that begins one is the process that runs it.
+    // The reason of an entry that begins one is the process that runs it; whoever has just begun may not have shown up yet.
     private static JobView Left(JobView view) => view with { State = JobState.Failed, Error = "the process that ran it has gone; start one with \"resume\": true" };
 
     // Null: it cannot be told.

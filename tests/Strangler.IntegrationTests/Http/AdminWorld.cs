@@ -2,9 +2,11 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.Extensions.Hosting;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
 using Strangler.Service;
+using Strangler.Service.Background;
 using Strangler.Service.Configuration;
 using Strangler.Service.Http;
 using Strangler.Service.Http.Access;
@@ -26,6 +28,7 @@ internal sealed class AdminWorld : IAsyncDisposable
 {
     private readonly List<WebService> _services = [];
     private readonly List<ContextHost> _hosts = [];
+    private readonly List<BackgroundService> _loops = [];
     private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
 
     private AdminWorld(DonationsWorld world) => World = world;
@@ -91,9 +94,9 @@ internal sealed class AdminWorld : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();
+        await Task.WhenAll(_loops.Select(loop => loop.StopAsync(CancellationToken.None)));
         foreach (var service in _services)
         {
-            await Task.WhenAll(service.Loops.Select(loop => loop.StopAsync(CancellationToken.None)));
             service.Dispose();
         }
 
@@ -120,7 +123,8 @@ internal sealed class AdminWorld : IAsyncDisposable
         _hosts.Add(ContextHost.Open(configuration, World.Name, World.Logs, TimeProvider.System));
         var service = new WebService(configuration, [_hosts[^1]], TimeProvider.System, World.Logs);
         _services.Add(service);
-        foreach (var loop in service.Loops)
+        _loops.AddRange([.. service.Loops, .. ServiceLoops.Of(_hosts[^1])]);
+        foreach (var loop in _loops.TakeLast(service.Loops.Count + 1))
         {
             await loop.StartAsync(CancellationToken.None);
         }
