@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Strangler.DualWrite;
 using Strangler.Mapping;
+using Strangler.MySql.Blocking;
 
 namespace Strangler.MySql;
 
@@ -237,9 +238,11 @@ internal sealed class AggregateSql
     {
         var columns = table.Columns;
         var values = new object?[columns.Count];
+        // Millions of cells are read here: a buffered row is not asked for each of them.
+        var cells = reader is BlockingReader buffered ? buffered.Cells[ordinal..] : default;
         for (var i = 0; i < values.Length; i++)
         {
-            var cell = reader.GetValue(ordinal + i);
+            var cell = i < cells.Length && cells[i] is not UnreadableCell ? cells[i] : reader.GetValue(ordinal + i);
             if (cell is DBNull)
             {
                 // To read it as what the mapping takes for nothing would be a guess. What is looked up is NULL where the shared row is not

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Strangler.Reconciliation;
+using Strangler.Service;
 
 namespace Strangler.Benchmarks;
 
@@ -48,6 +49,8 @@ internal static class ReconcileLoadBench
     /// <summary>In the child: reconciles over and over until standard input ends, and says how fast it was.</summary>
     public static async Task<int> RunChildAsync()
     {
+        // As the command does.
+        OwnPriority.YieldToOthers();
         await using var host = ReconcileMemoryBench.OpenChild();
         using var stop = new CancellationTokenSource();
         var ended = Task.Run(async () =>

@@ -10,6 +10,9 @@ namespace Strangler.Cli.Commands;
 /// <summary><c>strangler reconcile</c>: compare both sides, field by field.</summary>
 internal static class ReconcileCommand
 {
+    /// <summary>The verb, and the option that keeps its process from giving way to others.</summary>
+    public const string Name = "reconcile", FullSpeed = "--full-speed";
+
     public static Command Create(StandardOptions standard)
     {
         var contexts = new Argument<string[]>("contexts")
@@ -35,9 +38,9 @@ internal static class ReconcileCommand
         {
             Description = "Pause while a replica that the configuration names is further behind; 0s: never [default: as configured, else 10s]",
         };
-        var hasty = new Option<bool>("--full-speed") { Description = "Go on at full speed also while others write to the servers" };
+        var hasty = new Option<bool>(FullSpeed) { Description = "Go on at full speed also while others write to the servers, and as important as they" };
         var command = new Verb(
-            "reconcile",
+            Name,
             """
             Compare both sides, field by field, and report drift
 

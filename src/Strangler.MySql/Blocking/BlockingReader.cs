@@ -150,6 +150,9 @@ internal sealed class BlockingReader(
             : cell;
     }
 
+    /// <summary>The present row as it was buffered. A cell that the driver could not make throws when <see cref="GetValue"/> is asked for it.</summary>
+    public ReadOnlySpan<object> Cells => Row().Cells(_row);
+
     public override int GetValues(object[] values)
     {
         var count = Math.Min(values.Length, FieldCount);

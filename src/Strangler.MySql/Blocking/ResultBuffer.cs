@@ -48,6 +48,14 @@ internal sealed class ResultBuffer
         }
     }
 
+    /// <summary>The cells of a row at hand.</summary>
+    public ReadOnlySpan<object> Cells(int row)
+    {
+        // Behind them lie rows of the batch before.
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows);
+        return _rows[row];
+    }
+
     public void Clear()
     {
         // The arrays serve the next batch.

@@ -19,8 +19,8 @@ public sealed class ReconciliationOptions
     /// </summary>
     public int MaxChunk { get; set; } = 250;
 
-    /// <summary>Key ranges that are walked side by side. 1 to 16; default 2.</summary>
-    public int Parallelism { get; set; } = 2;
+    /// <summary>Key ranges that are walked side by side. 1 to 16; default 3: two cores have something to do while one waits for a server.</summary>
+    public int Parallelism { get; set; } = 3;
 
     /// <summary>Time before a suspect's first re-check; doubles. 1 ms to 1 minute; default 250 ms.</summary>
     public TimeSpan RecheckDelay { get; set; } = TimeSpan.FromMilliseconds(250);
@@ -29,8 +29,8 @@ public sealed class ReconciliationOptions
     public int Rechecks { get; set; } = 5;
 
     /// <summary>Suspects held at a time, with their records. When they are full, the chunk is put off and read anew. 1 to 1,000,000;
-    /// default 2,000.</summary>
-    public int MaxSuspects { get; set; } = 2000;
+    /// default 1,000.</summary>
+    public int MaxSuspects { get; set; } = 1000;
 
     /// <summary>Samples kept per verdict. 0 to 10,000; default 20.</summary>
     public int SamplesPerVerdict { get; set; } = 20;
@@ -62,7 +62,7 @@ public sealed class ReconciliationOptions
 
     /// <summary>
     /// Above so many writing statements a second on a side's server, whoever's, the run goes gently: one walk at a time, one side after
-    /// the other, in steps of <see cref="GentleTarget"/>, and a rest of four times as long after each. 0: never. 0 to 1,000,000; default
+    /// the other, in steps of <see cref="GentleTarget"/>, and a rest of five times as long after each. 0: never. 0 to 1,000,000; default
     /// 20: a run's own are two or three.
     /// </summary>
     public int GentleAbove { get; set; } = 20;

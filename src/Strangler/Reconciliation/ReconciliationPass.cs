@@ -13,9 +13,12 @@ namespace Strangler.Reconciliation;
 /// </summary>
 internal sealed class ReconciliationPass
 {
-    // Enough that ranges of very different density keep all walkers busy to the end.
+    // Enough that ranges of very different density keep all walkers busy to the end, and the last to end is not alone for long. Of a small table
+    // fewer, each with a few chunks.
     private const int SlicesPerWalker = 8;
-    private const int RecheckBatch = 500;
+    private const int MostSlicesPerWalker = 32;
+    private const int ChunksPerSlice = 2;
+    private const int RecheckBatch = 250;
     private const int UnmappedPage = 2000;
 
     /// <summary>Public ids that share a row of the new side and are known before the walk; what is beyond is seen where two meet in one
@@ -26,7 +29,7 @@ internal sealed class ReconciliationPass
     private const int MarksPerRow = 10;
 
     // Of the time that a step takes: how long is rested after it while others write.
-    private const int RestPerStep = 4;
+    private const int RestPerStep = 5;
 
     // From this share of ids in use on, a chunk ends after as many ids as it may have rows: to look for a better end costs more.
     private const double Dense = 0.5;
@@ -176,11 +179,14 @@ internal sealed class ReconciliationPass
             (Rechecks, HotKeys, DeferredChunks) = (before.Rechecks, before.HotKeys, before.DeferredChunks);
         }
 
-        foreach (var range in before?.ToDo ?? KeyRanges.Of(_scope, legacy, @new, _options.Parallelism * SlicesPerWalker))
+        foreach (var range in before?.ToDo ?? KeyRanges.Of(_scope, legacy, @new, Slices(Math.Max(legacy.Rows, @new.Rows))))
         {
             _ranges.Enqueue(range);
         }
     }
+
+    private int Slices(long rows) => _options.Parallelism
+        * (int)Math.Clamp(rows / ((long)ChunksPerSlice * _options.MaxChunk * _options.Parallelism), SlicesPerWalker, MostSlicesPerWalker);
 
     // The first failure stops all loops, and is the one that is thrown; what it causes elsewhere is only noise.
     private async Task GuardAsync(Func<CancellationToken, Task> loop, CancellationTokenSource stop)

@@ -12,7 +12,7 @@ internal ref struct PhpReader(ReadOnlyMemory<byte> data, int maxDepth)
     // i:0;N;
     private const int ShortestEntry = 6;
     private const int LongestFloat = 512;
-    private const int FirstCapacity = 32;
+    private const int FirstCapacity = 64;
 
     private readonly ReadOnlyMemory<byte> _data = data;
     private readonly ReadOnlySpan<byte> _bytes = data.Span;
