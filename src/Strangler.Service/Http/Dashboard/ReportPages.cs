@@ -51,7 +51,7 @@ internal sealed class ReportPages(PageHandler pages)
             report.Samples.Count == 0 ? null : E("section", Class("card"), E("h2", "Samples"), Table(
                 ["entity", "verdict", "field", "legacy", "new", "note"], report.Samples.SelectMany(sample => Rows(host, report.Kind, sample)))),
             report.Notes.Count == 0 ? null : E("section", Class("card"), E("h2", "Notes"), report.Notes.Select(note => E("p", note))),
-            E("p", Class("hint"), "Personal values are a keyed hash and their shape. ", Link(Text($"/contexts/{host.Name}/reports/{report.RunId}"), "The same for programs"), " asks for a token."));
+            E("p", Class("hint"), "Personal values are a keyed hash and their shape. For programs: ", E("code", Text($"GET /contexts/{host.Name}/reports/{report.RunId}"))));
     }
 
     private static IEnumerable<IEnumerable<object?>> Rows(ContextHost host, string kind, EntityFinding sample) =>

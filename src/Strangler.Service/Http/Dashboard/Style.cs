@@ -46,8 +46,8 @@ internal static class Style
         progress.done::-webkit-progress-value { background: var(--good); } progress.done::-moz-progress-bar { background: var(--good); }
         .note { border-radius: .5rem; padding: .65rem .9rem; margin: 0 0 1rem; background: var(--wash); border-left: 4px solid var(--line); overflow-wrap: anywhere; }
         .note.bad { background: var(--bad-wash); border-left-color: var(--bad); } .note.good { background: var(--good-wash); border-left-color: var(--good); } .note.open { background: var(--open-wash); border-left-color: var(--open); }
-        .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .88rem; }
-        th, td { text-align: left; padding: .38rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; } td { min-width: 3.5rem; } tr:last-child td { border-bottom: 0; }
+        h1 + .note { margin-top: .8rem; } .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .88rem; }
+        th, td { text-align: left; padding: .38rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; } td { min-width: 3.5rem; } tr:last-child td { border-bottom: 0; }
         th { color: var(--soft); font-weight: 600; font-size: .8rem; white-space: nowrap; } .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
         code { font: .92em ui-monospace, "DejaVu Sans Mono", monospace; background: var(--wash); padding: .05rem .3rem; border-radius: .25rem; overflow-wrap: anywhere; }
         form.row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; } label { display: block; font-size: .85rem; color: var(--soft); }
