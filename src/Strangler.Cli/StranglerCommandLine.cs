@@ -66,6 +66,7 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(PurgeCommand.Create(standard));
         root.Subcommands.Add(FatesCommand.Create(standard));
         root.Subcommands.Add(StatusCommand.Create(standard));
+        root.Subcommands.Add(KeyCommand.Create(standard));
         root.Subcommands.Add(ServeCommand.Create(standard));
         root.Subcommands.Add(DemoCommand.Create(standard));
         Verb.ShowDetails(root);

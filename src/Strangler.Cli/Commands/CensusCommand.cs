@@ -33,22 +33,17 @@ internal static class CensusCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var census = host.Sides.Census ?? throw new ArgumentException($"Legacy's store of {host.Name} has no census.");
-            var watch = await census.WatchAsync(token).ConfigureAwait(false);
-            var from = SinceOf(run.Parsed.GetValue(since), watch.NowUtc);
-            var writers = CensusRules.Group(
-                await census.ReadAsync(from, token).ConfigureAwait(false), host.Runtime.DeclaredWriters, watch.NowUtc);
-            var blind = await BlindSpots.LatestAsync(host.Sides.Reconciliations, token).ConfigureAwait(false);
+            var view = await CensusView.ReadAsync(host, now => SinceOf(run.Parsed.GetValue(since), now), token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
-                WriteJson(run, host, watch, from, writers, blind);
+                run.Output.Json(view.ToJson(host.Name));
             }
             else
             {
-                Print(run, host, watch, writers, blind);
+                Print(run, host, view.Watch, view.Writers, view.Blind);
             }
 
-            return writers.All(writer => writer.Owner is not null) ? ExitCodes.Ok : ExitCodes.Found;
+            return view.Writers.All(writer => writer.Owner is not null) ? ExitCodes.Ok : ExitCodes.Found;
         });
         return command;
     }
@@ -72,38 +67,6 @@ internal static class CensusCommand
             : $"Nobody is counted: capture is not installed. Run: strangler capture install {host.Name}");
         run.Output.Line(BlindSpots.Describe(blind));
     }
-
-    private static void WriteJson(
-        CommandRun run, ContextHost host, CensusWatch watch, DateTime? from, IReadOnlyList<ForeignWriter> writers, BlindSpot? blind) =>
-        run.Output.Json(new
-        {
-            context = host.Name,
-            now_utc = watch.NowUtc,
-            counted_since_utc = watch.SinceUtc,
-            since_utc = from,
-            writers = writers.Select(writer => new
-            {
-                writer.User,
-                writer.Program,
-                owner = writer.Owner?.Owner,
-                owner_reason = writer.Owner?.Reason,
-                owner_until = writer.Owner?.Until,
-                expired_until = writer.Owner is null ? writer.Expired?.Until : null,
-                statements = writer.Writes,
-                first_utc = writer.FirstUtc,
-                last_utc = writer.LastUtc,
-                tables = writer.Tables.Select(table => new
-                {
-                    table.Table,
-                    statements = table.Writes,
-                    columns = table.Columns.ToDictionary(column => column.Key, column => column.Value),
-                    first_utc = table.FirstUtc,
-                    last_utc = table.LastUtc,
-                }),
-            }),
-            uncaptured = blind?.Entities,
-            uncaptured_run = blind?.RunId,
-        });
 
     private static string Statements(WrittenTable table) => string.Join(
         ", ", table.Writes.OrderBy(on => on.Key, StringComparer.Ordinal).Select(on =>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Strangler.DualWrite;
 using Strangler.Merging;
+using Strangler.Service;
 
 namespace Strangler.Cli.Commands;
 
@@ -42,7 +43,7 @@ internal static class ConflictsCommand
             var conflicts = await host.Sides.Merges.ListAsync(run.Parsed.GetValue(limit), token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
-                run.Output.Json(new { context = host.Name, all, conflicts = conflicts.Select(Describe) });
+                run.Output.Json(new { context = host.Name, all, conflicts = conflicts.Select(Shapes.Conflict) });
             }
             else
             {
@@ -81,7 +82,7 @@ internal static class ConflictsCommand
                 : service.Show(conflict);
             if (run.Output.IsJson)
             {
-                run.Output.Json(new { context = host.Name, conflict = Describe(conflict), fields });
+                run.Output.Json(new { context = host.Name, conflict = Shapes.Conflict(conflict), fields });
                 return ExitCodes.Ok;
             }
 
@@ -175,9 +176,4 @@ internal static class ConflictsCommand
     private static string Fields(Conflict conflict) => string.Join(", ", conflict.Fields.Select(field => field.Field));
 
     private static string Why(Conflict conflict) => conflict.Reason.Length > 0 ? conflict.Reason : "both sides changed it, and no owner is declared";
-
-    private static object Describe(Conflict conflict) => new
-    {
-        conflict.Key, fields = conflict.Fields.Select(field => field.Field), conflict.SinceUtc, conflict.Writer, conflict.Reason, conflict.Version, conflict.ForeignSeq,
-    };
 }

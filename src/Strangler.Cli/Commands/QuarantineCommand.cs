@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Strangler.Cutover;
+using Strangler.Service;
 
 namespace Strangler.Cli.Commands;
 
@@ -82,13 +82,7 @@ internal static class QuarantineCommand
             }
 
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var view = await host.Cutover.StatusAsync(token).ConfigureAwait(false);
-            var signed = 0;
-            foreach (var kind in host.Runtime.Kinds.Keys)
-            {
-                signed += await host.Sides.Quarantine.SignOffAsync(kind, one, CommandRun.Actor, why, token).ConfigureAwait(false);
-            }
-
+            var signed = await QuarantineDesk.SignOffAsync(host, null, one, CommandRun.Actor, why, token).ConfigureAwait(false);
             if (signed == 0)
             {
                 run.Output.Result(
@@ -96,9 +90,6 @@ internal static class QuarantineCommand
                 return one is null ? ExitCodes.Ok : ExitCodes.Found;
             }
 
-            await host.Sides.Of(view.Lead).Audit.AppendAsync(
-                new AuditEntry(default, CommandRun.Actor, "sign-off", "", "", view.Epoch, false, why, one is null ? $"{signed} entries" : $"id {one}"),
-                token).ConfigureAwait(false);
             run.Output.Result(new { context = host.Name, signed_off = signed }, $"{signed:N0} signed off");
             return ExitCodes.Ok;
         });

@@ -30,7 +30,7 @@ internal static class RelayStatusCommand
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var status = await ReadAsync(host, run.Parsed.GetValue(limit), run.Parsed.GetValue(check), token).ConfigureAwait(false);
+            var status = await JournalStatus.ReadAsync(host, run.Parsed.GetValue(limit), run.Parsed.GetValue(check), token).ConfigureAwait(false);
             if (run.Output.IsJson)
             {
                 run.Output.Json(status.ToJson(host.Name));
@@ -45,47 +45,7 @@ internal static class RelayStatusCommand
         return command;
     }
 
-    private static async Task<Status> ReadAsync(ContextHost host, int limit, bool check, CancellationToken token)
-    {
-        var view = await host.Cutover.StatusAsync(token).ConfigureAwait(false);
-        var journal = host.Sides.Of(view.Lead).Journal;
-        var search = new ObligationCheck(host.Runtime);
-        var report = check ? await search.CheckAllAsync(token).ConfigureAwait(false) : null;
-
-        // In LegacyOnly the new side is not asked for anything.
-        var lost = report?.Lost ?? (Stages.IsDual(view.Stage) ? await search.ReviewAsync(token).ConfigureAwait(false) : []);
-        List<(string Kind, CompletedWalk? Walk)> walks = [];
-        foreach (var kind in Stages.IsDual(view.Stage) ? host.Runtime.Kinds.Keys.Order(StringComparer.Ordinal) : Enumerable.Empty<string>())
-        {
-            walks.Add((kind, await host.Sides.Obligations.LastWalkAsync(kind, token).ConfigureAwait(false)));
-        }
-
-        return new Status(
-            view.Lead,
-            await journal.DepthAsync(token).ConfigureAwait(false),
-            await journal.OverviewAsync(token).ConfigureAwait(false),
-            await journal.ParkedAsync(limit, token).ConfigureAwait(false),
-            lost,
-            walks,
-            report?.Checked,
-            view.Lead == SideName.New ? await ForeignAsync(host, token).ConfigureAwait(false) : 0,
-            Stages.IsDual(view.Stage) ? await host.Sides.Merges.CountAsync(token).ConfigureAwait(false) : 0);
-    }
-
-    // Legacy may be down while the new side leads.
-    private static async Task<long> ForeignAsync(ContextHost host, CancellationToken token)
-    {
-        try
-        {
-            return host.Sides.Capture is { } capture ? (await capture.WaitingAsync(token).ConfigureAwait(false)).Rows : 0;
-        }
-        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
-        {
-            return 0;
-        }
-    }
-
-    private static void Print(CommandRun run, string context, Status status, int limit)
+    private static void Print(CommandRun run, string context, JournalStatus status, int limit)
     {
         var depth = status.Depth;
         run.Output.Line(string.Create(
@@ -139,7 +99,7 @@ internal static class RelayStatusCommand
         PrintLost(run, context, status, limit);
     }
 
-    private static void PrintLost(CommandRun run, string context, Status status, int limit)
+    private static void PrintLost(CommandRun run, string context, JournalStatus status, int limit)
     {
         foreach (var (kind, walk) in status.Walks)
         {
@@ -161,39 +121,7 @@ internal static class RelayStatusCommand
         }
     }
 
-    private static int Of(Status status, string kind) => status.Lost.Count(key => key.Kind == kind);
+    private static int Of(JournalStatus status, string kind) => status.Lost.Count(key => key.Kind == kind);
 
     private static string Time(DateTime? utc) => utc is { } at ? at.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) : "";
-
-    private sealed record Status(
-        SideName Lead,
-        JournalDepth Depth,
-        JournalOverview Overview,
-        IReadOnlyList<ParkedKey> Parked,
-        IReadOnlyList<EntityKey> Lost,
-        IReadOnlyList<(string Kind, CompletedWalk? Walk)> Walks,
-        long? Checked,
-        long Foreign,
-        long Conflicts)
-    {
-        public object ToJson(string context) => new
-        {
-            context,
-            Lead,
-            Depth.Open,
-            Depth.Parked,
-            Depth.Quarantined,
-            counted_up_to = JournalDepth.CountLimit,
-            lag_seconds = Depth.Lag.TotalSeconds,
-            lost = Lost.Count,
-            kinds = Overview.Kinds,
-            claims = Overview.Claims,
-            keys = Parked,
-            lost_keys = Lost,
-            searched = Walks.Select(walk => new { walk.Kind, completed_utc = walk.Walk?.CompletedUtc, keys = walk.Walk?.Checked }),
-            checked_now = Checked,
-            foreign_waiting = Foreign,
-            conflicts = Conflicts,
-        };
-    }
 }

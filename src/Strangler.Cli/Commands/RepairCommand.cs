@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Strangler.Cli.Terminal;
 using Strangler.Reconciliation;
 using Strangler.Service;
@@ -50,7 +49,8 @@ internal static class RepairCommand
             """) { context, report, keys, classes, fields, direction, confirm, apply, dryRun, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
-            var request = Request.Of(run.Parsed, report, keys, classes, fields);
+            var request = RepairTargets.Of(
+                run.Parsed.GetValue(report), run.Parsed.GetValue(keys) ?? [], run.Parsed.GetValue(classes) ?? [], run.Parsed.GetValue(fields) ?? [], "--");
             var (apply_, name) = (run.Parsed.GetValue(apply), run.Parsed.GetRequiredValue(context));
             var why = ReasonOf(run, apply_, run.Parsed.GetValue(dryRun), reason);
             var way = WayOf(run.Parsed.GetValue(direction)!);
@@ -61,7 +61,7 @@ internal static class RepairCommand
             }
 
             await using var host = run.Open(name);
-            var (kind, targets, note) = await request.TargetsAsync(host, token).ConfigureAwait(false);
+            var (kind, targets, note) = await request.ChooseAsync(host, null, token).ConfigureAwait(false);
             if (targets.Count == 0)
             {
                 run.Output.Result(new { context = host.Name, kind, report = request.Report, steps = Array.Empty<object>() }, note);
@@ -116,71 +116,6 @@ internal static class RepairCommand
         run.Output.Line(result.DryRun
             ? "Nothing was changed; add --apply to repair."
             : $"A repair is no verification: gates ask for a full clean pass. Next: strangler reconcile {context}");
-    }
-
-    /// <summary>Which keys were asked for.</summary>
-    private sealed record Request(long? Report, IReadOnlyList<long> Keys, IReadOnlyList<Verdict> Classes, IReadOnlyList<string> Fields)
-    {
-        public static Request Of(ParseResult parsed, Option<long?> report, Option<long[]> keys, Option<string[]> classes,
-            Option<string[]> fields)
-        {
-            var (run, ids, names) = (parsed.GetValue(report), parsed.GetValue(keys) ?? [], parsed.GetValue(fields) ?? []);
-            var verdicts = (parsed.GetValue(classes) ?? []).Select(VerdictOf).ToList();
-            if (run is null && ids.Length == 0)
-            {
-                throw new ArgumentException("Give --from-report or --keys.");
-            }
-
-            if (run is null && verdicts.Count + names.Length > 0)
-            {
-                throw new ArgumentException("--class and --field choose among a report's findings; give --from-report, too.");
-            }
-
-            if (ids.Where(id => id <= 0).Take(1).ToList() is [var bad])
-            {
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--keys holds {bad}; ids begin at 1."));
-            }
-
-            return new Request(run, ids, verdicts, names);
-        }
-
-        /// <summary>The keys, and what there is to say about them.</summary>
-        public async Task<(string Kind, IReadOnlyList<long> Ids, string Note)> TargetsAsync(ContextHost host,
-            CancellationToken cancellationToken)
-        {
-            if (Report is not { } run)
-            {
-                return (host.KindOf(null), Keys, "");
-            }
-
-            var report = await host.ReportAsync(run, cancellationToken).ConfigureAwait(false);
-            if (Fields.FirstOrDefault(field => !host.Runtime.Kind(report.Kind).Legacy.Lens.Schema.Has(field)) is { } unknown)
-            {
-                throw new ArgumentException($"--field holds '{unknown}'; {report.Kind} has no such field.");
-            }
-
-            var chosen = report.Differing
-                .Where(entity => Keys.Count == 0 || Keys.Contains(entity.Id))
-                .Where(entity => Classes.Count == 0 || Classes.Contains(entity.Verdict))
-                .Where(entity => Fields.Count == 0 || entity.Fields.Any(Fields.Contains))
-                .Select(entity => entity.Id).ToList();
-            return (report.Kind, chosen, Note(report, chosen.Count));
-        }
-
-        private static string Note(ReconciliationReport report, int chosen) =>
-            report.Truncated
-                ? string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"Report {report.RunId} lists only {report.Differing.Count:N0} of the entities that differ; reconcile and repair again for the rest.")
-            : chosen == 0 ? $"Report {report.RunId} holds nothing to repair{(report.Differing.Count > 0 ? " of what was chosen" : "")}."
-            : "";
-
-        private static Verdict VerdictOf(string name) =>
-            Enum.TryParse<Verdict>(name.Replace("_", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var verdict)
-                && OutcomeRules.IsDrift(verdict)
-                ? verdict
-                : throw new ArgumentException(
-                    $"--class is '{name}'; there are: {string.Join(", ", Enum.GetValues<Verdict>().Where(OutcomeRules.IsDrift).Select(each => JsonNamingPolicy.SnakeCaseLower.ConvertName(each.ToString())))}.");
     }
 
     private sealed class Steps(CommandRun run) : IProgress<RepairStep>

@@ -57,11 +57,14 @@ internal static class ServeCommand
     private static async Task RunAsync(CommandRun run, List<ContextHost> hosts, CancellationToken token)
     {
         List<BackgroundService> loops = [];
-        if (run.LoadConfiguration().Http is { } options)
+        var configuration = run.LoadConfiguration();
+        using var web = configuration.Http is null ? null : new WebService(configuration, hosts, run.Time, run.Loggers);
+        if (web is not null)
         {
-            // The first: where it cannot listen, nothing else has begun.
-            loops.Add(new HttpService(options, HttpSurfaces.Of(hosts), hosts[0].Runtime.Loggers));
-            run.Output.Step($"HTTP: at {string.Join(", ", options.Listen)}");
+            // The server first: where it cannot listen, nothing else has begun.
+            loops.AddRange(web.Loops);
+            run.Output.Step($"HTTP: at {string.Join(", ", configuration.Http!.Listen)}{(configuration.Http is { Admin: true, Access.IsConfigured: false }
+                ? "; nobody is let in but to the frontends' routes and health: make a key with: strangler key new" : "")}");
         }
 
         foreach (var host in hosts)

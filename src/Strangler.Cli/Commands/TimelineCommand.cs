@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Strangler.Cli.Terminal;
 using Strangler.DualWrite;
+using Strangler.Service;
 using Strangler.Timeline;
 
 namespace Strangler.Cli.Commands;
@@ -48,25 +49,7 @@ internal static class TimelineCommand
     {
         if (output.IsJson)
         {
-            output.Json(new
-            {
-                context,
-                kind = timeline.Key.Kind,
-                id = timeline.Key.Id,
-                new_id = timeline.NewId,
-                legacy = timeline.Legacy,
-                @new = timeline.New,
-                known = timeline.IsKnown,
-                traces = timeline.Traces.Select(trace => new
-                {
-                    at_utc = trace.AtUtc,
-                    side = trace.Side?.ToString().ToLowerInvariant(),
-                    kind = trace.Kind,
-                    version = trace.Version?.ToString(),
-                    by = trace.By,
-                    what = trace.What,
-                }),
-            });
+            output.Json(Shapes.Timeline(context, timeline));
             return;
         }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Strangler.Reconciliation;
+using Strangler.Service;
 
 namespace Strangler.Cli.Terminal;
 
@@ -12,16 +13,7 @@ internal static class DiffText
     {
         if (output.IsJson)
         {
-            output.Json(new
-            {
-                context = diff.After.Context,
-                kind = diff.After.Kind,
-                before = diff.Before.RunId,
-                after = diff.After.RunId,
-                partial = diff.Partial,
-                verdicts = diff.Verdicts,
-                fields = diff.Fields,
-            });
+            output.Json(Shapes.Diff(diff));
             return;
         }
 

@@ -5,6 +5,7 @@ using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Service.Background;
 using Strangler.Service.Http;
+using Strangler.Service.Http.Access;
 
 namespace Strangler.Service.Configuration;
 
@@ -83,21 +84,71 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
     private HttpOptions ReadHttp(JsonElement element)
     {
         var listen = new List<string>();
+        List<ApiKey> keys = [];
+        string? keysFile = null;
+        OidcOptions? oidc = null;
+        Uri? publicUrl = null;
+        var (admin, limits) = (true, new HttpLimits());
         foreach (var property in element.EnumerateObject())
         {
-            if (property.Name == "listen")
+            switch (property.Name)
             {
-                listen = Names("http.listen", property.Value);
-            }
-            else
-            {
-                Unknown($"http.{property.Name}", "listen");
+                case "listen":
+                    listen = Names("http.listen", property.Value);
+                    break;
+                case "admin" when property.Value.ValueKind is JsonValueKind.True or JsonValueKind.False:
+                    admin = property.Value.GetBoolean();
+                    break;
+                case "admin":
+                    _errors.Add($"http.admin is {property.Value.GetRawText()}; expected true or false.");
+                    break;
+                case "keys":
+                    keys = AccessReader.Keys("http.keys", property.Value, _errors);
+                    break;
+                case "keysFile":
+                    keysFile = Text("http.keysFile", property.Value);
+                    break;
+                case "oidc":
+                    oidc = AccessReader.Oidc("http.oidc", property.Value, _errors);
+                    break;
+                case "publicUrl":
+                    publicUrl = WebAddress("http.publicUrl", property.Value);
+                    break;
+                case "limits" when Object("http.limits", property.Value):
+                    ReadOptions("http.limits", property.Value, limits);
+                    Validate("http.limits", limits.Validate);
+                    break;
+                case "limits":
+                    break;
+                default:
+                    Unknown($"http.{property.Name}", "listen, admin, keys, keysFile, oidc, publicUrl, limits");
+                    break;
             }
         }
 
         var (options, errors) = HttpOptions.Parse(listen);
         _errors.AddRange(errors);
-        return options;
+        return options with
+        {
+            Admin = admin, PublicUrl = publicUrl, Limits = limits, Access = new AccessOptions { Keys = keys, KeysFile = keysFile, Oidc = oidc },
+        };
+    }
+
+    private Uri? WebAddress(string path, JsonElement value)
+    {
+        if (Text(path, value) is not { } text)
+        {
+            return null;
+        }
+
+        if (Uri.TryCreate(text, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)
+            && address.AbsolutePath == "/")
+        {
+            return address;
+        }
+
+        _errors.Add($"{path} is \"{text}\"; expected an address without a path, such as https://strangler.example.org.");
+        return null;
     }
 
     private void ReadContexts(JsonElement element, Dictionary<string, ContextConfiguration> contexts)

@@ -1,4 +1,6 @@
 using System.Net;
+using Strangler.Service.Configuration;
+using Strangler.Service.Http.Access;
 
 namespace Strangler.Service.Http;
 
@@ -8,6 +10,34 @@ public sealed record HttpOptions(IReadOnlyList<IPEndPoint> Listen)
 {
     /// <summary>The port where none is named.</summary>
     public const int DefaultPort = 5080;
+
+    /// <summary>Whether the API for operators, the dashboard, health and metrics are there; false: the frontends' routes alone.</summary>
+    public bool Admin { get; init; } = true;
+
+    /// <summary>Who may use them.</summary>
+    public AccessOptions Access { get; init; } = new();
+
+    /// <summary>What a single client may take.</summary>
+    public HttpLimits Limits { get; init; } = new();
+
+    /// <summary>Where browsers find the service, when something stands before it (TLS ends there); null: where it listens.</summary>
+    public Uri? PublicUrl { get; init; }
+
+    /// <summary>Whether others than this machine can come.</summary>
+    public bool IsOpenToOthers => Listen.Any(place => !IPAddress.IsLoopback(place.Address));
+
+    /// <exception cref="ConfigurationException">Others could come, and there is no way to know anybody.</exception>
+    internal void RequireAccess()
+    {
+        if (Admin && IsOpenToOthers && !Access.IsConfigured)
+        {
+            throw new ConfigurationException(
+            [
+                $"http.listen is {string.Join(", ", Listen)}, which others than this machine reach, and nobody could show who they are: there is no http.keys, "
+                + "http.keysFile or http.oidc. Make a key with: strangler key new; or serve the frontends' routes alone with \"admin\": false.",
+            ]);
+        }
+    }
 
     /// <summary>The machine itself, and nobody else: whoever wants more says so.</summary>
     public static HttpOptions Loopback { get; } = new([new IPEndPoint(IPAddress.Loopback, DefaultPort)]);

@@ -159,6 +159,11 @@ public sealed class CutoverService
         CancellationToken cancellationToken)
     {
         var status = await StatusAsync(cancellationToken);
+        if (request.Epoch is { } seen && seen != status.Epoch)
+        {
+            throw CutoverException.LostRace(_runtime.Context);
+        }
+
         if (request.Target == status.Stage && !status.Switching)
         {
             return status;

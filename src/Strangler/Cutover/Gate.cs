@@ -78,6 +78,11 @@ public sealed class CutoverRequest
     /// <summary>The stage that is wanted; makes a repeated request harmless. Null: the next one.</summary>
     public Stage? Target { get; init; }
 
+    /// <summary>
+    /// The epoch that was looked at when the move was decided upon; a context that has moved since stays where it is. Null: whatever it is.
+    /// </summary>
+    public long? Epoch { get; init; }
+
     /// <summary>For NewOnly, from which no way leads back: the context's name.</summary>
     public string? TypedConfirmation { get; init; }
 }

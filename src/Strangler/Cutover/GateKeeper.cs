@@ -5,7 +5,6 @@ using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Journal;
 using Strangler.Reconciliation;
-using Strangler.Telemetry;
 
 namespace Strangler.Cutover;
 
@@ -406,7 +405,6 @@ internal sealed class GateKeeper(ContextRuntime runtime)
                 "raise AUTO_INCREMENT of the legacy table above strangler_id_block; it was set back, perhaps with a backup")
                 with { Unforceable = true });
             var left = await Sides.PublicIds.LeftAsync(kind, cancellationToken);
-            EngineMeter.IdsAre(_context, kind, left);
             gates.Add(Check(
                 $"reserved ids of {kind}", left >= runtime.Options.IdBlock, Text(left), $"at least {runtime.Options.IdBlock}",
                 $"strangler cutover reserve-ids {_context} (the step itself does it, too)"));

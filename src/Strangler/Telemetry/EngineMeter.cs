@@ -34,9 +34,6 @@ internal static class EngineMeter
     private static readonly Gauge<int> Breaker = Meter.CreateGauge<int>(
         "strangler.breaker.open", null, "1 while inline applies are skipped.");
 
-    private static readonly Gauge<long> IdsLeft = Meter.CreateGauge<long>(
-        "strangler.ids_left", "{id}", "Reserved public ids not yet used.");
-
     private static readonly Counter<long> ShadowReads = Meter.CreateCounter<long>(
         "strangler.shadow_reads", "{read}", "Shadow reads by outcome: matched, mismatched, unsettled, failed, dropped.");
 
@@ -95,9 +92,6 @@ internal static class EngineMeter
     }
 
     public static void BreakerIs(string context, bool open) => Breaker.Record(open ? 1 : 0, new TagList { { "context", context } });
-
-    public static void IdsAre(string context, string kind, long left) =>
-        IdsLeft.Record(left, new TagList { { "context", context }, { "kind", kind } });
 
     public static void ShadowRead(string context, string outcome) => ShadowReads.Add(1, Tags(context, outcome));
 

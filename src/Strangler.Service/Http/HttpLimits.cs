@@ -1,0 +1,39 @@
+namespace Strangler.Service.Http;
+
+/// <summary>What a single client may take of the service. The frontends' routes are bound by the server's limits alone, not by the rate.</summary>
+public sealed class HttpLimits
+{
+    /// <summary>Requests a minute that one caller may make (without a token: one address). 1 to 1,000,000; default 600.</summary>
+    public int RequestsPerMinute { get; set; } = 600;
+
+    /// <summary>Bytes of a request's body. 1 to 16,777,216; default 65,536.</summary>
+    public int MaxBody { get; set; } = 65_536;
+
+    /// <summary>Connections at a time. 1 to 100,000; default 1,000.</summary>
+    public int MaxConnections { get; set; } = 1_000;
+
+    /// <summary>How long an answer may take, that of a moving stage and of events apart. 1 s to 10 minutes; default 30 s.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <exception cref="ArgumentException">A value out of its range; a line each.</exception>
+    public void Validate()
+    {
+        List<string> errors = [];
+        Check(RequestsPerMinute is >= 1 and <= 1_000_000, $"requestsPerMinute is {RequestsPerMinute}; it must lie between 1 and 1,000,000.");
+        Check(MaxBody is >= 1 and <= 16_777_216, $"maxBody is {MaxBody}; it must lie between 1 and 16,777,216.");
+        Check(MaxConnections is >= 1 and <= 100_000, $"maxConnections is {MaxConnections}; it must lie between 1 and 100,000.");
+        Check(Timeout >= TimeSpan.FromSeconds(1) && Timeout <= TimeSpan.FromMinutes(10), $"timeout is {Timeout.TotalSeconds:0.###} s; it must lie between 1 s and 10 m.");
+        if (errors.Count > 0)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, errors));
+        }
+
+        void Check(bool isGood, string error)
+        {
+            if (!isGood)
+            {
+                errors.Add(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Strangler.Service.Configuration;
+using Strangler.Service.Http.Access;
+using Strangler.Service.Http.Admin;
+using Strangler.Service.Http.Dashboard;
+using Strangler.Service.Reconciling;
+using Strangler.Service.Telemetry;
+
+namespace Strangler.Service.Http;
+
+/// <summary>
+/// All that a service answers over HTTP: its contexts' frontends and, unless the configuration says no, the API for operators, the dashboard, health and
+/// metrics. Runs as a few loops beside those of the contexts.
+/// </summary>
+public sealed class WebService : IDisposable
+{
+    private readonly ServiceMeter _meter = new();
+    private readonly MetricsRegistry _metrics;
+    private readonly AccessControl _access;
+    private readonly Readiness _readiness;
+
+    /// <param name="configuration">Must have the setting <c>http</c>.</param>
+    /// <param name="hosts">The configured contexts.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="loggers">Of everything here.</param>
+    /// <exception cref="ConfigurationException">A keys file that cannot be read, or an address open to others without a way to know anybody.</exception>
+    public WebService(StranglerConfiguration configuration, IReadOnlyList<ContextHost> hosts, TimeProvider time, ILoggerFactory loggers)
+    {
+        var options = configuration.Http ?? throw new ConfigurationException(["There is no setting \"http\"."]);
+        _metrics = new MetricsRegistry(_meter.Meter);
+        _access = new AccessControl(options, configuration.HashKey(), time, loggers) { OnRefused = _meter.Refused };
+        var jobs = new ReconciliationJobs(hosts, time, loggers);
+        var sampler = new ContextSampler(hosts, _meter, time, loggers);
+        _readiness = new Readiness(configuration, hosts, time, loggers);
+        var surfaces = HttpSurfaces.Of(hosts).ToList();
+        if (options.Admin)
+        {
+            var parts = new ServiceParts(configuration, options, hosts, _access, _meter, _metrics, _readiness, jobs, time, loggers);
+            _access.OnTooSmallRole = (http, caller, need) => TellAsync(parts, http, caller, need);
+            surfaces.Add(routes => AdminRoutes.Map(routes, parts));
+            surfaces.Add(routes => DashboardRoutes.Map(routes, parts));
+        }
+
+        Server = new HttpService(options, surfaces, loggers, _access, _meter);
+        Loops = options.Admin ? [Server, jobs, sampler] : [Server];
+        Look = sampler.LookAsync;
+    }
+
+    public HttpService Server { get; }
+
+    /// <summary>To be started with the contexts' own; the server is the first.</summary>
+    public IReadOnlyList<BackgroundService> Loops { get; }
+
+    internal ServiceMeter Meter => _meter;
+
+    /// <summary>Looks at all contexts now instead of in a while.</summary>
+    internal Func<CancellationToken, Task> Look { get; }
+
+    public void Dispose()
+    {
+        foreach (var loop in Loops)
+        {
+            loop.Dispose();
+        }
+
+        _readiness.Dispose();
+        _access.Dispose();
+        _metrics.Dispose();
+        _meter.Dispose();
+    }
+
+    // Changes that were tried belong to the trail as well; what is read may be asked for by mistake.
+    private static async Task TellAsync(ServiceParts parts, HttpContext http, Caller caller, RouteNeed need)
+    {
+        if (HttpMethods.IsGet(need.Method) || parts.Find((string?)http.Request.RouteValues["context"] ?? "") is not { } host)
+        {
+            return;
+        }
+
+        try
+        {
+            await AuditDesk.AppendAsync(host, caller.Name, "refused", "", $"{need.Method} {need.Pattern}: is {caller.Role}, needs {need.Role}", http.RequestAborted).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (ApiHandler.Translate(exception) is not null)
+        {
+            // It is in the log.
+        }
+    }
+}
