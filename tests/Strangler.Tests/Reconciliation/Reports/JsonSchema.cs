@@ -25,7 +25,7 @@ internal sealed class JsonSchema(string schema)
         {
             switch (keyword.Name)
             {
-                case "$schema" or "title" or "description" or "$defs" or "properties" or "additionalProperties":
+                case "$schema" or "title" or "description" or "default" or "examples" or "$defs" or "properties" or "additionalProperties":
                     break;
                 case "$ref":
                     Check(_root.GetProperty("$defs").GetProperty(keyword.Value.GetString()!.Split('/')[^1]), value, path, errors);
