@@ -25,7 +25,7 @@ internal static class ServeCommand
               "schedules": [ { "cron": "0 30 2 * * ?", "timeZone": "Europe/Berlin" }, { "cron": "0 0 * * * ?", "incremental": true } ]
 
             HTTP is answered where the configuration has "http": at 127.0.0.1:5080, or wherever it says:
-              "http": { "listen": [ "0.0.0.0:5080" ] }
+              "http": { "listen": [ "0.0.0.0:5080" ], "keysFile": "keys.json" }
 
             What is due, and what came of the last: strangler status
             """);
