@@ -29,8 +29,8 @@ public sealed class ReconciliationOptions
     public int Rechecks { get; set; } = 5;
 
     /// <summary>Suspects held at a time, with their records. When they are full, the chunk is put off and read anew. 1 to 1,000,000;
-    /// default 1,000.</summary>
-    public int MaxSuspects { get; set; } = 1000;
+    /// default 500.</summary>
+    public int MaxSuspects { get; set; } = 500;
 
     /// <summary>Samples kept per verdict. 0 to 10,000; default 20.</summary>
     public int SamplesPerVerdict { get; set; } = 20;
