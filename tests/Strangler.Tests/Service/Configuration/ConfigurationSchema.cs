@@ -83,7 +83,7 @@ internal static partial class ConfigurationSchema
                 ("name", Text("Whose it is: stands in the audit trail as key:NAME.", "anna")),
                 ("role", Role()),
                 ("hash", Text("sha256: and 64 hexadecimal digits.", "sha256:" + new string('0', 64))),
-                ("expires", Text("The last day on which it is taken. Default: none.", "2027-01-31"))),
+                ("expires", Text("The first day (UTC) on which it is no longer taken. Default: none.", "2027-01-31"))),
             ["oidc"] = Object(
                 "An issuer of tokens.",
                 ("issuer", Text("As it stands in the tokens.", "https://idp.example.org/")),
