@@ -35,9 +35,7 @@ public sealed class BackgroundCrashTests
     {
         _world = await DonationsWorld.CreateAsync(options: Options);
         await _world.MoveToAsync(Stage.ShadowRead);
-        _behind = _world.Open((point, side) => point == HookPoint.ApplyBeforeBegin
-            ? throw new SideUnavailableException(side, "left behind on purpose", isTransient: true, new IOException("hook"))
-            : default).Part<DonationsContext>().Donations;
+        _behind = _world.OpenLeavingBehind();
         _pool = new CrashPool(_world);
     }
 

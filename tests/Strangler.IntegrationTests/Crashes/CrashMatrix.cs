@@ -53,9 +53,7 @@ public abstract class CrashMatrix
         World = await CreateWorldAsync(Options);
         await World.FillAsync(20);
         await World.MoveToAsync(Stage.ShadowRead);
-        Behind = World.Open((point, side) => point == HookPoint.ApplyBeforeBegin
-            ? throw new SideUnavailableException(side, "left behind on purpose", isTransient: true, new IOException("hook"))
-            : default).Part<DonationsContext>().Donations;
+        Behind = World.OpenLeavingBehind();
         Pool = new CrashPool(World);
     }
 

@@ -58,9 +58,7 @@ public sealed class FlipMatrixTests
         var rows = await _world.FillAsync(20);
         Assert.That(rows, Is.Not.Empty);
         await _world.MoveToAsync(Stage.ShadowRead);
-        _behind = _world.Open((point, side) => point == HookPoint.ApplyBeforeBegin
-            ? throw new SideUnavailableException(side, "left behind on purpose", isTransient: true, new IOException("hook"))
-            : default).Part<DonationsContext>().Donations;
+        _behind = _world.OpenLeavingBehind();
         (_written, _left) = (await CreateAsync("written"), await CreateAsync("left behind"));
         _pool = new CrashPool(_world);
     }

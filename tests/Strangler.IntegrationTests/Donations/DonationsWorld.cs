@@ -1,4 +1,6 @@
 using Strangler.Contexts.Donations;
+using Strangler.DualWrite;
+using Strangler.Hooks;
 using Strangler.IntegrationTests.EachContext;
 using Strangler.LegacyData;
 
@@ -36,6 +38,11 @@ internal sealed class DonationsWorld : ContextWorld
             options);
         return await PrepareAsync(world, connection => LegacySchema.CreateAsync(connection), migrate, capture);
     }
+
+    /// <summary>A replica whose writes happen on the lead, and never reach the follower by themselves.</summary>
+    public DonationRepositoryWrapper OpenLeavingBehind() => Open((point, side) => point == HookPoint.ApplyBeforeBegin
+        ? throw new SideUnavailableException(side, "left behind on purpose", isTransient: true, new IOException("hook"))
+        : default).Part<DonationsContext>().Donations;
 
     /// <summary>Fills legacy as the generator does.</summary>
     public async Task<IReadOnlyList<LegacyDonation>> FillAsync(int rows, int seed = 1, bool includeUnreadable = false)

@@ -13,6 +13,7 @@ using Strangler.IntegrationTests.Buckets;
 using Strangler.IntegrationTests.ChangeLog;
 using Strangler.IntegrationTests.Impressions;
 using Strangler.IntegrationTests.Memberships;
+using Strangler.IntegrationTests.Postgres;
 using Strangler.IntegrationTests.Subscriptions;
 using Strangler.Mapping;
 using Strangler.Reconciliation;
@@ -113,7 +114,7 @@ internal sealed class NewSideInPostgresTests
         foreach (var (table, column) in tables.SelectMany(table => table.Columns.Select(column => (table, column))))
         {
             var actual = columns[(table.Name, column.Name)];
-            Assert.That(actual.Type, Is.AnyOf(TypesOf(column)), $"{table.Name}.{column.Name}");
+            Assert.That(actual.Type, Is.AnyOf(PostgresTypes.Of(column)), $"{table.Name}.{column.Name}");
             Assert.That(actual.IsNullable, Is.EqualTo(column.Nullable), $"{table.Name}.{column.Name}");
             Assert.That(actual.HasDefault || column.Type is ColumnType.DateTime or ColumnType.Binary, $"{table.Name}.{column.Name} has no default");
         }
@@ -200,16 +201,6 @@ internal sealed class NewSideInPostgresTests
         await using var connection = await world.LegacyDatabase.OpenAsync();
         return (await connection.ExecuteScalarAsync<string>(sql))!;
     }
-
-    private static string[] TypesOf(ColumnLayout column) => column switch
-    {
-        { IsFlag: true } => ["boolean"],
-        { Type: ColumnType.Integer } => ["bigint", "integer"],
-        { Type: ColumnType.DateTime } => ["timestamp(0) without time zone", "date"],
-        { Type: ColumnType.Binary } => ["bytea"],
-        { MaxLength: > 0 } => [$"character varying({column.MaxLength})"],
-        _ => ["text"],
-    };
 }
 
 /// <summary>A context for <see cref="NewSideInPostgresTests"/>.</summary>

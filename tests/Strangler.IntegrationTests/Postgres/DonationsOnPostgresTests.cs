@@ -85,7 +85,7 @@ public sealed class DonationsOnPostgresTests
             foreach (var column in table.Columns)
             {
                 var actual = columns[(table.Name, column.Name)];
-                Assert.That(actual.Type, Is.AnyOf(TypesOf(column)), $"{table.Name}.{column.Name}");
+                Assert.That(actual.Type, Is.AnyOf(PostgresTypes.Of(column)), $"{table.Name}.{column.Name}");
                 Assert.That(actual.IsNullable, Is.EqualTo(column.Nullable), $"{table.Name}.{column.Name}");
                 Assert.That(actual.Default is not null || column.Type is ColumnType.DateTime or ColumnType.Binary, $"{table.Name}.{column.Name} has no default");
             }
@@ -153,16 +153,6 @@ public sealed class DonationsOnPostgresTests
 
         return [.. chosen.Select(one => one.PublicId)];
     }
-
-    private static string[] TypesOf(ColumnLayout column) => column switch
-    {
-        { IsFlag: true } => ["boolean"],
-        { Type: ColumnType.Integer } => ["bigint", "integer"],
-        { Type: ColumnType.DateTime } => ["timestamp(0) without time zone", "date"],
-        { Type: ColumnType.Binary } => ["bytea"],
-        { MaxLength: > 0 } => [$"character varying({column.MaxLength})"],
-        _ => ["text"],
-    };
 
     // Of what can be read: legacy's list shows the others, too, and amounts that are none.
     private async Task<IReadOnlyList<(long Id, string Author, string Text, DateTime At)>> CommentsAsync(HashSet<long> without) =>

@@ -93,7 +93,7 @@ public sealed class FormsTests
         Assert.That(schema.Check(report.ToJson().Replace("\"drift\": 1", "\"drift\": -1", StringComparison.Ordinal)), clean ? Is.Empty
             : Is.Not.Empty);
         Assert.That(schema.Check("""{ "run_id": "1" }"""), Has.Some.Contains("$.run_id is no integer").And.Some.Contains("$.samples is missing"));
-        Assert.That(ReconciliationReport.JsonSchema(), Is.EqualTo(File.ReadAllText(Path.Combine(Root(), "docs", "report.schema.json"))));
+        Assert.That(ReconciliationReport.JsonSchema(), Is.EqualTo(File.ReadAllText(SourceTree.PathOf("docs", "report.schema.json"))));
     }
 
     [Test]
@@ -340,16 +340,5 @@ public sealed class FormsTests
 
         lines.RemoveAt(lines.Count - 1);
         return lines;
-    }
-
-    private static string Root()
-    {
-        var folder = TestContext.CurrentContext.TestDirectory;
-        while (!File.Exists(Path.Combine(folder, "Strangler.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new AssertionException("Strangler.sln is nowhere above.");
-        }
-
-        return folder;
     }
 }

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Strangler.Service;
 using Strangler.Service.Configuration;
+using Strangler.Tests.Doubles;
 using Strangler.Tests.Reconciliation.Reports;
 
 namespace Strangler.Tests.Service.Configuration;
@@ -81,7 +82,7 @@ public sealed partial class ConfigurationSchemaTests
     [Test]
     public void What_the_texts_show_is_valid([Values("README.md", "docs/service.md")] string file)
     {
-        var samples = Samples().Matches(File.ReadAllText(Path.Combine(Root(), file))).Select(match => match.Groups["json"].Value.Trim())
+        var samples = Samples().Matches(File.ReadAllText(SourceTree.PathOf(file))).Select(match => match.Groups["json"].Value.Trim())
             .Select(json => json.StartsWith('{') ? json : $"{{{json.TrimEnd(',')}}}")
             .Where(json => json.Contains("\"contexts\"", StringComparison.Ordinal) || json.Contains("\"http\"", StringComparison.Ordinal)).ToList();
 
@@ -171,18 +172,7 @@ public sealed partial class ConfigurationSchemaTests
         }
     }
 
-    private static string Docs(string file) => Path.Combine(Root(), "docs", file);
-
-    private static string Root()
-    {
-        var folder = TestContext.CurrentContext.TestDirectory;
-        while (!File.Exists(Path.Combine(folder, "Strangler.sln")))
-        {
-            folder = Path.GetDirectoryName(folder)!;
-        }
-
-        return folder;
-    }
+    private static string Docs(string file) => SourceTree.PathOf("docs", file);
 
     [GeneratedRegex(@"^(?<path>.*)" + Stray + @": there is no such setting; known are: (?<names>.*)\.$")]
     private static partial Regex Known();
