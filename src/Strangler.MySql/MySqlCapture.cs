@@ -34,7 +34,7 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             async (connection, token) =>
             {
                 var view = await ViewAsync(connection, token).ConfigureAwait(false);
-                Refuse(view.State.Problems);
+                view.State.RequireInstallable(side.Context);
                 return (IReadOnlyList<string>)
                 [
                     .. view.Routines.SelectMany(routine => Statements(routine, view)), .. view.Todo.SelectMany(todo => Statements(todo, view.IsMariaDb)),
@@ -60,7 +60,7 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             async (connection, token) =>
             {
                 var view = await ViewAsync(connection, token).ConfigureAwait(false);
-                Refuse(view.State.Problems);
+                view.State.RequireInstallable(side.Context);
                 foreach (var routine in view.Routines)
                 {
                     await ExecuteAsync(connection, Part(routine), Statements(routine, view), patience, token).ConfigureAwait(false);
@@ -75,9 +75,8 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
 
                 var after = await ViewAsync(connection, token).ConfigureAwait(false);
                 await DropUnusedAsync(connection, after, patience, token).ConfigureAwait(false);
-                return after.State.IsComplete
-                    ? view.Todo.Count
-                    : throw new CaptureException(side.Context, $"Capture of {side.Context} is not as it was installed: {after.State.Fault}.");
+                after.State.RequireComplete(side.Context);
+                return view.Todo.Count;
             },
             cancellationToken);
 
@@ -155,22 +154,13 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
             cancellationToken);
 
     private Task<List<Reference>> ReferencesAsync(DbConnection connection, Batch batch, int limit, CancellationToken cancellationToken) =>
-        side.QueryAsync(
+        side.ListAsync(
             connection,
             batch.Add($"""
                 SELECT id, kind, table_name, reference, writer FROM strangler_foreign_reference
                 WHERE context = {side.Context} ORDER BY id LIMIT {limit} FOR UPDATE SKIP LOCKED
                 """),
-            async (reader, token) =>
-            {
-                List<Reference> notes = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    notes.Add(new Reference(reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3), reader.GetString(4)));
-                }
-
-                return notes;
-            },
+            reader => new Reference(reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3), reader.GetString(4)),
             true,
             cancellationToken);
 
@@ -232,15 +222,6 @@ internal sealed class MySqlCapture(MySqlSide side, IReadOnlyList<CapturedTable> 
 
     private Task<T> UseAsync<T>(Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
         side.UseAsync(background: true, work, cancellationToken);
-
-    private void Refuse(IReadOnlyList<string> problems)
-    {
-        if (problems.Count > 0)
-        {
-            throw new CaptureException(
-                side.Context, $"Capture of {side.Context} cannot be installed: {string.Join("; ", problems)}. Correct the mapping, or the table.");
-        }
-    }
 
     private static string Drop(string name) => $"DROP TRIGGER IF EXISTS {AggregateSql.Quote(name)}";
 

@@ -103,25 +103,16 @@ internal sealed class MySqlCensus(MySqlSide side) : ICensus
     }
 
     private Task<List<Note>> NotesAsync(DbConnection connection, Batch batch, int limit, Sql locked, CancellationToken cancellationToken) =>
-        side.QueryAsync(
+        side.ListAsync(
             connection,
             batch.Add($"""
                 SELECT id, table_name, event, `columns`, writer, connection_id, written_at FROM strangler_foreign_write
                 WHERE context = {side.Context} ORDER BY id LIMIT {limit} {locked}
                 """),
-            async (reader, token) =>
-            {
-                List<Note> notes = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    notes.Add(new Note(
-                        new CensusNote(
-                            reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), "", FenceSql.Utc(reader, 6)),
-                        reader.GetInt64(5)));
-                }
-
-                return notes;
-            },
+            reader => new Note(
+                new CensusNote(
+                    reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), "", FenceSql.Utc(reader, 6)),
+                reader.GetInt64(5)),
             true,
             cancellationToken);
 

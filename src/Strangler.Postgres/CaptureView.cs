@@ -106,13 +106,7 @@ internal sealed record CaptureView(CaptureState State, IReadOnlyList<Step> Steps
     private static async Task<List<T>> NextAsync<T>(NpgsqlDataReader reader, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
     {
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
-        List<T> rows = [];
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            rows.Add(row(reader));
-        }
-
-        return rows;
+        return await PostgresSide.RowsAsync(reader, row, cancellationToken).ConfigureAwait(false);
     }
 
     private static CaptureView Compare(

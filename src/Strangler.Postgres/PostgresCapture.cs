@@ -1,5 +1,3 @@
-using System.Data.Common;
-using Npgsql;
 using Strangler.Capture;
 using Strangler.DualWrite;
 using Strangler.Journal;
@@ -22,7 +20,7 @@ internal sealed class PostgresCapture(PostgresSide side, IReadOnlyList<CapturedT
     public async Task<IReadOnlyList<string>> PlanInstallAsync(CancellationToken cancellationToken)
     {
         var view = await ViewAsync(cancellationToken).ConfigureAwait(false);
-        Refuse(view.State.Problems);
+        view.State.RequireInstallable(side.Context);
         return [.. view.Steps.SelectMany(step => step.Statements.Prepend("BEGIN").Append("COMMIT"))];
     }
 
@@ -32,7 +30,7 @@ internal sealed class PostgresCapture(PostgresSide side, IReadOnlyList<CapturedT
     public async Task<int> InstallAsync(TimeSpan patience, IProgress<CapturePart>? progress, CancellationToken cancellationToken)
     {
         var view = await ViewAsync(cancellationToken).ConfigureAwait(false);
-        Refuse(view.State.Problems);
+        view.State.RequireInstallable(side.Context);
         foreach (var step in view.Steps)
         {
             await ExecuteAsync(step.Table, step.Statements, batch => Note(batch, step), patience, cancellationToken).ConfigureAwait(false);
@@ -42,10 +40,8 @@ internal sealed class PostgresCapture(PostgresSide side, IReadOnlyList<CapturedT
             }
         }
 
-        var after = await ViewAsync(cancellationToken).ConfigureAwait(false);
-        return after.State.IsComplete
-            ? view.Steps.Sum(step => step.Todos.Count)
-            : throw new CaptureException(side.Context, $"Capture of {side.Context} is not as it was installed: {after.State.Fault}.");
+        (await ViewAsync(cancellationToken).ConfigureAwait(false)).State.RequireComplete(side.Context);
+        return view.Steps.Sum(step => step.Todos.Count);
     }
 
     public async Task<int> RemoveAsync(TimeSpan patience, IProgress<CapturePart>? progress, CancellationToken cancellationToken)
@@ -87,12 +83,13 @@ internal sealed class PostgresCapture(PostgresSide side, IReadOnlyList<CapturedT
             background: true,
             async (connection, token) =>
             {
-                var notes = await side.QueryAsync(
+                // Behind BEGIN and settings, which have no results.
+                var notes = await side.ListAsync(
                     connection,
                     side.BeginWrite(new Batch(), background: true).Add($"""
                         SELECT id, kind, key, writer FROM strangler_foreign_touch WHERE context = {side.Context} ORDER BY id LIMIT {limit} FOR UPDATE SKIP LOCKED
                         """),
-                    ReadTouchesAsync,
+                    reader => new LateTouch(reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2), reader.GetString(3)),
                     true,
                     token).ConfigureAwait(false);
                 var batch = new Batch();
@@ -142,27 +139,6 @@ internal sealed class PostgresCapture(PostgresSide side, IReadOnlyList<CapturedT
         INSERT INTO strangler_journal (context, kind, key, epoch, counter, foreign_seq, origin, created_at, next_attempt_at, actor)
         SELECT t.context, t.kind, t.key, t.epoch, t.counter, t.foreign_seq, 'foreign', clock_timestamp(), clock_timestamp(), {writer} FROM touched t
         """);
-
-    private static async Task<List<LateTouch>> ReadTouchesAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
-    {
-        // Behind BEGIN and settings, which have no results.
-        List<LateTouch> notes = [];
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            notes.Add(new LateTouch(reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2), reader.GetString(3)));
-        }
-
-        return notes;
-    }
-
-    private void Refuse(IReadOnlyList<string> problems)
-    {
-        if (problems.Count > 0)
-        {
-            throw new CaptureException(
-                side.Context, $"Capture of {side.Context} cannot be installed: {string.Join("; ", problems)}. Correct the mapping, or the table.");
-        }
-    }
 
     private async Task ExecuteAsync(
         string table, IReadOnlyList<string> statements, Action<Batch>? note, TimeSpan patience, CancellationToken cancellationToken)

@@ -51,19 +51,9 @@ internal sealed class PostgresCensus(PostgresSide side) : ICensus
             batch,
             async (reader, token) =>
             {
-                List<CensusEntry> entries = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    entries.Add(Entry(reader));
-                }
-
+                var entries = await PostgresSide.RowsAsync(reader, Entry, token).ConfigureAwait(false);
                 await reader.NextResultAsync(token).ConfigureAwait(false);
-                List<CensusNote> notes = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    notes.Add(Note(reader));
-                }
-
+                var notes = await PostgresSide.RowsAsync(reader, Note, token).ConfigureAwait(false);
                 return (IReadOnlyList<CensusEntry>)
                     [.. entries, .. CensusNote.Sums(notes.Where(note => sinceUtc is null || note.WrittenUtc >= sinceUtc)).Select(dated => dated.Entry)];
             },
@@ -89,21 +79,12 @@ internal sealed class PostgresCensus(PostgresSide side) : ICensus
             background: true).ConfigureAwait(false))!;
 
     private Task<List<CensusNote>> NotesAsync(PostgresConnection connection, int limit, CancellationToken cancellationToken) =>
-        side.QueryAsync(
+        side.ListAsync(
             connection,
             new Batch().Add($"""
                 SELECT {NoteColumns} FROM strangler_foreign_write WHERE context = {side.Context} ORDER BY id LIMIT {limit} FOR UPDATE SKIP LOCKED
                 """),
-            async (reader, token) =>
-            {
-                List<CensusNote> notes = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    notes.Add(Note(reader));
-                }
-
-                return notes;
-            },
+            Note,
             true,
             cancellationToken);
 

@@ -103,20 +103,24 @@ internal sealed class PostgresSide(SideName name, string context, PostgresDataba
     /// <summary>The rows of a single result.</summary>
     public Task<List<T>> ListAsync<T>(
         Batch batch, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, bool? background = null) =>
-        QueryAsync(
-            batch,
-            async (reader, token) =>
-            {
-                List<T> rows = [];
-                while (await reader.ReadAsync(token).ConfigureAwait(false))
-                {
-                    rows.Add(row(reader));
-                }
+        QueryAsync(batch, (reader, token) => RowsAsync(reader, row, token), cancellationToken, background);
 
-                return rows;
-            },
-            cancellationToken,
-            background);
+    /// <summary>The same on a connection that more is done with.</summary>
+    public Task<List<T>> ListAsync<T>(
+        PostgresConnection connection, Batch batch, Func<NpgsqlDataReader, T> row, bool? background, CancellationToken cancellationToken) =>
+        QueryAsync(connection, batch, (reader, token) => RowsAsync(reader, row, token), background, cancellationToken);
+
+    /// <summary>The rows of the present result.</summary>
+    public static async Task<List<T>> RowsAsync<T>(NpgsqlDataReader reader, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
+    {
+        List<T> rows = [];
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            rows.Add(row(reader));
+        }
+
+        return rows;
+    }
 
     /// <summary>The first row of a single result, or the default when there is none.</summary>
     public Task<T?> FirstAsync<T>(

@@ -44,6 +44,24 @@ public sealed record CaptureState(IReadOnlyList<CapturePart> Parts, IReadOnlyLis
             ? $"not installed{(Parts.Any(part => part.Detail.Length > 0) ? $" ({Parts.First(part => part.Detail.Length > 0).Detail})" : "")}"
         : string.Join(", ", Parts.Where(part => part.State != CapturePartState.Installed)
             .GroupBy(part => part.State).Select(group => $"{group.Count()} {group.Key.ToString().ToLowerInvariant()}"));
+
+    /// <exception cref="CaptureException">The mapping names what is not there.</exception>
+    public void RequireInstallable(string context)
+    {
+        if (Problems.Count > 0)
+        {
+            throw new CaptureException(context, $"Capture of {context} cannot be installed: {string.Join("; ", Problems)}. Correct the mapping, or the table.");
+        }
+    }
+
+    /// <exception cref="CaptureException">What was just installed is not there, or not as it must be.</exception>
+    public void RequireComplete(string context)
+    {
+        if (!IsComplete)
+        {
+            throw new CaptureException(context, $"Capture of {context} is not as it was installed: {Fault}.");
+        }
+    }
 }
 
 /// <summary>
