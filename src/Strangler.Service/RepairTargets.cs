@@ -60,7 +60,12 @@ public sealed class RepairTargets
             return (host.KindOf(kind), Keys, "");
         }
 
-        var report = await host.ReportAsync(run, cancellationToken).ConfigureAwait(false);
+        return Choose(host, await host.ReportAsync(run, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>The keys of a report that has been read already, and what there is to say about them.</summary>
+    public (string Kind, IReadOnlyList<long> Ids, string Note) Choose(ContextHost host, ReconciliationReport report)
+    {
         if (Fields.FirstOrDefault(field => !host.Runtime.Kind(report.Kind).Legacy.Lens.Schema.Has(field)) is { } unknown)
         {
             throw new ArgumentException($"{_prefix}field holds '{unknown}'; {report.Kind} has no such field.");

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Strangler.Service.Http.Access;
 
 namespace Strangler.Cli.Commands;
@@ -62,12 +61,12 @@ internal static class KeyCommand
             throw new ArgumentException($"--name is '{name}'; expected up to 64 letters, digits, - _ . or @.");
         }
 
-        if (role is not ("viewer" or "operator" or "engineer"))
+        if (!RoleNames.TryParse(role, out _))
         {
-            throw new ArgumentException($"--role is '{role}'; expected viewer, operator or engineer.");
+            throw new ArgumentException($"--role is '{role}'; expected {RoleNames.All}.");
         }
 
-        if (expires is not null && !DateOnly.TryParseExact(expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
+        if (expires is not null && !ApiKey.TryParseDay(expires, out _))
         {
             throw new ArgumentException($"--expires is '{expires}'; expected a day such as 2027-06-30.");
         }

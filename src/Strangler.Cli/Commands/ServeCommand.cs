@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Extensions.Hosting;
 using Strangler.Service;
 using Strangler.Service.Background;
+using Strangler.Service.Configuration;
 using Strangler.Service.Http;
 
 namespace Strangler.Cli.Commands;
@@ -34,12 +35,13 @@ internal static class ServeCommand
             List<ContextHost> hosts = [];
             try
             {
-                foreach (var name in run.LoadConfiguration().Configured)
+                var configuration = run.LoadConfiguration();
+                foreach (var name in configuration.Configured)
                 {
-                    hosts.Add(run.Open(name));
+                    hosts.Add(ContextHost.Open(configuration, name, run.Loggers, run.Time));
                 }
 
-                await RunAsync(run, hosts, token).ConfigureAwait(false);
+                await RunAsync(run, configuration, hosts, token).ConfigureAwait(false);
             }
             finally
             {
@@ -54,10 +56,9 @@ internal static class ServeCommand
         return command;
     }
 
-    private static async Task RunAsync(CommandRun run, List<ContextHost> hosts, CancellationToken token)
+    private static async Task RunAsync(CommandRun run, StranglerConfiguration configuration, List<ContextHost> hosts, CancellationToken token)
     {
         List<BackgroundService> loops = [];
-        var configuration = run.LoadConfiguration();
         using var web = configuration.Http is null ? null : new WebService(configuration, hosts, run.Time, run.Loggers);
         if (web is not null)
         {

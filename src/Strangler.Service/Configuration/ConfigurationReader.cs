@@ -96,11 +96,8 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                 case "listen":
                     listen = Names("http.listen", property.Value);
                     break;
-                case "admin" when property.Value.ValueKind is JsonValueKind.True or JsonValueKind.False:
-                    admin = property.Value.GetBoolean();
-                    break;
                 case "admin":
-                    _errors.Add($"http.admin is {property.Value.GetRawText()}; expected true or false.");
+                    admin = Flag("http.admin", property.Value) ?? admin;
                     break;
                 case "keys":
                     keys = AccessReader.Keys("http.keys", property.Value, _errors);
@@ -279,11 +276,8 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                 case "timeZone":
                     zone = Text($"{path}.timeZone", property.Value);
                     break;
-                case "incremental" when property.Value.ValueKind is JsonValueKind.True or JsonValueKind.False:
-                    incremental = property.Value.GetBoolean();
-                    break;
                 case "incremental":
-                    _errors.Add($"{path}.incremental is {property.Value.GetRawText()}; expected true or false.");
+                    incremental = Flag($"{path}.incremental", property.Value) ?? incremental;
                     break;
                 default:
                     Unknown($"{path}.{property.Name}", "cron, timeZone, incremental");
@@ -390,6 +384,17 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         }
 
         return [.. value.EnumerateArray().Select((name, at) => Text($"{path}[{at}]", name)).OfType<string>()];
+    }
+
+    private bool? Flag(string path, JsonElement value)
+    {
+        if (ValueOf(typeof(bool), value) is bool flag)
+        {
+            return flag;
+        }
+
+        _errors.Add($"{path} is {value.GetRawText()}; expected {Expected(typeof(bool))}.");
+        return null;
     }
 
     private string? Text(string path, JsonElement value)

@@ -8,7 +8,8 @@ namespace Strangler.Service.Http;
 /// <summary>What is sent back: JSON, or a problem (RFC 9457). What went wrong inside is logged, and told to the client only in general.</summary>
 internal sealed class Answers(ILoggerFactory loggers)
 {
-    private const string Json = "application/json; charset=utf-8";
+    /// <summary>The content type of an answer.</summary>
+    public const string Json = "application/json; charset=utf-8";
     private const string ProblemJson = "application/problem+json";
     private const int RetryAfterSeconds = 1;
 
@@ -49,9 +50,12 @@ internal sealed class Answers(ILoggerFactory loggers)
         }
     }
 
-    private static async Task SendAsync(HttpContext http, int status, string type, JsonText text)
+    private static Task SendAsync(HttpContext http, int status, string type, JsonText text) =>
+        SendAsync(http, status, type, Encoding.UTF8.GetBytes(text.ToString()));
+
+    /// <summary>A whole answer; of a HEAD request only what stands before its body.</summary>
+    public static async Task SendAsync(HttpContext http, int status, string type, byte[] bytes)
     {
-        var bytes = Encoding.UTF8.GetBytes(text.ToString());
         (http.Response.StatusCode, http.Response.ContentType, http.Response.ContentLength) = (status, type, bytes.Length);
         if (!HttpMethods.IsHead(http.Request.Method))
         {

@@ -13,7 +13,7 @@ internal static class Problems
     /// <param name="status">The HTTP status.</param>
     /// <param name="detail">What is wrong and what cures it.</param>
     /// <param name="more">Further members.</param>
-    public static async Task SendAsync(HttpContext http, int status, string detail, IReadOnlyDictionary<string, object?>? more = null)
+    public static Task SendAsync(HttpContext http, int status, string detail, IReadOnlyDictionary<string, object?>? more = null)
     {
         Dictionary<string, object?> problem = new(StringComparer.Ordinal)
         {
@@ -24,11 +24,6 @@ internal static class Problems
             problem[name] = value;
         }
 
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(problem, AdminJson.Options);
-        (http.Response.StatusCode, http.Response.ContentType, http.Response.ContentLength) = (status, Type, bytes.Length);
-        if (!HttpMethods.IsHead(http.Request.Method))
-        {
-            await http.Response.Body.WriteAsync(bytes, http.RequestAborted).ConfigureAwait(false);
-        }
+        return Answers.SendAsync(http, status, Type, JsonSerializer.SerializeToUtf8Bytes(problem, AdminJson.Options));
     }
 }

@@ -90,9 +90,10 @@ public sealed class ReconciliationJobs : BackgroundService
     /// <summary>Asks for an end; what runs elsewhere hears of it within a few seconds. Null: there is none of that name.</summary>
     public async Task<JobView?> CancelAsync(ContextHost host, string id, string actor, CancellationToken cancellationToken)
     {
-        if (await FindAsync(host, id, cancellationToken).ConfigureAwait(false) is not { State: JobState.Running } view)
+        var view = await FindAsync(host, id, cancellationToken).ConfigureAwait(false);
+        if (view is not { State: JobState.Running })
         {
-            return await FindAsync(host, id, cancellationToken).ConfigureAwait(false);
+            return view;
         }
 
         await AuditDesk.AppendAsync(host, actor, Cancel, "", $"job {id}", cancellationToken).ConfigureAwait(false);
@@ -210,11 +211,12 @@ public sealed class ReconciliationJobs : BackgroundService
 
     private async Task RunAsync(ContextHost host, ReconciliationRequest request, string actor, ReconciliationJob job)
     {
+        List<ReconciliationOutcome> outcomes = [];
         try
         {
             foreach (var kind in request.Kind is { } one ? [one] : host.Runtime.Kinds.Keys.Order(StringComparer.Ordinal).ToArray())
             {
-                await RunAsync(host, request, actor, job, kind).ConfigureAwait(false);
+                await RunAsync(host, request, actor, job, kind, outcomes).ConfigureAwait(false);
             }
 
             job.Change(view => view with { State = JobState.Ended, Waiting = null, SecondsLeft = null });
@@ -232,7 +234,7 @@ public sealed class ReconciliationJobs : BackgroundService
         await TellAsync(host, actor, job.View).ConfigureAwait(false);
     }
 
-    private static async Task RunAsync(ContextHost host, ReconciliationRequest request, string actor, ReconciliationJob job, string kind)
+    private static async Task RunAsync(ContextHost host, ReconciliationRequest request, string actor, ReconciliationJob job, string kind, List<ReconciliationOutcome> outcomes)
     {
         var options = host.ReconciliationOptions;
         options.Actor = actor;
@@ -246,10 +248,11 @@ public sealed class ReconciliationJobs : BackgroundService
         var report = request.Resume
             ? await reconciler.ResumeAsync(kind, progress, job.Token).ConfigureAwait(false)
             : await reconciler.RunAsync(await request.ScopeAsync(host, kind, job.Token).ConfigureAwait(false), progress, job.Token).ConfigureAwait(false);
+        outcomes.Add(report.Outcome);
         job.Change(view => view with
         {
             Runs = [.. view.Runs, report.RunId], Done = report.Entities, Total = report.Entities, Waiting = null,
-            Outcome = Worse(view.Outcome, OutcomeRules.Name(report.Outcome)),
+            Outcome = OutcomeRules.Name(OutcomeRules.Worst(outcomes)),
         });
     }
 
@@ -343,10 +346,6 @@ public sealed class ReconciliationJobs : BackgroundService
     private static string IdOf(string context, string actor, string? key) => key is null
         ? Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12))
         : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{context}\n{actor}\n{key}")))[..24];
-
-    private static string Worse(string? left, string right) => left is null ? right : new[] { left, right }.MaxBy(Rank)!;
-
-    private static int Rank(string outcome) => outcome switch { "clean" => 0, "inconclusive" => 1, _ => 2 };
 
     // Of what is not known to be free of values only the kind.
     private static string Words(Exception exception) =>

@@ -65,9 +65,9 @@ public sealed record ReconciliationRequest
     public override string ToString() => string.Join(", ", new[]
     {
         Kind ?? "all kinds",
-        From is null && To is null ? null : Text($"{From?.ToString(CultureInfo.InvariantCulture) ?? "first"} to {To?.ToString(CultureInfo.InvariantCulture) ?? "last"}"),
-        Keys is null ? null : Text($"{Keys.Count} keys from {Keys.Min()} to {Keys.Max()}"),
-        Sample is null ? null : Text($"sample {Sample} by {Seed}"),
+        From is null && To is null ? null : FormattableString.Invariant($"{From?.ToString(CultureInfo.InvariantCulture) ?? "first"} to {To?.ToString(CultureInfo.InvariantCulture) ?? "last"}"),
+        Keys is null ? null : FormattableString.Invariant($"{Keys.Count} keys from {Keys.Min()} to {Keys.Max()}"),
+        Sample is null ? null : FormattableString.Invariant($"sample {Sample} by {Seed}"),
         Since is null ? null : $"since {Since}", Incremental ? "incremental" : null, Resume ? "resumed" : null,
     }.OfType<string>());
 
@@ -75,6 +75,4 @@ public sealed record ReconciliationRequest
         Sample is { } size ? await new ScopeKeys(host.Runtime).SampleAsync(kind, SampleSize.Parse(size), Seed ?? 1, cancellationToken).ConfigureAwait(false)
         : Since is { } since && Duration.TryParse(since, out var ago) ? await new ScopeKeys(host.Runtime).SinceAsync(kind, clock => clock - ago, cancellationToken).ConfigureAwait(false)
         : new ReconciliationScope { Kind = kind, From = From, To = To, Keys = Keys, Incremental = Incremental };
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -46,7 +46,10 @@ public static class OutcomeRules
     /// none.</summary>
     public static int Worst(IEnumerable<int> codes) => codes.DefaultIfEmpty(0).MaxBy(Severity);
 
-    /// <summary>Orders exit codes as <see cref="Worst"/> does.</summary>
+    /// <summary>The one that <see cref="Worst(IEnumerable{int})"/> would choose; of at least one.</summary>
+    public static ReconciliationOutcome Worst(IEnumerable<ReconciliationOutcome> outcomes) => outcomes.MaxBy(outcome => Severity(ExitCode(outcome)));
+
+    /// <summary>Orders exit codes as <see cref="Worst(IEnumerable{int})"/> does.</summary>
     public static int Severity(int code) => code switch
     {
         0 => 0,

@@ -205,7 +205,7 @@ public sealed class AccessControl : IDisposable
         return Problems.SendAsync(http, status, detail);
     }
 
-    private static string Name(Role role) => role == Role.Anyone ? "nobody" : role.ToString().ToLowerInvariant();
+    private static string Name(Role role) => role == Role.Anyone ? "nobody" : RoleNames.Of(role);
 
     private static string? CredentialOf(HttpContext http) =>
         http.Request.Headers.Authorization.ToString() is { } header && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Strangler.Service.Http.Access;
@@ -6,8 +5,6 @@ namespace Strangler.Service.Http.Access;
 /// <summary>Reads keys and issuers from JSON, and collects every error with its place and present value (never a key's).</summary>
 internal static class AccessReader
 {
-    private const string RoleNames = "viewer, operator or engineer";
-
     public static List<ApiKey> Keys(string path, JsonElement list, List<string> errors)
     {
         if (list.ValueKind != JsonValueKind.Array)
@@ -56,7 +53,7 @@ internal static class AccessReader
         DateOnly? expires = null;
         if (Text($"{path}.expires", given, "expires", errors, isRequired: false) is { } day)
         {
-            expires = DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var parsed) ? parsed : null;
+            expires = ApiKey.TryParseDay(day, out var parsed) ? parsed : null;
             if (expires is null)
             {
                 errors.Add($"{path}.expires is \"{day}\"; expected a day such as 2027-01-31.");
@@ -88,20 +85,17 @@ internal static class AccessReader
 
     private static Role? Role(string path, string? text, List<string> errors)
     {
-        switch (text)
+        if (RoleNames.TryParse(text, out var role))
         {
-            case "viewer":
-                return Access.Role.Viewer;
-            case "operator":
-                return Access.Role.Operator;
-            case "engineer":
-                return Access.Role.Engineer;
-            case not null:
-                errors.Add($"{path} is \"{text}\"; expected {RoleNames}.");
-                return null;
-            default:
-                return null;
+            return role;
         }
+
+        if (text is not null)
+        {
+            errors.Add($"{path} is \"{text}\"; expected {RoleNames.All}.");
+        }
+
+        return null;
     }
 
     // Keys that come over an open line could be anybody's.

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -24,13 +26,17 @@ public sealed record ApiKey(string Name, Role Role, string Hash, DateOnly? Expir
 
     /// <summary>A new key of 256 random bits. A plain hash keeps it: there is nothing that could be guessed.</summary>
     public static string Create() =>
-        Prefix + Convert.ToBase64String(RandomNumberGenerator.GetBytes(Bytes)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+        Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(Bytes));
 
     public static string HashOf(string key) => HashPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
     /// <summary>Whether a text can be a hash of <see cref="HashOf"/>.</summary>
     internal static bool IsHash(string text) =>
         text.Length == HashPrefix.Length + 64 && text.StartsWith(HashPrefix, StringComparison.Ordinal) && text[HashPrefix.Length..].All(char.IsAsciiHexDigitLower);
+
+    /// <summary>A day as <see cref="Expires"/> is written: <c>2027-06-30</c>.</summary>
+    public static bool TryParseDay(string text, out DateOnly day) =>
+        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out day);
 
     /// <summary>Whether a text can be a key's name.</summary>
     public static bool IsName(string text) => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '@');

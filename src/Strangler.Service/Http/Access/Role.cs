@@ -16,6 +16,23 @@ public enum Role
     Engineer,
 }
 
+/// <summary>Roles as they are written.</summary>
+public static class RoleNames
+{
+    /// <summary>Those that a key or a token can have, for messages.</summary>
+    public const string All = "viewer, operator or engineer";
+
+    /// <summary>As it is written: <c>viewer</c>.</summary>
+    public static string Of(Role role) => role.ToString().ToLowerInvariant();
+
+    /// <summary>False for everything but the names of roles that can be given, written exactly so.</summary>
+    public static bool TryParse(string? text, out Role role)
+    {
+        role = text switch { "viewer" => Role.Viewer, "operator" => Role.Operator, "engineer" => Role.Engineer, _ => Role.Anyone };
+        return role != Role.Anyone;
+    }
+}
+
 /// <summary>Who asks.</summary>
 /// <param name="Name">As the audit trail calls them: <c>key:grafana</c>, <c>oidc:auth0|17</c>.</param>
 /// <param name="Role">What they may do.</param>

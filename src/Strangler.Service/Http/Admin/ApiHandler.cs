@@ -27,15 +27,9 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
         Map(method, pattern, isBounded: false, answer);
 
     /// <summary>Sends a status with a JSON body.</summary>
-    public static async Task SendAsync(HttpContext http, int status, object value)
-    {
-        var bytes = value is RawJson raw ? System.Text.Encoding.UTF8.GetBytes(raw.Text) : JsonSerializer.SerializeToUtf8Bytes(value, AdminJson.Options);
-        (http.Response.StatusCode, http.Response.ContentType, http.Response.ContentLength) = (status, "application/json; charset=utf-8", bytes.Length);
-        if (!HttpMethods.IsHead(http.Request.Method))
-        {
-            await http.Response.Body.WriteAsync(bytes, http.RequestAborted).ConfigureAwait(false);
-        }
-    }
+    public static Task SendAsync(HttpContext http, int status, object value) => Answers.SendAsync(
+        http, status, Answers.Json,
+        value is RawJson raw ? System.Text.Encoding.UTF8.GetBytes(raw.Text) : JsonSerializer.SerializeToUtf8Bytes(value, AdminJson.Options));
 
     /// <summary>What an exception is to a client; null: nothing that we know of.</summary>
     internal static ApiException? Translate(Exception exception) => exception switch
@@ -49,8 +43,7 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
         NotParkedException or NotInConflictException => new ApiException(StatusCodes.Status404NotFound, exception.Message),
         CutoverException or AlreadyRunningException or CannotResumeException or WrongStageException or ReplicaException or Schemas.SchemaMismatchException
             => new ApiException(StatusCodes.Status409Conflict, exception.Message),
-        SwitchingException or SideUnavailableException or NotMigratedException or FenceBusyException or TimeoutException
-            => new ApiException(StatusCodes.Status503ServiceUnavailable, exception.Message),
+        _ when exception is FenceBusyException || Answers.IsOutage(exception) => new ApiException(StatusCodes.Status503ServiceUnavailable, exception.Message),
         UnreadableException => new ApiException(StatusCodes.Status409Conflict, "The entity's legacy row cannot be read; see the quarantine."),
         ArgumentException argument => new ApiException(StatusCodes.Status422UnprocessableEntity, OneLine(argument)),
         _ => null,

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Strangler.DualWrite;
+using Strangler.Reconciliation;
 using Strangler.Service.Http.Access;
 
 namespace Strangler.Service.Http.Admin;
@@ -39,6 +40,20 @@ internal sealed class ApiRequest(HttpContext http, ServiceParts parts)
     public long Number(string name) => long.TryParse(Route(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1
         ? number
         : throw new ApiException(StatusCodes.Status400BadRequest, $"{name} is a whole number of 1 or more.");
+
+    /// <summary>The stored report whose number the path names; <paramref name="missing"/> says of a number that there is none.</summary>
+    public async Task<ReconciliationReport> ReportAsync(string name, Func<long, string> missing, CancellationToken cancellationToken)
+    {
+        var run = Number(name);
+        try
+        {
+            return await Host.ReportAsync(run, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ArgumentException)
+        {
+            throw new ApiException(StatusCodes.Status404NotFound, missing(run));
+        }
+    }
 
     /// <summary>Where a page begins and how much it holds.</summary>
     public (int Offset, int Limit) Page => (Between("offset", 0, 0, DeepestOffset), Between("limit", UsualPage, 1, MostPage));

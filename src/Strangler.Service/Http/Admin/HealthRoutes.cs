@@ -37,13 +37,6 @@ internal static class HealthRoutes
         };
     }
 
-    private static async Task MetricsAsync(HttpContext http, MetricsRegistry metrics)
-    {
-        var bytes = Encoding.UTF8.GetBytes(metrics.Render());
-        (http.Response.ContentType, http.Response.ContentLength) = (MetricsRegistry.ContentType, bytes.Length);
-        if (!HttpMethods.IsHead(http.Request.Method))
-        {
-            await http.Response.Body.WriteAsync(bytes, http.RequestAborted).ConfigureAwait(false);
-        }
-    }
+    private static Task MetricsAsync(HttpContext http, MetricsRegistry metrics) =>
+        Answers.SendAsync(http, StatusCodes.Status200OK, MetricsRegistry.ContentType, Encoding.UTF8.GetBytes(metrics.Render()));
 }

@@ -51,7 +51,7 @@ internal static partial class OpenApi
         var operation = new JsonObject
         {
             ["summary"] = need.What,
-            ["description"] = need.Role == Role.Anyone ? "Needs no token." : $"Needs the role {need.Role.ToString().ToLowerInvariant()}.",
+            ["description"] = need.Role == Role.Anyone ? "Needs no token." : $"Needs the role {RoleNames.Of(need.Role)}.",
             ["operationId"] = NotAWord().Replace($"{need.Method.ToLowerInvariant()}{need.Pattern}", "_").TrimEnd('_'),
             ["parameters"] = parameters,
             ["responses"] = new JsonObject

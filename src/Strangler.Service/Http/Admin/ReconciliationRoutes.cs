@@ -9,7 +9,6 @@ namespace Strangler.Service.Http.Admin;
 internal static class ReconciliationRoutes
 {
     // A repair is answered when it is done.
-    private const int MostRepaired = 500;
     private const int LongestKey = 200;
 
     public static void Map(ApiHandler api)
@@ -134,36 +133,23 @@ internal static class ReconciliationRoutes
 
         var targets = RepairTargets.Of(body.Report, body.Keys, body.Classes, body.Fields, "");
         var (kind, ids, note) = await targets.ChooseAsync(host, body.Kind, cancellationToken).ConfigureAwait(false);
-        if (ids.Count > MostRepaired)
+        if (ids.Count > RepairDesk.MostKeys)
         {
             throw new ApiException(
                 StatusCodes.Status422UnprocessableEntity,
-                $"These are {ids.Count} keys; over HTTP at most {MostRepaired} are repaired at a time. Choose fewer by keys, classes or fields, or: strangler repair {host.Name}");
+                $"These are {ids.Count} keys; over HTTP at most {RepairDesk.MostKeys} are repaired at a time. Choose fewer by keys, classes or fields, or: strangler repair {host.Name}");
         }
 
-        var steps = new Steps();
-        var job = new RepairJob(host.Runtime, host.ReconciliationOptions) { Direction = direction, ErasedBy = host.Mappings[kind].ErasedBy };
-        var result = ids.Count == 0 ? null
-            : await job.RunAsync(kind, ids, !body.Apply, request.Actor, reason, steps, cancellationToken).ConfigureAwait(false);
+        var (result, steps) = await RepairDesk.RunAsync(request, kind, ids, direction, !body.Apply, reason, cancellationToken).ConfigureAwait(false);
         return new
         {
             context = host.Name, kind, dry_run = !body.Apply, counts = result?.Counts.Where(count => count.Value > 0).ToDictionary(count => count.Key.ToString(), count => count.Value),
-            recheck = result?.Recheck is { } recheck ? OutcomeRules.Name(recheck.Outcome) : null, steps = steps.All, note,
+            recheck = result?.Recheck is { } recheck ? OutcomeRules.Name(recheck.Outcome) : null, steps, note,
         };
     }
 
-    private static async Task<ReconciliationReport> StoredAsync(ApiRequest request, string name, CancellationToken cancellationToken)
-    {
-        var run = request.Number(name);
-        try
-        {
-            return await request.Host.ReportAsync(run, cancellationToken).ConfigureAwait(false);
-        }
-        catch (ArgumentException)
-        {
-            throw new ApiException(StatusCodes.Status404NotFound, $"{request.Host.Name} has no finished reconciliation {run}; see /contexts/{request.Host.Name}/reports.");
-        }
-    }
+    private static Task<ReconciliationReport> StoredAsync(ApiRequest request, string name, CancellationToken cancellationToken) => request.ReportAsync(
+        name, run => $"{request.Host.Name} has no finished reconciliation {run}; see /contexts/{request.Host.Name}/reports.", cancellationToken);
 
     private static async Task TextAsync(HttpContext http, string type, string text)
     {
@@ -172,12 +158,5 @@ internal static class ReconciliationRoutes
         {
             await http.Response.WriteAsync(text, http.RequestAborted).ConfigureAwait(false);
         }
-    }
-
-    private sealed class Steps : IProgress<RepairStep>
-    {
-        public List<RepairStep> All { get; } = [];
-
-        public void Report(RepairStep value) => All.Add(value);
     }
 }

@@ -154,7 +154,7 @@ internal sealed class PageHandler(IEndpointRouteBuilder routes, ServiceParts par
                 "nav", A("aria-label", "Strangler"),
                 E("a", Class("brand"), A("href", "/"), Pieces.Mark(), "Strangler"),
                 caller.Role == Role.Anyone ? null : E(
-                    "div", Class("who"), E("span", $"{caller.Name} · {caller.Role.ToString().ToLowerInvariant()}"),
+                    "div", Class("who"), E("span", $"{caller.Name} · {RoleNames.Of(caller.Role)}"),
                     AccessControl.SessionOf(http) is null ? null
                         : E("form", A("method", "post"), A("action", "/ui/sign-out"), Token(http), E("button", Class("quiet"), "Sign out")))));
     }

@@ -12,8 +12,6 @@ namespace Strangler.Service.Http.Dashboard;
 /// <summary>A report, and the repair of what it found.</summary>
 internal sealed class ReportPages(PageHandler pages)
 {
-    private const int MostRepaired = 500;
-
     public void Map()
     {
         pages.Get("/ui/contexts/{context}/reports/{run}", ReportAsync);
@@ -105,35 +103,17 @@ internal sealed class ReportPages(PageHandler pages)
     {
         var host = request.Host;
         var report = await StoredAsync(request, cancellationToken).ConfigureAwait(false);
-        var (kind, ids, _) = await RepairTargets.Of(report.RunId, [], [], [], "").ChooseAsync(host, null, cancellationToken).ConfigureAwait(false);
-        if (ids.Count > MostRepaired)
+        var (kind, ids, _) = RepairTargets.Of(report.RunId, [], [], [], "").Choose(host, report);
+        if (ids.Count > RepairDesk.MostKeys)
         {
             throw new ApiException(StatusCodes.Status422UnprocessableEntity, string.Create(
-                CultureInfo.InvariantCulture, $"These are {ids.Count:N0} entities; more than {MostRepaired} are repaired with: strangler repair {host.Name} --from-report {report.RunId}"));
+                CultureInfo.InvariantCulture, $"These are {ids.Count:N0} entities; more than {RepairDesk.MostKeys} are repaired with: strangler repair {host.Name} --from-report {report.RunId}"));
         }
 
-        var steps = new Collected();
-        var job = new RepairJob(host.Runtime, host.ReconciliationOptions) { ErasedBy = host.Mappings[kind].ErasedBy };
-        var result = ids.Count == 0 ? null : await job.RunAsync(kind, ids, dryRun, request.Actor, reason, steps, cancellationToken).ConfigureAwait(false);
-        return (report, result, steps.All);
+        var (result, steps) = await RepairDesk.RunAsync(request, kind, ids, RepairDirection.LeadToFollower, dryRun, reason, cancellationToken).ConfigureAwait(false);
+        return (report, result, steps);
     }
 
-    private static async Task<ReconciliationReport> StoredAsync(ApiRequest request, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await request.Host.ReportAsync(request.Number("run"), cancellationToken).ConfigureAwait(false);
-        }
-        catch (ArgumentException)
-        {
-            throw new ApiException(StatusCodes.Status404NotFound, $"{request.Host.Name} has no such finished reconciliation.");
-        }
-    }
-
-    private sealed class Collected : IProgress<RepairStep>
-    {
-        public List<RepairStep> All { get; } = [];
-
-        public void Report(RepairStep value) => All.Add(value);
-    }
+    private static Task<ReconciliationReport> StoredAsync(ApiRequest request, CancellationToken cancellationToken) =>
+        request.ReportAsync("run", _ => $"{request.Host.Name} has no such finished reconciliation.", cancellationToken);
 }
