@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace Strangler.MySql;
@@ -12,6 +13,7 @@ internal sealed class MySqlDatabase
     private readonly MySqlDataSource _background;
     private PreparedConnection? _parked;
     private volatile bool _isClosed;
+    private volatile bool _commits;
 
     private MySqlDatabase(MySqlSideOptions options)
     {
@@ -42,10 +44,17 @@ internal sealed class MySqlDatabase
     public string Name => _foreground.Database;
 
     /// <summary>Not <paramref name="asNew"/>: with the session variables of an earlier write or read of ours.</summary>
-    public Task<DbConnection> OpenAsync(bool background, bool asNew, CancellationToken cancellationToken)
+    /// <exception cref="MySqlStateException">Sessions of this user do not commit by themselves: what is one statement for us would be lost.</exception>
+    public async Task<DbConnection> OpenAsync(bool background, bool asNew, CancellationToken cancellationToken)
     {
         var source = background ? _background : _foreground;
-        return asNew ? source.OpenAsync(cancellationToken) : source.OpenKeptAsync(cancellationToken);
+        var connection = await (asNew ? source.OpenAsync(cancellationToken) : source.OpenKeptAsync(cancellationToken)).ConfigureAwait(false);
+        if (!_commits)
+        {
+            await RequireCommitsAsync(connection, cancellationToken).ConfigureAwait(false);
+        }
+
+        return connection;
     }
 
     /// <summary>Closes the connections that lie in one of the pools. For where one turned out to be cut: those beside it may have been as
@@ -65,6 +74,30 @@ internal sealed class MySqlDatabase
         else if (_isClosed && Unpark() is { } late)
         {
             await late.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task RequireCommitsAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var command = new Batch().Add($"SELECT @@SESSION.autocommit").ToCommand(connection, Options.CommandTimeout);
+            await using (command.ConfigureAwait(false))
+            {
+                _commits = Convert.ToInt64(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false), CultureInfo.InvariantCulture) == 1;
+            }
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        if (!_commits)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw new MySqlStateException(
+                MySqlErrorKind.Other, $"autocommit is 0 in new sessions of {Display}; it must be 1: SET GLOBAL autocommit = 1, and nothing else in init_connect.");
         }
     }
 

@@ -46,6 +46,25 @@ public sealed class PooledConnectionTests
         Assert.That(world.Logs.Lines.Count(line => line.Contains("a read is repeated", StringComparison.Ordinal)), Is.EqualTo(2));
     }
 
+    /// <summary>What is one statement for us would never be committed there, and a snapshot would stay open in the pool.</summary>
+    [Test]
+    public async Task A_server_whose_sessions_do_not_commit_by_themselves_is_refused()
+    {
+        await using var world = await FaultWorld.CreateAsync(Stage.DualWrite);
+        var server = world.ServerOf(SideName.Legacy);
+        await server.RunAsync("SET GLOBAL autocommit = 0");
+        try
+        {
+            var refused = Assert.ThrowsAsync<SideUnavailableException>(() => world.Open().Donations.FindAsync(1, CancellationToken.None))!;
+            Assert.That(refused.Message, Does.Contain("autocommit is 0").And.Contain("SET GLOBAL autocommit = 1"));
+            Assert.That((refused.Side, refused.IsTransient), Is.EqualTo((SideName.Legacy, false)));
+        }
+        finally
+        {
+            await server.RunAsync("SET GLOBAL autocommit = 1");
+        }
+    }
+
     /// <summary>Under way or idle: each round ends every connection that has been there for a while, at whatever it is doing.</summary>
     [Test]
     public async Task Connections_that_are_killed_under_readers_fail_no_read([Values(Stage.DualWrite, Stage.NewLeads)] Stage stage)
