@@ -206,7 +206,8 @@ public sealed class RepositoryApiTests
 
         var found = await _world.SendAsync("POST", "/v1/subscriptions/searches", """{ "confirmation_code": "qxz-code-0001" }""");
         Assert.That((found.Body, found.Tag), Is.EqualTo((reader.Body, reader.Tag)));
-        var hidden = await _world.ChangeAsync(reader.Location!.ToString(), """{ "is_confirmed": true, "is_moderated": true }""", reader.Tag);
+        var confirmed = await _world.ChangeAsync(reader.Location!.ToString(), """{ "is_confirmed": true }""", reader.Tag);
+        var hidden = await _world.ChangeAsync(reader.Location!.ToString(), """{ "is_moderated": true }""", confirmed.Tag);
         var shown = await _world.GetAsync(reader.Location!.ToString());
         Assert.That((hidden.Body, hidden.Tag), Is.EqualTo((shown.Body, shown.Tag)), "legacy shows no confirmation of what is held back, and so do we");
         Assert.That((await _world.SendAsync("POST", "/v1/subscriptions/searches", """{ "confirmation_code": "" }""")).Status, Is.EqualTo(HttpStatusCode.NotFound));

@@ -64,7 +64,15 @@ internal sealed class RepositoryWorld : IAsyncDisposable
         return _services.Count - 1;
     }
 
-    public Task MoveToAsync(Stage stage) => Task.WhenAll(Contexts.Values.Select(each => each.MoveToAsync(stage)));
+    /// <summary>What is there before DualWrite is brought over at once, so that both sides are the same from there on.</summary>
+    public Task MoveToAsync(Stage stage) => Task.WhenAll(Contexts.Values.Select(async each =>
+    {
+        await each.MoveToAsync(stage);
+        if (stage == Stage.DualWrite)
+        {
+            await each.BackfillAsync();
+        }
+    }));
 
     public Task<Reply> GetAsync(string path, int service = 0, params (string Name, string Value)[] headers) => SendAsync("GET", path, null, service, "shop", headers);
 

@@ -50,15 +50,31 @@ internal static class RepositoryJson
     public static JsonSerializerOptions Options { get; } = Create();
 
     /// <summary>The schema of a value, for the OpenAPI document.</summary>
-    public static JsonNode SchemaOf(Type type) => Options.GetJsonSchemaAsNode(
-        type,
-        new JsonSchemaExporterOptions
-        {
-            TreatNullObliviousAsNonNullable = true,
-            TransformSchemaNode = (context, node) => Leaf.Of(context.TypeInfo.Type) is { } leaf
-                ? leaf.Schema(Nullable.GetUnderlyingType(context.TypeInfo.Type) is not null)
-                : context.TypeInfo.Type == typeof(FollowUps) ? SchemaOf(typeof(IReadOnlyList<FollowUp>)) : node,
-        });
+    public static JsonNode SchemaOf(Type type)
+    {
+        var schema = Options.GetJsonSchemaAsNode(
+            type,
+            new JsonSchemaExporterOptions
+            {
+                TreatNullObliviousAsNonNullable = true,
+                TransformSchemaNode = (context, node) => Leaf.Of(context.TypeInfo.Type) is { } leaf
+                    ? leaf.Schema(Nullable.GetUnderlyingType(context.TypeInfo.Type) is not null)
+                    : context.TypeInfo.Type == typeof(FollowUps) ? SchemaOf(typeof(IReadOnlyList<FollowUp>)) : node,
+            });
+        return WithoutPointers(schema, schema)!;
+    }
+
+    // What comes twice is a pointer to where it came first, which leads nowhere once the schema is a part of another.
+    private static JsonNode? WithoutPointers(JsonNode? node, JsonNode root) => node switch
+    {
+        JsonObject one when one["$ref"] is { } place => WithoutPointers(At(root, place.GetValue<string>()), root),
+        JsonObject one => new JsonObject(one.Select(member => KeyValuePair.Create(member.Key, WithoutPointers(member.Value, root)))),
+        JsonArray all => new JsonArray([.. all.Select(each => WithoutPointers(each, root))]),
+        _ => node?.DeepClone(),
+    };
+
+    private static JsonNode At(JsonNode root, string pointer) => pointer.Split('/')[1..].Aggregate(
+        root, (at, name) => (at is JsonArray all ? all[int.Parse(name, CultureInfo.InvariantCulture)] : at[name])!);
 
     private static JsonSerializerOptions Create()
     {

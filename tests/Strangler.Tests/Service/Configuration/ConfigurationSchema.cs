@@ -223,7 +223,7 @@ internal static partial class ConfigurationSchema
     {
         ["description"] = "viewer, operator, engineer or frontend.",
         ["type"] = "string",
-        ["enum"] = new JsonArray("viewer", "operator", "engineer", "frontend"),
+        ["enum"] = new JsonArray("frontend", "viewer", "operator", "engineer"),
     };
 
     private static JsonObject Flag(string description, bool @default) => new()
