@@ -28,6 +28,9 @@ internal sealed class CommandRun : IDisposable
         _loggers = new SerilogLoggerFactory(
             new LoggerConfiguration()
                 .MinimumLevel.Is(Verbose ? LogEventLevel.Debug : LogEventLevel.Warning)
+
+                // Who has written what stands there, in LegacyOnly there alone.
+                .MinimumLevel.Override("Strangler.Service.Http.Repositories", LogEventLevel.Information)
                 .WriteTo.Sink(new LogLines(parsed.InvocationConfiguration.Error))
                 .CreateLogger(),
             dispose: true);

@@ -6,6 +6,7 @@ using Strangler.Reconciliation;
 using Strangler.Service.Background;
 using Strangler.Service.Http;
 using Strangler.Service.Http.Access;
+using Strangler.Service.Http.Repositories;
 
 namespace Strangler.Service.Configuration;
 
@@ -73,6 +74,11 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         return (mappings, migrations, hashKey, contexts);
     }
 
+    /// <summary>An entity's context that is not there cannot be read or written.</summary>
+    public void CheckRepositories(IReadOnlyList<string> configured) => _errors.AddRange((Http?.Repositories ?? [])
+        .Where(name => RepositoryCatalog.Names.Contains(name) && !configured.Contains(name))
+        .Select(name => $"http.repositories names {name}, and there is no contexts.{name}; configured are: {string.Join(", ", configured)}."));
+
     public void ThrowIfErrors(string? path)
     {
         if (_errors.Count > 0)
@@ -84,6 +90,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
     private HttpOptions ReadHttp(JsonElement element)
     {
         var listen = new List<string>();
+        List<string> repositories = [];
         List<ApiKey> keys = [];
         string? keysFile = null;
         OidcOptions? oidc = null;
@@ -98,6 +105,9 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                     break;
                 case "admin":
                     admin = Flag("http.admin", property.Value) ?? admin;
+                    break;
+                case "repositories":
+                    repositories = Repositories("http.repositories", property.Value);
                     break;
                 case "keys":
                     keys = AccessReader.Keys("http.keys", property.Value, _errors);
@@ -118,7 +128,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                 case "limits":
                     break;
                 default:
-                    Unknown($"http.{property.Name}", "listen, admin, keys, keysFile, oidc, publicUrl, limits");
+                    Unknown($"http.{property.Name}", "listen, admin, repositories, keys, keysFile, oidc, publicUrl, limits");
                     break;
             }
         }
@@ -127,8 +137,19 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         _errors.AddRange(errors);
         return options with
         {
-            Admin = admin, PublicUrl = publicUrl, Limits = limits, Access = new AccessOptions { Keys = keys, KeysFile = keysFile, Oidc = oidc },
+            Admin = admin, Repositories = repositories, PublicUrl = publicUrl, Limits = limits, Access = new AccessOptions { Keys = keys, KeysFile = keysFile, Oidc = oidc },
         };
+    }
+
+    private List<string> Repositories(string path, JsonElement value)
+    {
+        var names = Names(path, value);
+        foreach (var (name, at) in names.Select((name, at) => (name, at)).Where(each => !RepositoryCatalog.Names.Contains(each.name)))
+        {
+            _errors.Add($"{path}[{at}] is \"{name}\"; expected one of: {string.Join(", ", RepositoryCatalog.Names)}.");
+        }
+
+        return names;
     }
 
     private Uri? WebAddress(string path, JsonElement value)

@@ -57,11 +57,13 @@ public sealed class StranglerConfiguration
         var reader = new ConfigurationReader(contextNames);
         using var document = path is null ? null : Parse(path);
         var (mappings, migrations, hashKey, contexts) = reader.Read(document?.RootElement, variables);
+        var named = contextNames.Where(name => reader.Named.Contains(name) || HasVariable(name, variables)).ToList();
+        var configured = named.Count > 0 ? named : contextNames;
+        reader.CheckRepositories(configured);
         reader.ThrowIfErrors(path);
-        var configured = contextNames.Where(name => reader.Named.Contains(name) || HasVariable(name, variables)).ToList();
         return new StranglerConfiguration
         {
-            Configured = configured.Count > 0 ? configured : contextNames,
+            Configured = configured,
             Mappings = Folder(mappings, "legacy-mappings"),
             Migrations = Folder(migrations, "migrations"),
             Contexts = contexts,

@@ -14,6 +14,9 @@ public sealed record HttpOptions(IReadOnlyList<IPEndPoint> Listen)
     /// <summary>Whether the API for operators, the dashboard, health and metrics are there; false: the frontends' routes alone.</summary>
     public bool Admin { get; init; } = true;
 
+    /// <summary>The contexts whose entities frontends read and write by <c>/v1</c>.</summary>
+    public IReadOnlyList<string> Repositories { get; init; } = [];
+
     /// <summary>Who may use them.</summary>
     public AccessOptions Access { get; init; } = new();
 
@@ -29,12 +32,12 @@ public sealed record HttpOptions(IReadOnlyList<IPEndPoint> Listen)
     /// <exception cref="ConfigurationException">Others could come, and there is no way to know anybody.</exception>
     internal void RequireAccess()
     {
-        if (Admin && IsOpenToOthers && !Access.IsConfigured)
+        if ((Admin || Repositories.Count > 0) && IsOpenToOthers && !Access.IsConfigured)
         {
             throw new ConfigurationException(
             [
                 $"http.listen is {string.Join(", ", Listen)}, which others than this machine reach, and nobody could show who they are: there is no http.keys, "
-                + "http.keysFile or http.oidc. Make a key with: strangler key new; or serve the frontends' routes alone with \"admin\": false.",
+                + "http.keysFile or http.oidc. Make a key with: strangler key new; or serve the frontends' open routes alone with \"admin\": false, and no http.repositories.",
             ]);
         }
     }

@@ -6,13 +6,14 @@ using Strangler.Service.Configuration;
 using Strangler.Service.Http.Access;
 using Strangler.Service.Http.Admin;
 using Strangler.Service.Http.Dashboard;
+using Strangler.Service.Http.Repositories;
 using Strangler.Service.Reconciling;
 using Strangler.Service.Telemetry;
 
 namespace Strangler.Service.Http;
 
 /// <summary>
-/// All that a service answers over HTTP: its contexts' frontends and, unless the configuration says no, the API for operators, the dashboard, health and
+/// All that a service answers over HTTP: its contexts' frontends, repositories where the configuration says so and, unless the configuration says no, the API for operators, the dashboard, health and
 /// metrics. Runs as a few loops beside those of the contexts.
 /// </summary>
 public sealed class WebService : IDisposable
@@ -36,10 +37,15 @@ public sealed class WebService : IDisposable
         var sampler = new ContextSampler(hosts, _meter, time, loggers);
         _readiness = new Readiness(configuration, hosts, time, loggers);
         var surfaces = HttpSurfaces.Of(hosts).ToList();
+        var parts = new ServiceParts(configuration, options, hosts, _access, _meter, _metrics, _readiness, jobs, time, loggers);
+        _access.OnTooSmallRole = (http, caller, need) => TellAsync(parts, http, caller, need);
+        if (options.Admin || options.Repositories.Count > 0)
+        {
+            surfaces.Add(routes => RepositoryCatalog.Map(routes, parts));
+        }
+
         if (options.Admin)
         {
-            var parts = new ServiceParts(configuration, options, hosts, _access, _meter, _metrics, _readiness, jobs, time, loggers);
-            _access.OnTooSmallRole = (http, caller, need) => TellAsync(parts, http, caller, need);
             surfaces.Add(routes => AdminRoutes.Map(routes, parts));
             surfaces.Add(routes => DashboardRoutes.Map(routes, parts));
         }
@@ -75,7 +81,7 @@ public sealed class WebService : IDisposable
     // Changes that were tried belong to the trail as well; what is read may be asked for by mistake.
     private static async Task TellAsync(ServiceParts parts, HttpContext http, Caller caller, RouteNeed need)
     {
-        if (HttpMethods.IsGet(need.Method) || parts.Find((string?)http.Request.RouteValues["context"] ?? "") is not { } host)
+        if (HttpMethods.IsGet(need.Method) || parts.Find(need.Context ?? (string?)http.Request.RouteValues["context"] ?? "") is not { } host)
         {
             return;
         }

@@ -369,7 +369,7 @@ public sealed class DualWriter
             Nothing = nothing,
             Result = new WriteResult(
                 id, version, TokenOf(side, state with { Entity = counted ? entity : state.Entity }, record) with { Given = written.Wanted },
-                Replayed: false),
+                Replayed: false) { Held = record },
         };
         if (nothing)
         {

@@ -91,6 +91,13 @@ public sealed record LoadToken(SideName Side, Stage Stage, long Epoch, EntityVer
     }
 
     /// <summary>
+    /// Whether it stands for the same state as a token that was read later, in whichever stage and from whichever side: for those who look before they
+    /// save. The save itself is checked under lock.
+    /// </summary>
+    /// <param name="present">What was read now.</param>
+    public bool IsStill(LoadToken present) => !IsStale(present, present.Version.Epoch);
+
+    /// <summary>
     /// Whether a save that was loaded at this token must be refused. Versions decide wherever they exist. While legacy leads the content
     /// decides, too: it catches stale saves in LegacyOnly, where nothing counts, and other programs' writes that nobody captured.
     /// </summary>

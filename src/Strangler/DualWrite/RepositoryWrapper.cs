@@ -31,9 +31,9 @@ public abstract class RepositoryWrapper<TEntity>(
     /// <summary>
     /// Inserts an instance that was never loaded or stored, updates one that was. The same instance can be stored again. Throws
     /// <see cref="ConflictException"/> when it is stale, or when it is new and its id is taken; otherwise as
-    /// <see cref="DualWriter.WriteAsync"/>.
+    /// <see cref="DualWriter.WriteAsync"/>. Where the result says that it was replayed, the instance has the first one's id and nothing else of it.
     /// </summary>
-    public async Task StoreAsync(TEntity entity, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown")
+    public async Task<WriteResult> StoreAsync(TEntity entity, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown")
     {
         var token = TokenOf(entity);
         ArgumentOutOfRangeException.ThrowIfNegative(converter.IdOf(entity), nameof(entity));
@@ -52,10 +52,15 @@ public abstract class RepositoryWrapper<TEntity>(
         }
 
         _tokens.AddOrUpdate(entity, result.Token);
+        return result;
     }
 
-    /// <summary>Removes it and leaves a tombstone; nothing happens when it is not there. Ids below 1 are an <see cref="ArgumentOutOfRangeException"/>.</summary>
-    public async Task DeleteAsync(long id, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown")
+    /// <summary>
+    /// Removes it and leaves a tombstone; nothing happens when it is not there. Ids below 1 are an <see cref="ArgumentOutOfRangeException"/>. With
+    /// <paramref name="loaded"/> it must still be what was loaded, else <see cref="ConflictException"/>.
+    /// </summary>
+    public async Task DeleteAsync(
+        long id, CancellationToken cancellationToken, string? requestKey = null, string actor = "unknown", LoadToken? loaded = null)
     {
         // 0 asks for a new id in a write: a delete must never take one.
         ArgumentOutOfRangeException.ThrowIfLessThan(id, 1);
@@ -63,11 +68,25 @@ public abstract class RepositoryWrapper<TEntity>(
             new WriteCommand
             {
                 Key = new EntityKey(kind, id),
+                Loaded = loaded,
                 RequestKey = requestKey,
                 Actor = actor,
                 Write = async (lead, transaction, key, ct) => (key.Id, await lead.PutAsync(transaction, key, null, ct)),
             },
             cancellationToken);
+    }
+
+    /// <summary>What a store has made of the entity, as <see cref="FindAsync"/> would show it; null where the result was replayed.</summary>
+    public TEntity? Held(WriteResult result)
+    {
+        if (result.Held is not { } record)
+        {
+            return null;
+        }
+
+        var entity = converter.ToEntity(result.Id, record);
+        _tokens.AddOrUpdate(entity, result.Token);
+        return entity;
     }
 
     /// <summary>What the instance was loaded or last stored as; null when it is new.</summary>

@@ -53,4 +53,8 @@ public sealed class WriteCommand
 /// <param name="Version">The version it gave the entity.</param>
 /// <param name="Token">To save the same instance again.</param>
 /// <param name="Replayed">Whether the request key had been seen before and nothing was written now.</param>
-public sealed record WriteResult(long Id, EntityVersion Version, LoadToken Token, bool Replayed);
+public sealed record WriteResult(long Id, EntityVersion Version, LoadToken Token, bool Replayed)
+{
+    /// <summary>What the lead shows of the entity since then, which may hide some of what was wanted; null after a delete, and of a replay.</summary>
+    internal Record? Held { get; init; }
+}

@@ -18,6 +18,9 @@ internal sealed record Reply(HttpStatusCode Status, string Body, string? Tag, Ur
 {
     public JsonElement Json => JsonDocument.Parse(Body).RootElement;
 
+    /// <summary>When to come again; null: nothing is said of it.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     public string Detail => Json.GetProperty("detail").GetString()!;
 
     public override string ToString() => $"{(int)Status}: {Body}";

@@ -102,7 +102,7 @@ public sealed class AccessControl : IDisposable
         if (await FindCallerAsync(http, need).ConfigureAwait(false) is { } caller)
         {
             http.Items[CallerItem] = caller;
-            if (caller.Role >= need.Role)
+            if (caller.May(need))
             {
                 await RateLimitedAsync(http, caller.Role == Role.Anyone ? AddressOf(http) : caller.Name, next).ConfigureAwait(false);
             }
@@ -184,7 +184,9 @@ public sealed class AccessControl : IDisposable
 
         await RefuseAsync(
             http, StatusCodes.Status403Forbidden, "role",
-            $"{caller.Name} is {Name(caller.Role)}; this needs the role {Name(need.Role)}.").ConfigureAwait(false);
+            caller.May(need.Role)
+                ? $"{caller.Name} is for {string.Join(", ", caller.Contexts ?? [])}; this is {need.Context}."
+                : $"{caller.Name} is {Name(caller.Role)}; this needs the role {Name(need.Role)}.").ConfigureAwait(false);
     }
 
     private async Task RateLimitedAsync(HttpContext http, string who, RequestDelegate next)

@@ -38,5 +38,6 @@ public sealed record OidcOptions
     public static IReadOnlyDictionary<string, Role> DefaultRoles { get; } = new Dictionary<string, Role>(StringComparer.Ordinal)
     {
         ["strangler:viewer"] = Role.Viewer, ["strangler:operator"] = Role.Operator, ["strangler:engineer"] = Role.Engineer,
+        ["strangler:frontend"] = Role.Frontend,
     };
 }

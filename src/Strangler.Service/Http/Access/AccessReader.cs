@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Strangler.Service.Http.Repositories;
 
 namespace Strangler.Service.Http.Access;
 
@@ -35,7 +36,7 @@ internal static class AccessReader
     private static ApiKey? Key(string path, JsonElement element, List<string> errors)
     {
         var before = errors.Count;
-        var given = Members(path, element, errors, "name", "role", "hash", "expires");
+        var given = Members(path, element, errors, "name", "role", "hash", "expires", "contexts");
         var name = Text($"{path}.name", given, "name", errors, isRequired: true);
         if (name is not null && !ApiKey.IsName(name))
         {
@@ -60,7 +61,28 @@ internal static class AccessReader
             }
         }
 
-        return errors.Count > before ? null : new ApiKey(name!, role!.Value, hash!, expires);
+        var contexts = given.TryGetValue("contexts", out var list) ? Contexts($"{path}.contexts", list, role, errors) : null;
+        return errors.Count > before ? null : new ApiKey(name!, role!.Value, hash!, expires) { Contexts = contexts };
+    }
+
+    private static List<string> Contexts(string path, JsonElement list, Role? role, List<string> errors)
+    {
+        var known = string.Join(", ", RepositoryCatalog.Names);
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
+        {
+            errors.Add($"{path} is no list of contexts; expected some of: {known}.");
+            return [];
+        }
+
+        if (role is not (null or Http.Access.Role.Frontend))
+        {
+            errors.Add($"{path}: only a key of the role frontend is for single contexts.");
+        }
+
+        var texts = list.EnumerateArray().Select(each => each.ValueKind == JsonValueKind.String ? each.GetString()! : each.GetRawText()).ToList();
+        errors.AddRange(texts.Index().Where(each => !RepositoryCatalog.Names.Contains(each.Item))
+            .Select(each => $"{path}[{each.Index}] is \"{each.Item}\"; expected one of: {known}."));
+        return texts;
     }
 
     private static Dictionary<string, Role> Roles(string path, JsonElement map, List<string> errors)

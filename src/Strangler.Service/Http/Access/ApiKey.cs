@@ -12,6 +12,9 @@ namespace Strangler.Service.Http.Access;
 /// <param name="Expires">The first day (UTC) on which it is no longer good; null: never.</param>
 public sealed record ApiKey(string Name, Role Role, string Hash, DateOnly? Expires)
 {
+    /// <summary>Of a frontend's: the contexts whose entities it reaches; null: all that are served.</summary>
+    public IReadOnlyList<string>? Contexts { get; init; }
+
     /// <summary>What every key begins with, so that a leaked one is found by those who search for such things.</summary>
     public const string Prefix = "strk_";
 
@@ -22,6 +25,7 @@ public sealed record ApiKey(string Name, Role Role, string Hash, DateOnly? Expir
     internal Caller Caller => new($"key:{Name}", Role)
     {
         Until = Expires is { } day ? new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null,
+        Contexts = Contexts,
     };
 
     /// <summary>A new key of 256 random bits. A plain hash keeps it: there is nothing that could be guessed.</summary>

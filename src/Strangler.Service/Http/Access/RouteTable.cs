@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Strangler.Service.Http.Admin;
+using Strangler.Service.Http.Repositories;
 using Strangler.Service.Reconciling;
 
 namespace Strangler.Service.Http.Access;
@@ -17,6 +18,27 @@ public sealed record RouteNeed(string Method, string Pattern, Role Role, string 
 
     /// <summary>What its body is; null: it has none.</summary>
     public Type? Body { get; init; }
+
+    /// <summary>What its body is called among the document's schemas; null: <see cref="Body"/> says it, or it has none.</summary>
+    public string? BodySchema { get; init; }
+
+    /// <summary>Likewise its answer.</summary>
+    public string? AnswerSchema { get; init; }
+
+    /// <summary>Whether it has a body.</summary>
+    public bool HasBody => Body is not null || BodySchema is not null;
+
+    /// <summary>Headers without which it is refused.</summary>
+    public IReadOnlyList<string> Headers { get; init; } = [];
+
+    /// <summary>Headers that it heeds, and can do without.</summary>
+    public IReadOnlyList<string> OptionalHeaders { get; init; } = [];
+
+    /// <summary>What it answers when all goes well.</summary>
+    public int Status { get; init; } = StatusCodes.Status200OK;
+
+    /// <summary>The context whose entities it reads or writes; null: the path says it, or it has none.</summary>
+    public string? Context { get; init; }
 
     /// <summary>What its query may hold.</summary>
     public IReadOnlyList<string> Query { get; init; } = [];
@@ -59,7 +81,7 @@ public static class RouteTable
         new("GET", "/contexts", Role.Viewer, "all contexts on one page"),
         new("GET", "/contexts/{context}", Role.Viewer, "one context: as strangler status"),
         new("GET", "/contexts/{context}/stage", Role.Viewer, "who leads, the gates forward and back; ETag"),
-        new("PUT", "/contexts/{context}/stage", Role.Engineer, "one stage forward or back; If-Match; 409 with the closed gates") { Body = typeof(StageBody) },
+        new("PUT", "/contexts/{context}/stage", Role.Engineer, "one stage forward or back; If-Match; 409 with the closed gates") { Body = typeof(StageBody), Headers = ["If-Match"] },
         new("PUT", "/contexts/{context}/flip", Role.Engineer, "finish a flip whose process died") { Body = typeof(ReasonBody) },
         new("DELETE", "/contexts/{context}/flip", Role.Engineer, "take back a flip that is not decided") { Query = ["reason"] },
         new("GET", "/contexts/{context}/reports", Role.Viewer, "stored reconciliations, newest first") { Query = Page },
@@ -67,7 +89,7 @@ public static class RouteTable
         new("GET", "/contexts/{context}/reports/{run}/diff/{later}", Role.Viewer, "what is new, gone and still there"),
         new("POST", "/contexts/{context}/reports/{run}/revelations", Role.Operator, "present clear values of its samples; audited") { Body = typeof(ReasonBody) },
         new("GET", "/contexts/{context}/reconciliations", Role.Viewer, "those that were started over HTTP, newest first") { Query = Page },
-        new("POST", "/contexts/{context}/reconciliations", Role.Operator, "start one; Idempotency-Key") { Body = typeof(ReconciliationRequest) },
+        new("POST", "/contexts/{context}/reconciliations", Role.Operator, "start one; Idempotency-Key") { Body = typeof(ReconciliationRequest), Status = StatusCodes.Status202Accepted, OptionalHeaders = ["Idempotency-Key"] },
         new("GET", "/contexts/{context}/reconciliations/{job}", Role.Viewer, "how far it is"),
         new("GET", "/contexts/{context}/reconciliations/{job}/events", Role.Viewer, "its progress as server-sent events") { Answer = "text/event-stream" },
         new("DELETE", "/contexts/{context}/reconciliations/{job}", Role.Operator, "cancel it; it can be resumed"),
@@ -108,7 +130,7 @@ public static class RouteTable
         new("GET", "/ui/contexts/{context}/timeline", Role.Viewer, "one entity") { Query = ["kind", "id"] },
     ];
 
-    public static IReadOnlyList<RouteNeed> All { get; } = [.. Operation, .. Api, .. Dashboard, .. Frontends];
+    public static IReadOnlyList<RouteNeed> All { get; } = [.. Operation, .. Api, .. RepositoryCatalog.Needs, .. Dashboard, .. Frontends];
 
     private static readonly Dictionary<(string, string), RouteNeed> ByRoute = All.ToDictionary(need => (need.Method, need.Pattern));
 

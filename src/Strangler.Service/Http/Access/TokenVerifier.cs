@@ -100,6 +100,8 @@ internal sealed class TokenVerifier : IDisposable
             _ => [],
         };
         var roles = values.Where(_options.Roles.ContainsKey).Select(value => _options.Roles[value]).ToList();
-        return roles.Count == 0 ? null : roles.Max();
+
+        // Who is named as both is somebody, and no program.
+        return roles.Count == 0 ? null : roles.Where(role => role != Role.Frontend).DefaultIfEmpty(Role.Frontend).Max();
     }
 }

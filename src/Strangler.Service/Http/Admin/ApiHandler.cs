@@ -18,6 +18,12 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
 {
     private readonly ILogger _log = parts.Loggers.CreateLogger<ApiHandler>();
 
+    /// <summary>What an exception is to a client; null: nothing that is known, which is logged.</summary>
+    public Func<Exception, ApiException?> Translator { get; init; } = Translate;
+
+    /// <summary>What is told beside that there was no answer in time.</summary>
+    public string AfterTimeout { get; init; } = "";
+
     /// <summary>A route whose answer must not take longer than the setting says.</summary>
     public void Map(string method, string pattern, Func<ApiRequest, CancellationToken, Task<object?>> answer) =>
         Map(method, pattern, isBounded: true, answer);
@@ -71,7 +77,7 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
         {
             await Problems.SendAsync(
                 http, StatusCodes.Status504GatewayTimeout,
-                string.Create(CultureInfo.InvariantCulture, $"There was no answer within {parts.Options.Limits.Timeout.TotalSeconds:0} s.")).ConfigureAwait(false);
+                string.Create(CultureInfo.InvariantCulture, $"There was no answer within {parts.Options.Limits.Timeout.TotalSeconds:0} s. {AfterTimeout}").TrimEnd()).ConfigureAwait(false);
         }
         catch (Exception exception) when (!http.Response.HasStarted)
         {
@@ -82,7 +88,7 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
     private Task FailAsync(HttpContext http, Exception exception)
     {
         http.Response.Headers.ETag = default;
-        if (Translate(exception) is not { } known)
+        if (Translator(exception) is not { } known)
         {
             var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "";
             _log.AnswerFailed(route, exception.GetType().Name, exception);

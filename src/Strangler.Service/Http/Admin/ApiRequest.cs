@@ -69,9 +69,12 @@ internal sealed class ApiRequest(HttpContext http, ServiceParts parts)
         ? values.Count == 1 ? values[0] : throw new ApiException(StatusCodes.Status400BadRequest, $"{name} is given {values.Count} times.")
         : null;
 
-    public int Between(string name, int usual, int least, int most) =>
+    public int Between(string name, int usual, int least, int most) => (int)Whole(name, usual, least, most);
+
+    /// <summary>The same of larger numbers.</summary>
+    public long Whole(string name, long usual, long least, long most) =>
         Query(name) is not { } text ? usual
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number
         : throw new ApiException(StatusCodes.Status400BadRequest, $"{name} must lie between {least} and {most}.");
 
     /// <summary>A page of a list that is read from its beginning; <paramref name="read"/> gets how many are needed.</summary>

@@ -32,7 +32,7 @@ internal static class HealthRoutes
             {
                 context = context.Context,
                 ready = context.Ready,
-                checks = request.Caller.Role >= Role.Viewer ? context.Checks : null,
+                checks = request.Caller.May(Role.Viewer) ? context.Checks : null,
             }),
         };
     }

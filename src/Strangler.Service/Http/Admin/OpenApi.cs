@@ -1,19 +1,26 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
 using Strangler.Service.Http.Access;
+using Strangler.Service.Http.Repositories;
 
 namespace Strangler.Service.Http.Admin;
 
 /// <summary>The API for operators as OpenAPI 3.1, made of the table of routes and the types of their bodies: neither can say what the other does not.</summary>
 internal static partial class OpenApi
 {
-    public static Lazy<JsonObject> Document { get; } = new(Create);
+    public static Lazy<JsonObject> Document { get; } = new(() => Create(
+        "Stages, reconciliations and repairs of a migration; entities for frontends.", RouteTable.All.Where(need => !need.IsPage && !need.IsFrontend)));
 
-    private static JsonObject Create()
+    /// <summary>Of the repositories alone: all that a frontend's key reaches.</summary>
+    public static Lazy<JsonObject> OfRepositories { get; } = new(() => Create("Entities for frontends.", RepositoryCatalog.Needs));
+
+    private static JsonObject Create(string description, IEnumerable<RouteNeed> routes)
     {
         var paths = new JsonObject();
-        foreach (var route in RouteTable.All.Where(need => !need.IsPage && !need.IsFrontend).GroupBy(need => need.Pattern))
+        foreach (var route in routes.GroupBy(need => need.Pattern))
         {
             var path = new JsonObject();
             foreach (var need in route)
@@ -27,12 +34,15 @@ internal static partial class OpenApi
         return new JsonObject
         {
             ["openapi"] = "3.1.0",
-            ["info"] = new JsonObject { ["title"] = "Strangler", ["version"] = "1", ["description"] = "Stages, reconciliations and repairs of a migration. Errors are problems (RFC 9457)." },
+            ["info"] = new JsonObject { ["title"] = "Strangler", ["version"] = "1", ["description"] = $"{description} Errors are problems (RFC 9457)." },
             ["paths"] = paths,
             ["components"] = new JsonObject
             {
                 ["securitySchemes"] = new JsonObject { ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer", ["description"] = "A key, or a token of the configured issuer." } },
-                ["schemas"] = new JsonObject { ["problem"] = Problem() },
+                ["schemas"] = new JsonObject(RepositoryCatalog.Schemas.Select(schema => KeyValuePair.Create(schema.Key, (JsonNode?)schema.Value.DeepClone())))
+                {
+                    ["problem"] = Problem(),
+                },
                 ["responses"] = new JsonObject
                 {
                     ["problem"] = new JsonObject
@@ -56,10 +66,7 @@ internal static partial class OpenApi
             ["parameters"] = parameters,
             ["responses"] = new JsonObject
             {
-                [need is { Method: "POST", Pattern: var pattern } && pattern.EndsWith("/reconciliations", StringComparison.Ordinal) ? "202" : "200"] = new JsonObject
-                {
-                    ["description"] = need.What, ["content"] = new JsonObject { [need.Answer] = new JsonObject() },
-                },
+                [need.Status.ToString(CultureInfo.InvariantCulture)] = Good(need),
                 ["default"] = new JsonObject { ["$ref"] = "#/components/responses/problem" },
             },
         };
@@ -70,15 +77,33 @@ internal static partial class OpenApi
 
         if (need.Body is { } body)
         {
-            operation["requestBody"] = new JsonObject
-            {
-                ["required"] = true,
-                ["content"] = new JsonObject { ["application/json"] = new JsonObject { ["schema"] = AdminJson.Options.GetJsonSchemaAsNode(body) } },
-            };
+            operation["requestBody"] = Body(AdminJson.Options.GetJsonSchemaAsNode(body));
+        }
+        else if (need.BodySchema is { } name)
+        {
+            operation["requestBody"] = Body(Schema(name));
         }
 
         return operation;
     }
+
+    private static JsonObject Body(JsonNode schema) => new()
+    {
+        ["required"] = true, ["content"] = new JsonObject { ["application/json"] = new JsonObject { ["schema"] = schema } },
+    };
+
+    private static JsonObject Good(RouteNeed need)
+    {
+        var answer = new JsonObject { ["description"] = need.What };
+        if (need.Status != StatusCodes.Status204NoContent)
+        {
+            answer["content"] = new JsonObject { [need.Answer] = need.AnswerSchema is { } name ? new JsonObject { ["schema"] = Schema(name) } : [] };
+        }
+
+        return answer;
+    }
+
+    private static JsonObject Schema(string name) => new() { ["$ref"] = $"#/components/schemas/{name}" };
 
     private static IEnumerable<JsonNode> Parameters(RouteNeed need)
     {
@@ -92,14 +117,14 @@ internal static partial class OpenApi
             yield return Parameter(name, "query", name is "offset" or "limit" ? "integer" : name == "references" ? "boolean" : "string", isRequired: name == "reason");
         }
 
-        if (need is { Method: "PUT" } && need.Pattern.EndsWith("/stage", StringComparison.Ordinal))
+        foreach (var header in need.Headers)
         {
-            yield return Parameter("If-Match", "header", "string", isRequired: true);
+            yield return Parameter(header, "header", "string", isRequired: true);
         }
 
-        if (need is { Method: "POST" } && need.Pattern.EndsWith("/reconciliations", StringComparison.Ordinal))
+        foreach (var header in need.OptionalHeaders)
         {
-            yield return Parameter("Idempotency-Key", "header", "string", isRequired: false);
+            yield return Parameter(header, "header", "string", isRequired: false);
         }
     }
 
@@ -118,6 +143,8 @@ internal static partial class OpenApi
             ["title"] = new JsonObject { ["type"] = "string" },
             ["status"] = new JsonObject { ["type"] = "integer" },
             ["detail"] = new JsonObject { ["type"] = "string" },
+            ["member"] = new JsonObject { ["type"] = "string", ["description"] = "The member that cannot be as it is given." },
+            ["errors"] = new JsonObject { ["type"] = "array", ["description"] = "All members that are not as they should be, and what is expected there.", ["items"] = new JsonObject { ["type"] = "object" } },
             ["gates"] = new JsonObject { ["type"] = "array", ["description"] = "The closed gates of a step that was refused.", ["items"] = new JsonObject { ["type"] = "object" } },
         },
     };

@@ -56,7 +56,7 @@ internal sealed class ContextPages(PageHandler pages)
         Pieces.Fact("legacy", view.Legacy is { } legacy ? legacy.Role.ToString() : "does not answer", view.Legacy is null ? "bad" : null),
         Pieces.Fact("new", view.New is { } @new ? @new.Role.ToString() : "does not answer", view.New is null ? "bad" : null));
 
-    private static XElement? Steps(ApiRequest request, StageStatus stage) => request.Caller.Role < Role.Engineer || stage.View.Switching ? null : E(
+    private static XElement? Steps(ApiRequest request, StageStatus stage) => !request.Caller.May(Role.Engineer) || stage.View.Switching ? null : E(
         "div", Class("actions"),
         stage.Next is { } next ? E("a", Class("button"), A("href", PathOf(request.Host, next.Stage)), $"Step to {next.Stage} …") : null,
         stage.Back is { } back ? E("a", Class("button quiet"), A("href", PathOf(request.Host, back.Stage)), $"Back to {back.Stage} …") : null);
@@ -69,7 +69,7 @@ internal sealed class ContextPages(PageHandler pages)
         job.Error is { } error ? E("p", error) : null,
         job is not { State: JobState.Running } ? null : E(
             "div", E("label", Progress(job), E("progress", A("max", job.Total is > 0 ? job.Total : 1), A("value", job.Done ?? 0))),
-            request.Caller.Role < Role.Operator ? null : E(
+            !request.Caller.May(Role.Operator) ? null : E(
                 "form", Class("actions"), A("method", "post"), A("action", $"/ui/contexts/{job.Context}/reconciliations/{job.Id}/cancellation"), pages.Token(request.Http),
                 E("button", Class("quiet"), "Cancel")))));
 
@@ -84,7 +84,7 @@ internal sealed class ContextPages(PageHandler pages)
         runs.Count == 0
             ? E("p", Class("soft"), isDual ? "None has run yet." : "Compared are the sides from DualWrite on.")
             : Pieces.Runs(request.Host.Name, runs.Take(ShownRuns)),
-        !isDual || request.Caller.Role < Role.Operator ? null : E(
+        !isDual || !request.Caller.May(Role.Operator) ? null : E(
             "form", Class("row actions"), A("method", "post"), A("action", $"/ui/contexts/{request.Host.Name}/reconciliations"), pages.Token(request.Http),
             E("label", "What", E("select", A("name", "what"), E("option", A("value", "full"), "everything, in full"), E("option", A("value", "incremental"), "what versions and hashes tell apart"))),
             E("button", "Reconcile now")));

@@ -34,7 +34,7 @@ internal sealed class ReportPages(PageHandler pages)
                 "dl", Class("facts"),
                 Pieces.Fact("stage", report.Stage.ToString()), Pieces.Fact("leads", Pieces.Side(report.Lead)), Pieces.Fact("began (UTC)", Pieces.Time(report.BeganUtc)),
                 Pieces.Fact("took", Span(report.Duration)), Pieces.Fact("entities", N(report.Entities)), Pieces.Fact("richer in new", N(report.RicherInNew)))),
-            report.Differing.Count > 0 && request.Caller.Role >= Role.Operator
+            report.Differing.Count > 0 && request.Caller.May(Role.Operator)
                 ? E("p", E("a", Class("button"), A("href", Text($"/ui/contexts/{host.Name}/reports/{report.RunId}/repair")), "See what a repair would do …")) : null,
             E(
                 "div", Class("cols"),

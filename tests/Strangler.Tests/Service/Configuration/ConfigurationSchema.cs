@@ -9,6 +9,7 @@ using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Service;
 using Strangler.Service.Http;
+using Strangler.Service.Http.Repositories;
 
 namespace Strangler.Tests.Service.Configuration;
 
@@ -73,6 +74,9 @@ internal static partial class ConfigurationSchema
                 "Where and to whom the service answers HTTP.",
                 ("listen", List(Text("", "127.0.0.1:5080"), "Addresses and ports. Default: 127.0.0.1:5080, this machine alone.")),
                 ("admin", Flag("Whether there are the API for operators, the dashboard, health and metrics; false: the frontends' routes alone.", true)),
+                ("repositories", List(
+                    new JsonObject { ["type"] = "string", ["enum"] = new JsonArray([.. RepositoryCatalog.Names.Select(name => (JsonNode)name)]) },
+                    "The contexts whose entities programs with the role frontend read and write under /v1. Default: none.")),
                 ("keys", List(Ref("key"), "Keys that are taken.")),
                 ("keysFile", Text("A file with such a list, looked at again every five seconds.", "/etc/strangler/keys.json")),
                 ("oidc", Ref("oidc", "Whose tokens are taken. Default: nobody's.")),
@@ -83,7 +87,10 @@ internal static partial class ConfigurationSchema
                 ("name", Text("Whose it is: stands in the audit trail as key:NAME.", "anna")),
                 ("role", Role()),
                 ("hash", Text("sha256: and 64 hexadecimal digits.", "sha256:" + new string('0', 64))),
-                ("expires", Text("The first day (UTC) on which it is no longer taken. Default: none.", "2027-01-31"))),
+                ("expires", Text("The first day (UTC) on which it is no longer taken. Default: none.", "2027-01-31")),
+                ("contexts", List(
+                    new JsonObject { ["type"] = "string", ["enum"] = new JsonArray([.. RepositoryCatalog.Names.Select(name => (JsonNode)name)]) },
+                    "Of a frontend: the contexts whose entities it reaches. Default: all that are served."))),
             ["oidc"] = Object(
                 "An issuer of tokens.",
                 ("issuer", Text("As it stands in the tokens.", "https://idp.example.org/")),
@@ -214,9 +221,9 @@ internal static partial class ConfigurationSchema
 
     private static JsonObject Role() => new()
     {
-        ["description"] = "viewer, operator or engineer.",
+        ["description"] = "viewer, operator, engineer or frontend.",
         ["type"] = "string",
-        ["enum"] = new JsonArray("viewer", "operator", "engineer"),
+        ["enum"] = new JsonArray("frontend", "viewer", "operator", "engineer"),
     };
 
     private static JsonObject Flag(string description, bool @default) => new()
