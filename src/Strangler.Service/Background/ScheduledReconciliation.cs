@@ -19,7 +19,7 @@ namespace Strangler.Service.Background;
 public sealed class ScheduledReconciliation : BackgroundService
 {
     /// <summary>How often a service says that it is there, and looks whether another one's run was left behind.</summary>
-    internal static readonly TimeSpan Beat = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Beat = TimeSpan.FromSeconds(5);
 
     private readonly ContextRuntime _runtime;
     private readonly Func<ReconciliationOptions> _options;

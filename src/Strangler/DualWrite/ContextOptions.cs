@@ -18,8 +18,11 @@ public sealed class ContextOptions
     /// <summary>How often the relay looks at the journal when nothing wakes it. 10 ms to 1 minute; default 1 s.</summary>
     public TimeSpan RelayPoll { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a claim lasts. 1 s to 10 minutes; default 30 s.</summary>
-    public TimeSpan RelayLease { get; set; } = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// How long a claim lasts: so long the keys that a killed relay was at wait for another one. Whoever is slower applies what is applied already, which does
+    /// no harm. 1 s to 10 minutes; default 10 s.
+    /// </summary>
+    public TimeSpan RelayLease { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Keys a claim at most; fewer where these would take longer than 200 ms. 1 to 10,000; default 100.
