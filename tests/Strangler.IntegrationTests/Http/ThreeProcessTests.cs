@@ -58,13 +58,21 @@ public sealed partial class ThreeProcessTests
     [OneTimeTearDown]
     public async Task DisposeAsync()
     {
-        await (_load?.DisposeAsync() ?? default);
+        if (_load is not null)
+        {
+            await _load.DisposeAsync();
+        }
+
         foreach (var service in _services.OfType<ServeProcess>())
         {
             await service.DisposeAsync();
         }
 
-        await (_frontend?.DisposeAsync() ?? default);
+        if (_frontend is not null)
+        {
+            await _frontend.DisposeAsync();
+        }
+
         await _world.DisposeAsync();
         _client.Dispose();
     }
