@@ -5,6 +5,7 @@ using Strangler.Service;
 using Strangler.Service.Background;
 using Strangler.Service.Configuration;
 using Strangler.Service.Http;
+using Strangler.Service.Telemetry;
 
 namespace Strangler.Cli.Commands;
 
@@ -59,6 +60,7 @@ internal static class ServeCommand
     private static async Task RunAsync(CommandRun run, StranglerConfiguration configuration, List<ContextHost> hosts, CancellationToken token)
     {
         List<BackgroundService> loops = [];
+        using var traces = Tracing.Start(configuration.Traces, hosts[0].Runtime.Replica);
         using var web = configuration.Http is null ? null : new WebService(configuration, hosts, run.Time, run.Loggers);
         if (web is not null)
         {

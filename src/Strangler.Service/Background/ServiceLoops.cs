@@ -14,7 +14,7 @@ public static class ServiceLoops
         var relay = new RelayLoop(host.Runtime, host.Relay);
         return host.Schedules.Count == 0
             ? [relay]
-            : [relay, new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.Schedules)];
+            : [relay, new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.Schedules, host.Pause)];
     }
 
     /// <summary>Runs loops until the token fires, then waits for them to end. Throws what one of them throws, once all have ended.</summary>

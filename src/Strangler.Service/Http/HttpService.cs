@@ -126,14 +126,17 @@ public sealed class HttpService : BackgroundService
     private static async Task MeasuredAsync(HttpContext http, RequestDelegate next, ServiceMeter meter)
     {
         var began = Stopwatch.GetTimestamp();
+        var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
+        var method = RouteTable.Find(http.Request.Method, route)?.Method ?? "(other)";
+        using var span = Tracing.Begin(http, method, route);
         try
         {
             await next(http).ConfigureAwait(false);
         }
         finally
         {
-            var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
-            meter.Answered(RouteTable.Find(http.Request.Method, route)?.Method ?? "(other)", route, http.Response.StatusCode, Stopwatch.GetElapsedTime(began));
+            Tracing.End(span, http.Response.StatusCode);
+            meter.Answered(method, route, http.Response.StatusCode, Stopwatch.GetElapsedTime(began));
         }
     }
 

@@ -92,12 +92,12 @@ internal static partial class OpenApi
             yield return Parameter(name, "query", name is "offset" or "limit" ? "integer" : name == "references" ? "boolean" : "string", isRequired: name == "reason");
         }
 
-        if (need is { Method: "PUT" } && need.Pattern.EndsWith("/stage", StringComparison.Ordinal))
+        if (need is { Method: "PUT", Pattern: "/contexts/{context}/stage" or "/contexts/{context}/stage/approval" })
         {
             yield return Parameter("If-Match", "header", "string", isRequired: true);
         }
 
-        if (need is { Method: "POST" } && need.Pattern.EndsWith("/reconciliations", StringComparison.Ordinal))
+        if (KeyedRequests.AreTakenBy(need.Method, need.Pattern))
         {
             yield return Parameter("Idempotency-Key", "header", "string", isRequired: false);
         }
