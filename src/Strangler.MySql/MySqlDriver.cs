@@ -114,7 +114,8 @@ public static class MySqlDriver
     private static MySqlErrorKind OfNumber(int number) => number switch
     {
         1022 or 1062 or 1586 => MySqlErrorKind.Duplicate,
-        1205 => MySqlErrorKind.LockWaitTimeout,
+        // 1467: a table's id counter could not be had, as MariaDB says now and then under load while a long statement's triggers hold it; a repeat gets it.
+        1205 or 1467 => MySqlErrorKind.LockWaitTimeout,
         // 1020: under MariaDB's innodb_snapshot_isolation the row has changed since the snapshot; the transaction is to be repeated.
         1213 or 1020 or 1614 => MySqlErrorKind.Deadlock,
         1040 or 1042 or 1043 or 1129 or 1203 or 1226 or 2002 or 2003 or 2005 => MySqlErrorKind.Unreachable,

@@ -124,6 +124,8 @@ internal sealed class MySqlShadowLog(MySqlSide side) : IShadowLog
 
 internal sealed class MySqlAudit(MySqlSide side) : IAudit
 {
+    private static readonly Sql Columns = new("at, actor, action, from_stage, to_stage, epoch, forced, reason, detail");
+
     public SideName Side => side.Name;
 
     public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
@@ -138,15 +140,19 @@ internal sealed class MySqlAudit(MySqlSide side) : IAudit
 
     public async Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) =>
         await side.ListAsync(
+            new Batch().Add($"SELECT {Columns} FROM strangler_audit WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}"), Read, cancellationToken).ConfigureAwait(false);
+
+    public async Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken) =>
+        await side.ListAsync(
             new Batch().Add($"""
-                SELECT at, actor, action, from_stage, to_stage, epoch, forced, reason, detail FROM strangler_audit
-                WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}
+                SELECT {Columns} FROM strangler_audit WHERE context = {side.Context} AND epoch = {epoch}
+                AND at > UTC_TIMESTAMP(6) - INTERVAL {(long)within.TotalMicroseconds} MICROSECOND ORDER BY id DESC
                 """),
-            reader => new AuditEntry(
-                FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4),
-                    reader.GetInt64(5),
-                reader.GetInt64(6) != 0, reader.GetString(7), reader.GetString(8)),
-            cancellationToken).ConfigureAwait(false);
+            Read, cancellationToken).ConfigureAwait(false);
+
+    private static AuditEntry Read(DbDataReader reader) => new(
+        FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5), reader.GetInt64(6) != 0,
+        reader.GetString(7), reader.GetString(8));
 }
 
 internal sealed class MySqlReplicas(MySqlSide side) : IReplicas

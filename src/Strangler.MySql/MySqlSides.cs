@@ -96,7 +96,7 @@ public static class MySqlSides
 
     private static SideSeams Seams(MySqlSide side, IReadOnlyDictionary<string, AggregateSql> kinds) =>
         new(new MySqlSideStore(side, kinds), new MySqlFence(side), new MySqlJournal(side),
-            new MySqlAudit(side)) { Queries = new MySqlQueries(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side), Replication = new MySqlReplication(side) };
+            new MySqlAudit(side)) { Queries = new MySqlQueries(side), Answers = new MySqlAnswerLog(side), Traces = new MySqlTraces(side), Load = new MySqlLoad(side), Replication = new MySqlReplication(side) };
 
     private static Dictionary<string, AggregateSql> Sql(string context, IReadOnlyDictionary<string, AggregateLayout> kinds, SideName side) =>
         kinds.ToDictionary(kind => kind.Key, kind => new AggregateSql(context, kind.Key, kinds, side));

@@ -118,6 +118,8 @@ internal sealed class PostgresShadowLog(PostgresSide side) : IShadowLog
 
 internal sealed class PostgresAudit(PostgresSide side) : IAudit
 {
+    private static readonly Sql Columns = new("at, actor, action, from_stage, to_stage, epoch, forced, reason, detail");
+
     public SideName Side => side.Name;
 
     public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
@@ -131,12 +133,17 @@ internal sealed class PostgresAudit(PostgresSide side) : IAudit
 
     public async Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) =>
         await side.ListAsync(
+            new Batch().Add($"SELECT {Columns} FROM strangler_audit WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}"), Read, cancellationToken).ConfigureAwait(false);
+
+    public async Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken) =>
+        await side.ListAsync(
             new Batch().Add($"""
-                SELECT at, actor, action, from_stage, to_stage, epoch, forced, reason, detail FROM strangler_audit
-                WHERE context = {side.Context} ORDER BY id DESC LIMIT {limit}
+                SELECT {Columns} FROM strangler_audit WHERE context = {side.Context} AND epoch = {epoch} AND at > statement_timestamp() - {Times.Whole(within)}
+                ORDER BY id DESC
                 """),
-            reader => new AuditEntry(
-                Times.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5),
-                reader.GetBoolean(6), reader.GetString(7), reader.GetString(8)),
-            cancellationToken).ConfigureAwait(false);
+            Read, cancellationToken).ConfigureAwait(false);
+
+    private static AuditEntry Read(NpgsqlDataReader reader) => new(
+        Times.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5), reader.GetBoolean(6),
+        reader.GetString(7), reader.GetString(8));
 }

@@ -75,6 +75,7 @@ public static class PostgresSides
             new PostgresJournal(side), new PostgresAudit(side))
         {
             Queries = new PostgresQueries(side),
+            Answers = new PostgresAnswerLog(side),
             Traces = new PostgresTraces(side),
             Load = new PostgresLoad(side),
             Replication = new PostgresReplication(side),

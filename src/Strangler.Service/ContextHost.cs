@@ -172,6 +172,9 @@ public sealed class ContextHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Why a reconciliation that runs here pauses.</summary>
+    public RunningPause Pause { get; } = new();
+
     /// <summary>When the service reconciles this context by itself.</summary>
     public IReadOnlyList<ReconciliationSchedule> Schedules => _configuration.Contexts[Name].Schedules;
 

@@ -12,6 +12,9 @@ public sealed record StepView(Stage Stage, bool Open, IReadOnlyList<Gate> Gates)
 /// <param name="Back">The step back; null: there is none.</param>
 public sealed record StageStatus(StageView View, StepView? Next, StepView? Back)
 {
+    /// <summary>The step that waits for a second person; null: there is none.</summary>
+    public AskedStep? Asked { get; init; }
+
     /// <summary>Names this state and no other: the epoch rises with every move, and between a move's decision and its end the role is another.</summary>
     public string Tag => TagOf(View);
 
@@ -27,7 +30,34 @@ public static class StageDesk
         var view = await host.Cutover.StatusAsync(cancellationToken).ConfigureAwait(false);
         var next = view.Stage == Stage.NewOnly ? null : await StepAsync(host, view.Stage + 1, cancellationToken).ConfigureAwait(false);
         var back = view.Stage is Stage.LegacyOnly or Stage.NewOnly ? null : await StepAsync(host, view.Stage - 1, cancellationToken).ConfigureAwait(false);
-        return new StageStatus(view, next, back);
+        return new StageStatus(view, next, back) { Asked = await host.Cutover.AskedAsync(view, cancellationToken).ConfigureAwait(false) };
+    }
+
+    /// <summary>
+    /// As <see cref="MoveAsync"/> where one person is enough; where the setting asks for two, the step is asked for and the context stays where it is:
+    /// what waits comes back.
+    /// </summary>
+    public static async Task<(StageView View, AskedStep? Asked)> MoveOrAskAsync(
+        ContextHost host, StageView seen, CutoverRequest request, CancellationToken cancellationToken) =>
+        host.Runtime.Options.SecondApprover && request.Target != seen.Stage
+            ? (seen, await host.Cutover.AskAsync(request, cancellationToken).ConfigureAwait(false))
+            : (await MoveAsync(host, seen, request, cancellationToken).ConfigureAwait(false), null);
+
+    /// <summary>
+    /// Makes the step that another person has asked for. Throws <see cref="GateException"/> also when it is void, or whoever approves has asked for it, which
+    /// is told in the audit trail.
+    /// </summary>
+    public static async Task<StageView> ApproveAsync(ContextHost host, StageView seen, string id, CutoverRequest request, CancellationToken cancellationToken)
+    {
+        var asked = await host.Cutover.AskedAsync(seen, cancellationToken).ConfigureAwait(false);
+        if (asked?.AskedBy == request.Actor)
+        {
+            await AuditDesk.AppendAsync(host, request.Actor, "refused", "", $"approve {asked.Id}: asked for it", cancellationToken).ConfigureAwait(false);
+        }
+
+        // One that is void names no target: the next step stands for it, and is refused.
+        var target = asked?.To ?? (seen.Stage == Stage.NewOnly ? seen.Stage : seen.Stage + 1);
+        return await MoveAsync(host, seen, request with { Target = target, ApprovalOf = id }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>

@@ -14,6 +14,7 @@ internal static class RelayParkedCommands
         var context = StandardOptions.Context();
         var text = new Argument<string?>("key") { Description = "One parked key: its id, or kind/id", DefaultValueFactory = _ => null };
         var all = new Option<bool>("--all") { Description = "Every parked key" };
+        var reason = new Option<string>("--reason") { Description = "Why; goes into the audit trail", DefaultValueFactory = _ => "" };
         var command = new Verb(
             "retry",
             """
@@ -24,8 +25,8 @@ internal static class RelayParkedCommands
             Examples:
               strangler relay retry donations 4711
               strangler relay retry donations donation/4711
-              strangler relay retry donations --all
-            """) { context, text, all };
+              strangler relay retry donations --all --reason "the disk is no longer full"
+            """) { context, text, all, reason };
         CommandRun.SetAction(command, standard, async (run, token) =>
         {
             var one = run.Parsed.GetValue(text);
@@ -36,7 +37,7 @@ internal static class RelayParkedCommands
 
             var asked = one is null ? null : TypedKey.Parse(one);
             await using var host = run.Open(run.Parsed.GetRequiredValue(context));
-            var rows = await new ParkedKeys(host.Runtime).RetryAsync(asked?.Of(host), token).ConfigureAwait(false);
+            var rows = await ParkedDesk.RetryAsync(host, asked?.Of(host), CommandRun.Actor, run.Parsed.GetValue(reason) ?? "", token).ConfigureAwait(false);
             run.Output.Result(
                 new { context = host.Name, put_back = rows },
                 rows > 0 ? $"{rows:N0} put back; the relay takes them up." : asked is null ? "Nothing was parked." : $"Id {asked.Id} is not parked.");

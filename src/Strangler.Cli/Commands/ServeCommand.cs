@@ -5,6 +5,7 @@ using Strangler.Service;
 using Strangler.Service.Background;
 using Strangler.Service.Configuration;
 using Strangler.Service.Http;
+using Strangler.Service.Telemetry;
 
 namespace Strangler.Cli.Commands;
 
@@ -59,13 +60,12 @@ internal static class ServeCommand
     private static async Task RunAsync(CommandRun run, StranglerConfiguration configuration, List<ContextHost> hosts, CancellationToken token)
     {
         List<BackgroundService> loops = [];
+        using var traces = Tracing.Start(configuration.Traces, hosts[0].Runtime.Replica);
         using var web = configuration.Http is null ? null : new WebService(configuration, hosts, run.Time, run.Loggers);
         if (web is not null)
         {
             // The server first: where it cannot listen, nothing else has begun.
             loops.AddRange(web.Loops);
-            run.Output.Step($"HTTP: at {string.Join(", ", configuration.Http!.Listen)}{(configuration.Http is { Admin: true, Access.IsConfigured: false }
-                ? "; nobody is let in but to the frontends' routes and health: make a key with: strangler key new" : "")}");
         }
 
         foreach (var host in hosts)
@@ -74,9 +74,19 @@ internal static class ServeCommand
             run.Output.Step($"{host.Name}: relay{Planned(host, run.Time.GetUtcNow().UtcDateTime)}");
         }
 
-        run.Output.Step($"Serving as {hosts[0].Runtime.Replica}; Ctrl-C or SIGTERM ends it.");
-        await ServiceLoops.RunAsync(loops, token).ConfigureAwait(false);
+        await ServiceLoops.RunAsync(loops, Started, () => web?.LeaveAsync() ?? Task.CompletedTask, token).ConfigureAwait(false);
         run.Output.Step("Stopped. Reconciliations that were under way are taken up by another service, or by this one when it is started again.");
+
+        void Started()
+        {
+            if (web is not null)
+            {
+                run.Output.Step($"HTTP: at {string.Join(", ", web.Server.Addresses)}{(configuration.Http is { Admin: true, Access.IsConfigured: false }
+                    ? "; nobody is let in but to the frontends' routes and health: make a key with: strangler key new" : "")}");
+            }
+
+            run.Output.Step($"Serving as {hosts[0].Runtime.Replica}; Ctrl-C or SIGTERM ends it.");
+        }
     }
 
     private static string Planned(ContextHost host, DateTime nowUtc) => string.Concat(host.Schedules.Select(schedule => string.Create(

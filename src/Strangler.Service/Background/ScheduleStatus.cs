@@ -10,8 +10,8 @@ namespace Strangler.Service.Background;
 /// <param name="Last">When it was taken last, and what came of it.</param>
 public sealed record ScheduleStatus(string Name, string Next, string Last)
 {
-    // A service says every 30 s that it is there.
-    private static readonly TimeSpan Silence = ScheduledReconciliation.Beat * 4;
+    // A service says every few seconds that it is there, if it is not held up.
+    private static readonly TimeSpan Silence = ScheduledReconciliation.Beat * 12;
 
     public override string ToString() => $"{Name}: next {Next}; last {Last}";
 

@@ -19,21 +19,23 @@ namespace Strangler.Service.Background;
 public sealed class ScheduledReconciliation : BackgroundService
 {
     /// <summary>How often a service says that it is there, and looks whether another one's run was left behind.</summary>
-    internal static readonly TimeSpan Beat = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Beat = TimeSpan.FromSeconds(5);
 
     private readonly ContextRuntime _runtime;
     private readonly Func<ReconciliationOptions> _options;
     private readonly IReadOnlyList<ReconciliationSchedule> _schedules;
+    private readonly RunningPause _pause;
     private readonly ILogger _log;
     private TimeSpan _offset;
 
     /// <param name="runtime">The context.</param>
     /// <param name="options">How it is reconciled; asked for each run.</param>
     /// <param name="schedules">When.</param>
+    /// <param name="pause">Is told why a run pauses; null: nobody is.</param>
     public ScheduledReconciliation(
-        ContextRuntime runtime, Func<ReconciliationOptions> options, IReadOnlyList<ReconciliationSchedule> schedules)
+        ContextRuntime runtime, Func<ReconciliationOptions> options, IReadOnlyList<ReconciliationSchedule> schedules, RunningPause? pause = null)
     {
-        (_runtime, _options, _schedules) = (runtime, options, schedules);
+        (_runtime, _options, _schedules, _pause) = (runtime, options, schedules, pause ?? new RunningPause());
         _log = runtime.Loggers.CreateLogger<ScheduledReconciliation>();
     }
 
@@ -176,10 +178,19 @@ public sealed class ScheduledReconciliation : BackgroundService
             return null;
         }
 
-        var report = resume
-            ? await reconciler.ResumeAsync(kind, null, cancellationToken).ConfigureAwait(false)
-            : await reconciler.RunAsync(
-                new ReconciliationScope { Kind = kind, Incremental = schedule.Incremental }, null, cancellationToken).ConfigureAwait(false);
+        ReconciliationReport report;
+        try
+        {
+            report = resume
+                ? await reconciler.ResumeAsync(kind, _pause.Watch(), cancellationToken).ConfigureAwait(false)
+                : await reconciler.RunAsync(
+                    new ReconciliationScope { Kind = kind, Incremental = schedule.Incremental }, _pause.Watch(), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _pause.Is(null);
+        }
+
         _log.Ended(_runtime.Context, schedule.Name, report.RunId, OutcomeRules.Name(report.Outcome));
         if (report.Outcome == ReconciliationOutcome.Drift)
         {

@@ -14,17 +14,22 @@ public static class ServiceLoops
         var relay = new RelayLoop(host.Runtime, host.Relay);
         return host.Schedules.Count == 0
             ? [relay]
-            : [relay, new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.Schedules)];
+            : [relay, new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.Schedules, host.Pause)];
     }
 
     /// <summary>Runs loops until the token fires, then waits for them to end. Throws what one of them throws, once all have ended.</summary>
-    public static async Task RunAsync(IReadOnlyList<BackgroundService> loops, CancellationToken cancellationToken)
+    /// <param name="loops">Started in this order.</param>
+    /// <param name="started">Is told when all have been started.</param>
+    /// <param name="leave">What is done before they are told to end, while all of them still run.</param>
+    /// <param name="cancellationToken">Ends them.</param>
+    public static async Task RunAsync(IReadOnlyList<BackgroundService> loops, Action started, Func<Task> leave, CancellationToken cancellationToken)
     {
         foreach (var loop in loops)
         {
             await loop.StartAsync(CancellationToken.None).ConfigureAwait(false);
         }
 
+        started();
         var all = loops.Select(loop => loop.ExecuteTask!).ToList();
         var stop = new TaskCompletionSource();
         await using (cancellationToken.Register(stop.SetResult))
@@ -32,6 +37,7 @@ public static class ServiceLoops
             await Task.WhenAny([stop.Task, .. all]).ConfigureAwait(false);
         }
 
+        await leave().ConfigureAwait(false);
         await Task.WhenAll(loops.Select(loop => loop.StopAsync(CancellationToken.None))).ConfigureAwait(false);
         foreach (var loop in all)
         {

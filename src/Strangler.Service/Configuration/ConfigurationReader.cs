@@ -7,6 +7,7 @@ using Strangler.Service.Background;
 using Strangler.Service.Http;
 using Strangler.Service.Http.Access;
 using Strangler.Service.Http.Repositories;
+using Strangler.Service.Telemetry;
 
 namespace Strangler.Service.Configuration;
 
@@ -20,6 +21,9 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
 
     /// <summary>The setting <c>http</c>; null where there is none.</summary>
     public HttpOptions? Http { get; private set; }
+
+    /// <summary>The setting <c>traces</c>; null where there is none.</summary>
+    public TraceOptions? Traces { get; private set; }
 
     /// <summary>The contexts that the file names.</summary>
     public HashSet<string> Named { get; } = new(StringComparer.Ordinal);
@@ -52,7 +56,10 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                     case "http" when Object("http", property.Value):
                         Http = ReadHttp(property.Value);
                         break;
-                    case "http":
+                    case "traces" when Object("traces", property.Value):
+                        Traces = ReadTraces(property.Value);
+                        break;
+                    case "http" or "traces":
                         break;
                     case "contexts" when Object("contexts", property.Value):
                         ReadContexts(property.Value, contexts);
@@ -60,7 +67,7 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
                     case "contexts":
                         break;
                     default:
-                        Unknown(property.Name, "mappings, migrations, hashKey, reveal, http, contexts");
+                        Unknown(property.Name, "mappings, migrations, hashKey, reveal, http, traces, contexts");
                         break;
                 }
             }
@@ -150,6 +157,50 @@ internal sealed class ConfigurationReader(IReadOnlyList<string> contextNames)
         }
 
         return names;
+    }
+
+    private TraceOptions? ReadTraces(JsonElement element)
+    {
+        Uri? endpoint = null;
+        var (isGrpc, share) = (true, 1.0);
+        foreach (var property in element.EnumerateObject())
+        {
+            switch (property.Name)
+            {
+                case "endpoint":
+                    endpoint = Text("traces.endpoint", property.Value) is { } text && Uri.TryCreate(text, UriKind.Absolute, out var address)
+                        && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps) ? address : null;
+                    break;
+                case "protocol":
+                    var protocol = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : null;
+                    isGrpc = protocol is "grpc" || (protocol is not "http" && Wrong("traces.protocol", property.Value, "grpc or http"));
+                    break;
+                case "share":
+                    share = ValueOf(typeof(double), property.Value) is double value ? value : -1;
+                    if (share is < 0 or > 1)
+                    {
+                        Wrong("traces.share", property.Value, "a number from 0 to 1");
+                    }
+
+                    break;
+                default:
+                    Unknown($"traces.{property.Name}", "endpoint, protocol, share");
+                    break;
+            }
+        }
+
+        if (endpoint is null)
+        {
+            _errors.Add("traces.endpoint is missing or no address; expected one such as http://127.0.0.1:4317.");
+        }
+
+        return endpoint is null ? null : new TraceOptions(endpoint) { IsGrpc = isGrpc, Share = share };
+    }
+
+    private bool Wrong(string path, JsonElement value, string expected)
+    {
+        _errors.Add($"{path} is {value.GetRawText()}; expected {expected}.");
+        return true;
     }
 
     private Uri? WebAddress(string path, JsonElement value)

@@ -3,6 +3,7 @@ using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Service.Background;
 using Strangler.Service.Http;
+using Strangler.Service.Telemetry;
 
 namespace Strangler.Service.Configuration;
 
@@ -41,6 +42,9 @@ public sealed class StranglerConfiguration
     /// <summary>Where the service answers HTTP; null: nowhere.</summary>
     public HttpOptions? Http { get; init; }
 
+    /// <summary>Where traces go; null: nowhere.</summary>
+    public TraceOptions? Traces { get; init; }
+
     /// <summary>Source of the key of all keyed hashes: at least 16 bytes in hexadecimal.</summary>
     public required string HashKeySource { get; init; }
 
@@ -69,6 +73,7 @@ public sealed class StranglerConfiguration
             Contexts = contexts,
             Reveal = reader.Reveal,
             Http = reader.Http,
+            Traces = reader.Traces,
             HashKeySource = hashKey ?? $"env:{HashKeyVariable}",
             Environment = variables,
         };

@@ -24,13 +24,15 @@ namespace Strangler.Service.Http;
 /// </summary>
 public sealed class HttpService : BackgroundService
 {
-    // A flip that is under way comes to its end, or to its deadline, before the process does.
-    private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(25);
+    // From the signal to the end, what is done before the server is told to end included; the command line gives the process a little more. A request that
+    // is not answered by then is cut off: a flip has a deadline of its own, and whoever comes next finishes it or takes it back.
+    private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(26);
     private static readonly TimeSpan HeadersAtMost = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan IdleAtMost = TimeSpan.FromSeconds(60);
 
     private readonly HttpOptions _options;
     private readonly WebApplication _app;
+    private bool _hasEnded;
 
     /// <param name="options">Where it listens.</param>
     /// <param name="surfaces">Each maps its routes.</param>
@@ -53,7 +55,7 @@ public sealed class HttpService : BackgroundService
             }
         });
         builder.Services.AddRoutingCore().AddSingleton(loggers).AddSingleton<IHostLifetime, NoSignals>()
-            .Configure<HostOptions>(host => host.ShutdownTimeout = TimeToEnd);
+            .Configure<HostOptions>(host => host.ShutdownTimeout = TimeToEnd - options.Limits.Drain);
         _app = builder.Build();
         _app.UseRouting();
         _app.Use(next => http => SecurityHeaders.InvokeAsync(http, next, options.PublicUrl));
@@ -97,9 +99,16 @@ public sealed class HttpService : BackgroundService
         await base.StartAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Takes no new connection, and returns when all requests are answered, or cut off since their time is up.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken).ConfigureAwait(false);
+        if (_hasEnded)
+        {
+            return;
+        }
+
+        _hasEnded = true;
         await _app.StopAsync(cancellationToken).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
     }
@@ -117,14 +126,17 @@ public sealed class HttpService : BackgroundService
     private static async Task MeasuredAsync(HttpContext http, RequestDelegate next, ServiceMeter meter)
     {
         var began = Stopwatch.GetTimestamp();
+        var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
+        var method = RouteTable.Find(http.Request.Method, route)?.Method ?? "(other)";
+        using var span = Tracing.Begin(http, method, route);
         try
         {
             await next(http).ConfigureAwait(false);
         }
         finally
         {
-            var route = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
-            meter.Answered(RouteTable.Find(http.Request.Method, route)?.Method ?? "(other)", route, http.Response.StatusCode, Stopwatch.GetElapsedTime(began));
+            Tracing.End(span, http.Response.StatusCode);
+            meter.Answered(method, route, http.Response.StatusCode, Stopwatch.GetElapsedTime(began));
         }
     }
 

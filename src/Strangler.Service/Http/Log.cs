@@ -11,4 +11,7 @@ internal static partial class Log
 
     [LoggerMessage(2002, LogLevel.Error, "{Path} could not be answered: {Reason}")]
     public static partial void AnswerFailed(this ILogger logger, PathString path, string reason, Exception exception);
+
+    [LoggerMessage(2003, LogLevel.Warning, "{Context}: the answer to a request with a key could not be kept: {Reason}; sent again, it is carried out again")]
+    public static partial void AnswerNotKept(this ILogger logger, string context, string reason);
 }

@@ -22,6 +22,8 @@ public sealed class WebService : IDisposable
     private readonly MetricsRegistry _metrics;
     private readonly AccessControl _access;
     private readonly Readiness _readiness;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _drain;
 
     /// <param name="configuration">Must have the setting <c>http</c>.</param>
     /// <param name="hosts">The configured contexts.</param>
@@ -31,6 +33,7 @@ public sealed class WebService : IDisposable
     public WebService(StranglerConfiguration configuration, IReadOnlyList<ContextHost> hosts, TimeProvider time, ILoggerFactory loggers)
     {
         var options = configuration.Http ?? throw new ConfigurationException(["There is no setting \"http\"."]);
+        (_time, _drain) = (time, options.Admin ? options.Limits.Drain : TimeSpan.Zero);
         _metrics = new MetricsRegistry(_meter.Meter);
         _access = new AccessControl(options, configuration.HashKey(), time, loggers) { OnRefused = _meter.Refused };
         var jobs = new ReconciliationJobs(hosts, time, loggers);
@@ -64,6 +67,17 @@ public sealed class WebService : IDisposable
 
     /// <summary>Looks at all contexts now instead of in a while.</summary>
     internal Func<CancellationToken, Task> Look { get; }
+
+    /// <summary>
+    /// Leaves without anybody's being cut off: says at <c>/readyz</c> that it stops, goes on answering until those who send requests have seen that, then
+    /// takes no more, and returns when those that it has are answered.
+    /// </summary>
+    public async Task LeaveAsync()
+    {
+        _readiness.IsStopping = true;
+        await Task.Delay(_drain, _time, CancellationToken.None).ConfigureAwait(false);
+        await Task.WhenAll(Loops.Select(loop => loop.StopAsync(CancellationToken.None))).ConfigureAwait(false);
+    }
 
     public void Dispose()
     {

@@ -14,7 +14,7 @@ public enum JobState
 }
 
 /// <summary>A started reconciliation at one moment.</summary>
-/// <param name="Id">Its name; random, or made of the idempotency key that it was started with.</param>
+/// <param name="Id">Its name.</param>
 /// <param name="Context">The context.</param>
 /// <param name="State">Where it stands.</param>
 /// <param name="Actor">Who started it.</param>

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Strangler.Cutover;
@@ -10,12 +9,9 @@ using Strangler.Reconciliation;
 
 namespace Strangler.Service.Reconciling;
 
-/// <summary>The idempotency key was used before, for something else.</summary>
-public sealed class KeyUsedException(string message) : Exception(message);
-
 /// <summary>
 /// Reconciliations that operators start over HTTP. They run in the process that was asked; that one was started, wanted cancelled and ended stands in the
-/// context's audit trail, so that every replica knows of it, one that is asked twice with the same key does not start twice, and a cancellation reaches
+/// context's audit trail, so that every replica knows of it, and a cancellation reaches
 /// whichever process runs it. That two never run at once is the lease's business.
 /// </summary>
 public sealed class ReconciliationJobs : BackgroundService
@@ -34,45 +30,26 @@ public sealed class ReconciliationJobs : BackgroundService
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<string, ReconciliationJob> _jobs = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim _starting = new(1);
 
     public ReconciliationJobs(IReadOnlyList<ContextHost> hosts, TimeProvider time, ILoggerFactory loggers) =>
         (_hosts, _time, _log) = (hosts, time, loggers.CreateLogger<ReconciliationJobs>());
 
     /// <summary>
-    /// Starts one, or finds the one that was started with that key. Throws what keeps it from beginning (<see cref="AlreadyRunningException"/>,
-    /// <see cref="WrongStageException"/> …), as far as that shows within a few seconds, and <see cref="KeyUsedException"/>.
+    /// Starts one. Throws what keeps it from beginning (<see cref="AlreadyRunningException"/>, <see cref="WrongStageException"/> …), as far as that shows
+    /// within a few seconds.
     /// </summary>
     /// <param name="host">The context.</param>
     /// <param name="request">What to compare; checked here.</param>
     /// <param name="actor">Who.</param>
-    /// <param name="idempotencyKey">Of the caller; null: each call starts one.</param>
     /// <param name="cancellationToken">Ends the waiting, not what was started.</param>
-    public async Task<(JobView Job, bool IsNew)> StartAsync(
-        ContextHost host, ReconciliationRequest request, string actor, string? idempotencyKey, CancellationToken cancellationToken)
+    public async Task<JobView> StartAsync(ContextHost host, ReconciliationRequest request, string actor, CancellationToken cancellationToken)
     {
         request.Check(host);
-        var id = IdOf(host.Name, actor, idempotencyKey);
-        await _starting.WaitAsync(cancellationToken).ConfigureAwait(false);
-        ReconciliationJob job;
-        try
-        {
-            if (idempotencyKey is not null && await FindAsync(host, id, cancellationToken).ConfigureAwait(false) is { } known)
-            {
-                return known.Scope == request.ToString() ? (known, false)
-                    : throw new KeyUsedException("This idempotency key was used before, for another scope; a request needs a key of its own.");
-            }
-
-            await AuditDesk.AppendAsync(host, actor, Started, host.Runtime.Replica, $"job {id}: {request}", cancellationToken).ConfigureAwait(false);
-            job = Begin(host, request, actor, id);
-        }
-        finally
-        {
-            _starting.Release();
-        }
-
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
+        await AuditDesk.AppendAsync(host, actor, Started, host.Runtime.Replica, $"job {id}: {request}", cancellationToken).ConfigureAwait(false);
+        var job = Begin(host, request, actor, id);
         await FirstNewsAsync(job, cancellationToken).ConfigureAwait(false);
-        return job.Failure is { } failure ? throw failure : (job.View, true);
+        return job.Failure is { } failure ? throw failure : job.View;
     }
 
     /// <summary>One by its name, wherever it runs or ran; null when nobody knows of it (any more).</summary>
@@ -153,7 +130,6 @@ public sealed class ReconciliationJobs : BackgroundService
         }
 
         _stopping.Dispose();
-        _starting.Dispose();
     }
 
     /// <summary>Hears of cancellations that another replica was asked for.</summary>
@@ -231,6 +207,7 @@ public sealed class ReconciliationJobs : BackgroundService
             job.Change(view => view with { State = JobState.Failed, Error = Words(exception), Waiting = null, SecondsLeft = null });
         }
 
+        host.Pause.Is(null);
         await TellAsync(host, actor, job.View).ConfigureAwait(false);
     }
 
@@ -239,7 +216,7 @@ public sealed class ReconciliationJobs : BackgroundService
         var options = host.ReconciliationOptions;
         options.Actor = actor;
         var reconciler = host.Reconciler(options);
-        var progress = new ReconciliationJob.Progress(job, kind);
+        var progress = host.Pause.Watch(new ReconciliationJob.Progress(job, kind));
         if (request.Resume && host.Runtime.Kinds.Count > 1 && await reconciler.InterruptedAsync(kind, job.Token).ConfigureAwait(false) is null)
         {
             return;
@@ -342,10 +319,6 @@ public sealed class ReconciliationJobs : BackgroundService
             _ => view with { State = JobState.Failed, Error = what },
         };
     }
-
-    private static string IdOf(string context, string actor, string? key) => key is null
-        ? Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12))
-        : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{context}\n{actor}\n{key}")))[..24];
 
     // Of what is not known to be free of values only the kind.
     private static string Words(Exception exception) =>

@@ -45,6 +45,7 @@ public sealed class ContextSampler : BackgroundService
         }
 
         _meter.Samples = samples;
+        _meter.History.Add(_time.GetUtcNow(), samples);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -69,7 +70,7 @@ public sealed class ContextSampler : BackgroundService
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             _log.CannotLook(host.Name, exception.GetType().Name);
-            return new ContextSample { Context = host.Name, IsKnown = false };
+            return new ContextSample { Context = host.Name, IsKnown = false, Silent = exception is SideUnavailableException silent ? [silent.Side] : [] };
         }
     }
 
@@ -84,6 +85,7 @@ public sealed class ContextSampler : BackgroundService
         {
             Context = host.Name, IsKnown = true, Stage = hint.Stage, Lead = hint.Lead, Switching = hint.Fence.Role == FenceRole.Switching,
         };
+        sample = await MeasureAsync(host, sample, cancellationToken).ConfigureAwait(false);
         if (hint.Stage == Stage.LegacyOnly)
         {
             return sample;
@@ -93,6 +95,9 @@ public sealed class ContextSampler : BackgroundService
         var (_, next, canGoBack) = await GatesAsync(host, hint.Stage, withGates, cancellationToken).ConfigureAwait(false);
         return sample with
         {
+            Shadow = Stages.IsDual(hint.Stage) && hint.Stage != Stage.DualWrite
+                ? await host.Sides.ShadowLog.CountAsync(hint.Fence.Epoch, cancellationToken).ConfigureAwait(false) : null,
+            Throttle = host.Pause.Reason,
             JournalOpen = depth.Open,
             Parked = depth.Parked,
             LagSeconds = depth.Lag.TotalSeconds,
@@ -105,6 +110,33 @@ public sealed class ContextSampler : BackgroundService
                 host.Runtime.Kinds.Keys, async kind => (await host.Sides.Quarantine.CountAsync(kind, cancellationToken).ConfigureAwait(false)).Open).ConfigureAwait(false),
             Kinds = await KindsAsync(host, cancellationToken).ConfigureAwait(false),
         };
+    }
+
+    // The smallest of questions: what a side takes longer for than ever, everybody who asks it waits for.
+    private async Task<ContextSample> MeasureAsync(ContextHost host, ContextSample sample, CancellationToken cancellationToken)
+    {
+        List<SideName> silent = [];
+        return sample with
+        {
+            LegacySeconds = sample.Stage == Stage.NewOnly ? null : await SecondsAsync(host, SideName.Legacy, silent, cancellationToken).ConfigureAwait(false),
+            NewSeconds = sample.Stage == Stage.LegacyOnly ? null : await SecondsAsync(host, SideName.New, silent, cancellationToken).ConfigureAwait(false),
+            Silent = silent,
+        };
+    }
+
+    private async Task<double?> SecondsAsync(ContextHost host, SideName side, List<SideName> silent, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var began = _time.GetTimestamp();
+            await host.Sides.Of(side).Fence.ReadAsync(cancellationToken).ConfigureAwait(false);
+            return _time.GetElapsedTime(began).TotalSeconds;
+        }
+        catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)
+        {
+            silent.Add(side);
+            return null;
+        }
     }
 
     // Back: where the lead stays, nothing is asked.

@@ -30,6 +30,9 @@ public sealed class Readiness(StranglerConfiguration configuration, IReadOnlyLis
     private readonly Dictionary<string, (DateTimeOffset At, ReadinessCheck Check)> _migrations = new(StringComparer.Ordinal);
     private (DateTimeOffset At, IReadOnlyList<ContextReadiness> Contexts)? _last;
 
+    /// <summary>Whether the process is about to end: whatever its databases say, nobody is to be sent to it.</summary>
+    public bool IsStopping { get; set; }
+
     public async Task<IReadOnlyList<ContextReadiness>> LookAsync(CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken).ConfigureAwait(false);

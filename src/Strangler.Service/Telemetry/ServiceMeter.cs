@@ -49,6 +49,21 @@ public sealed record ContextSample
     public IReadOnlyDictionary<string, long> QuarantineOpen { get; init; } = new Dictionary<string, long>();
 
     public IReadOnlyList<KindSample> Kinds { get; init; } = [];
+
+    /// <summary>Seconds that legacy took to say what its fence says; null: it was not asked, or did not answer.</summary>
+    public double? LegacySeconds { get; init; }
+
+    /// <summary>Likewise the new side.</summary>
+    public double? NewSeconds { get; init; }
+
+    /// <summary>Sides that were asked and did not answer.</summary>
+    public IReadOnlyList<SideName> Silent { get; init; } = [];
+
+    /// <summary>Reads that all processes have compared since the stage began, and those that differed; null: none are compared.</summary>
+    public (long Reads, long Mismatches)? Shadow { get; init; }
+
+    /// <summary>Why a reconciliation of this process pauses; null: none does.</summary>
+    public string? Throttle { get; init; }
 }
 
 /// <summary>
@@ -91,6 +106,9 @@ public sealed class ServiceMeter : IDisposable
     }
 
     public Meter Meter { get; }
+
+    /// <summary>The looks of the last hours.</summary>
+    public SampleHistory History { get; } = new();
 
     /// <summary>The last look at all contexts.</summary>
     public IReadOnlyList<ContextSample> Samples

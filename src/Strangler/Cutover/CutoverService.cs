@@ -17,6 +17,7 @@ public sealed class CutoverService
     private readonly ContextRuntime _runtime;
     private readonly GateKeeper _gates;
     private readonly FlipRecovery _recovery;
+    private readonly StepRequests _requests;
     private readonly ILogger _log;
 
     /// <param name="runtime">The context.</param>
@@ -25,6 +26,7 @@ public sealed class CutoverService
         _runtime = runtime;
         _gates = new GateKeeper(runtime);
         _recovery = new FlipRecovery(runtime.Sides, runtime.Options, runtime.Loggers);
+        _requests = new StepRequests(runtime);
         _log = runtime.Loggers.CreateLogger<CutoverService>();
     }
 
@@ -75,6 +77,38 @@ public sealed class CutoverService
     /// <summary>One stage back; otherwise as <see cref="AdvanceAsync"/>.</summary>
     public Task<StageView> BackAsync(CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken) =>
         StepAsync("back", StageTable.Back, request, progress, cancellationToken);
+
+    /// <summary>The step that waits for a second person; null: there is none, or the context's steps need no second one.</summary>
+    public async Task<AskedStep?> AskedAsync(StageView view, CancellationToken cancellationToken) =>
+        _runtime.Options.SecondApprover && !view.Switching ? await _requests.FindAsync(view, cancellationToken) : null;
+
+    /// <summary>
+    /// Asks for the step to <see cref="CutoverRequest.Target"/>, which another person has to approve. Its gates are looked at now and once more then; throws
+    /// <see cref="GateException"/> when they are closed, <see cref="CutoverException"/> when there is no such step or another one waits already.
+    /// </summary>
+    public async Task<AskedStep> AskAsync(CutoverRequest request, CancellationToken cancellationToken)
+    {
+        var status = await StatusAsync(cancellationToken);
+        RequireUnmoved(status, request);
+        var move = MoveTo(status, request.Target ?? throw new ArgumentException("Say which stage is wanted.", nameof(request)));
+        if (await _requests.FindAsync(status, cancellationToken) is { } other)
+        {
+            throw new CutoverException(
+                $"{other.AskedBy} has asked for the step to {other.To} already; approve or withdraw request {other.Id}, it is void from {other.UntilUtc:yyyy-MM-dd HH:mm:ss} UTC on.");
+        }
+
+        var failed = await LookAtGatesAsync(move, status, request, null, cancellationToken);
+        return await _requests.AskAsync(status, move, request, failed.Count > 0, cancellationToken);
+    }
+
+    /// <summary>Takes back a request for a step, one's own or another's. Throws <see cref="CutoverException"/> when none waits.</summary>
+    public async Task<AskedStep> WithdrawAsync(string actor, string reason, CancellationToken cancellationToken)
+    {
+        var status = await StatusAsync(cancellationToken);
+        var asked = await AskedAsync(status, cancellationToken) ?? throw new CutoverException($"Nobody waits for a second person to move {_runtime.Context}.");
+        await _requests.WithdrawAsync(status, asked, actor, reason, cancellationToken);
+        return asked;
+    }
 
     /// <summary>
     /// Finishes a flip whose process died: promotes when it was decided, else carries on until its deadline. Nothing to resume: nothing
@@ -159,22 +193,12 @@ public sealed class CutoverService
         CancellationToken cancellationToken)
     {
         var status = await StatusAsync(cancellationToken);
-        if (request.Epoch is { } seen && seen != status.Epoch)
-        {
-            throw CutoverException.LostRace(_runtime.Context);
-        }
-
-        if (request.Target == status.Stage && !status.Switching)
+        if (request.Target == status.Stage && !status.Switching && (request.Epoch ?? status.Epoch) == status.Epoch)
         {
             return status;
         }
 
-        if (status.Switching)
-        {
-            throw new CutoverException(
-                $"A flip of {_runtime.Context} is on; finish it with: strangler cutover resume {_runtime.Context}, "
-                + $"or end it with: strangler cutover abort {_runtime.Context}");
-        }
+        RequireUnmoved(status, request);
 
         var move = next(status.Stage) ?? throw new CutoverException(
             $"{_runtime.Context} is in {status.Stage}; there is no way {(action == "back" ? "back" : "on")} from there.");
@@ -182,6 +206,12 @@ public sealed class CutoverService
         {
             throw new CutoverException(
                 $"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
+        }
+
+        if (_runtime.Options.SecondApprover && !request.DryRun)
+        {
+            var asked = await _requests.RequireAsync(status, move, request, cancellationToken);
+            request = request with { Force = asked.Force, Approved = asked };
         }
 
         if (move is { To: Stage.NewLeads, IsForward: true } && !_runtime.Options.ForeignWritersNone)
@@ -193,6 +223,11 @@ public sealed class CutoverService
         if (request.DryRun)
         {
             return status;
+        }
+
+        if (request.Approved is { } approved)
+        {
+            await _requests.ApproveAsync(status, approved, request, cancellationToken);
         }
 
         if (move.Kind == MoveKind.Flip)
@@ -207,7 +242,36 @@ public sealed class CutoverService
         return await SettledAsync(cancellationToken);
     }
 
+    private void RequireUnmoved(StageView status, CutoverRequest request)
+    {
+        if (request.Epoch is { } seen && seen != status.Epoch)
+        {
+            throw CutoverException.LostRace(_runtime.Context);
+        }
+
+        if (status.Switching)
+        {
+            throw new CutoverException(
+                $"A flip of {_runtime.Context} is on; finish it with: strangler cutover resume {_runtime.Context}, "
+                + $"or end it with: strangler cutover abort {_runtime.Context}");
+        }
+    }
+
     private async Task<IReadOnlyList<Gate>> PassGatesAsync(
+        StageMove move, StageView status, CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var failed = await LookAtGatesAsync(move, status, request, progress, cancellationToken);
+        if (failed.Count > 0 && !request.DryRun)
+        {
+            // Before the step, not after it: if the process dies in between, a reconciliation too many is asked for, never one too few.
+            await Sides.Reconciliations.DisturbAsync($"forced step to {move.To}", cancellationToken);
+        }
+
+        return failed;
+    }
+
+    // Those that are closed; throws where they may not be passed by.
+    private async Task<IReadOnlyList<Gate>> LookAtGatesAsync(
         StageMove move, StageView status, CutoverRequest request, IProgress<string>? progress, CancellationToken cancellationToken)
     {
         if (move.To == Stage.NewLeads && !request.DryRun)
@@ -244,8 +308,6 @@ public sealed class CutoverService
             throw new GateException(_runtime.Context, move.To, failed);
         }
 
-        // Before the step, not after it: if the process dies in between, a reconciliation too many is asked for, never one too few.
-        await Sides.Reconciliations.DisturbAsync($"forced step to {move.To}", cancellationToken);
         return failed;
     }
 
@@ -314,6 +376,9 @@ public sealed class CutoverService
         var (from, row, follower) = (status.Lead, status.Of(status.Lead)!, status.Of(Stages.Other(status.Lead)));
         var parked = request.Force ? await Sides.Of(from).Journal.ParkedAsync(100, cancellationToken) : [];
         var flip = new Flip(_runtime, _recovery);
+        using var span = EngineTrace.Begin("strangler.flip", _runtime.Context);
+        span?.SetTag("strangler.from", move.From.ToString());
+        span?.SetTag("strangler.to", move.To.ToString());
         try
         {
             if (from == SideName.New && !resume && !_runtime.Options.ForeignWritersNone)
@@ -327,11 +392,13 @@ public sealed class CutoverService
                 : await flip.RunAsync(from, row, follower, move.To, request.Force, progress, cancellationToken);
             var detail = Detail(failed, [.. parked.Select(key => key.Key)]);
             await AuditAsync(from, Entry(action, request, move.From.ToString(), move.To, lead.Epoch, failed.Count > 0, detail));
+            span.EndsAs("done");
             EngineMeter.Moved(_runtime.Context, "done");
         }
         catch (Exception exception)
         {
             var isUnknown = exception is CutoverException { IsOutcomeUnknown: true };
+            span.EndsAs(isUnknown ? "unknown" : "aborted", isError: true);
             EngineMeter.Moved(_runtime.Context, isUnknown ? "unknown" : "aborted");
             await AuditAsync(from, Entry(
                 action, request, move.From.ToString(), isUnknown ? move.To : move.From, row.Epoch + 1, false,
@@ -394,7 +461,8 @@ public sealed class CutoverService
     }
 
     private AuditEntry Entry(string action, CutoverRequest request, string from, Stage to, long epoch, bool forced, string detail) =>
-        new(_runtime.Time.GetUtcNow().UtcDateTime, request.Actor, action, from, to.ToString(), epoch, forced, request.Reason, detail);
+        new(_runtime.Time.GetUtcNow().UtcDateTime, request.Actor, action, from, to.ToString(), epoch, forced, request.Reason,
+            request.Approved is { } asked ? $"{detail}{(detail.Length > 0 ? "; " : "")}{StepRequests.Describe(asked)}" : detail);
 
     private static string Detail(IReadOnlyList<Gate> failed, IReadOnlyList<EntityKey> parked) =>
         string.Join("; ", failed.Select(gate => $"{gate.Name}: {gate.Value}"))

@@ -60,7 +60,7 @@ public sealed record StageView(Stage Stage, SideName Lead, long Epoch, FenceRow?
 }
 
 /// <summary>Who wants a move, and why.</summary>
-public sealed class CutoverRequest
+public sealed record CutoverRequest
 {
     public required string Actor { get; init; }
 
@@ -85,4 +85,10 @@ public sealed class CutoverRequest
 
     /// <summary>For NewOnly, from which no way leads back: the context's name.</summary>
     public string? TypedConfirmation { get; init; }
+
+    /// <summary>Where steps need two people: which request this approves (<see cref="AskedStep.Id"/>). Null: none.</summary>
+    public string? ApprovalOf { get; init; }
+
+    /// <summary>What was approved; for the trail.</summary>
+    internal AskedStep? Approved { get; init; }
 }

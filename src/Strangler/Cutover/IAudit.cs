@@ -24,6 +24,9 @@ public interface IAudit
 
     /// <summary>Newest first.</summary>
     Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken);
+
+    /// <summary>All entries of one epoch that are younger than <paramref name="within"/> by the store's clock, newest first.</summary>
+    Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken);
 }
 
 /// <summary>A running process that writes to the context: which stages its build knows.</summary>

@@ -18,8 +18,11 @@ public sealed class ContextOptions
     /// <summary>How often the relay looks at the journal when nothing wakes it. 10 ms to 1 minute; default 1 s.</summary>
     public TimeSpan RelayPoll { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a claim lasts. 1 s to 10 minutes; default 30 s.</summary>
-    public TimeSpan RelayLease { get; set; } = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// How long a claim lasts: so long the keys that a killed relay was at wait for another one. Whoever is slower applies what is applied already, which does
+    /// no harm. 1 s to 10 minutes; default 10 s.
+    /// </summary>
+    public TimeSpan RelayLease { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Keys a claim at most; fewer where these would take longer than 200 ms. 1 to 10,000; default 100.
@@ -97,6 +100,15 @@ public sealed class ContextOptions
     public TimeSpan PurgeAfter { get; set; }
 
     /// <summary>
+    /// Whether a step of the context, forward or back, needs two people: one asks for it over HTTP or on the dashboard, another one, known by another
+    /// credential of the same role, approves. The command line makes no step then; <c>cutover resume</c> and <c>abort</c> of one that is under way remain. Default false.
+    /// </summary>
+    public bool SecondApprover { get; set; }
+
+    /// <summary>How long a step that was asked for waits for the second person. 1 minute to 7 days; default 1 h.</summary>
+    public TimeSpan ApprovalWithin { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>
     /// Where one server holds both databases: a write brings the follower along within the lead's own transaction, behind a savepoint. Cheaper, but a follower whose
     /// locks are held or whose disk is slow then slows the lead. Default false.
     /// </summary>
@@ -124,6 +136,7 @@ public sealed class ContextOptions
         Check(errors, nameof(FenceLockTimeout), FenceLockTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(30));
         Check(errors, nameof(ReconciliationMaxAge), ReconciliationMaxAge, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30));
         Check(errors, nameof(ShadowReadMinimum), ShadowReadMinimum, 0, long.MaxValue);
+        Check(errors, nameof(ApprovalWithin), ApprovalWithin, TimeSpan.FromMinutes(1), TimeSpan.FromDays(7));
         Check(errors, nameof(IdBlock), IdBlock, 1, long.MaxValue);
         Check(errors, nameof(ReplicaLiveness), ReplicaLiveness, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         Check(errors, nameof(RequestRetention), RequestRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(365));

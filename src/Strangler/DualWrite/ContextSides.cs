@@ -1,3 +1,4 @@
+using Strangler.Answers;
 using Strangler.Backfill;
 using Strangler.Capture;
 using Strangler.Cutover;
@@ -82,6 +83,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
 
     /// <summary>Whether the side's server is a replica, and how far its own replicas are behind; null where a store does not replicate.</summary>
     public IReplication? Replication { get; init; }
+
+    /// <summary>Answers of operators' requests that carried a key; null where a store keeps none.</summary>
+    public IAnswerLog? Answers { get; init; }
 
     /// <summary>What the side's tables tell of one entity; null where a store keeps no such record.</summary>
     public IEntityTraces? Traces { get; init; }

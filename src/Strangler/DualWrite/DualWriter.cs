@@ -71,6 +71,7 @@ public sealed class DualWriter
     {
         var began = _runtime.Time.GetTimestamp();
         var outcome = "failed";
+        using var span = EngineTrace.Begin("strangler.write", _runtime.Context, command.Key.Kind);
         try
         {
             var result = await WriteOnLeadAsync(command, cancellationToken);
@@ -89,6 +90,7 @@ public sealed class DualWriter
         }
         finally
         {
+            span.EndsAs(outcome, isError: outcome == "failed");
             EngineMeter.Written(_runtime.Context, outcome, _runtime.Time.GetElapsedTime(began));
         }
     }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Merging;
+using Strangler.Telemetry;
 
 namespace Strangler.DualWrite;
 
@@ -81,6 +82,25 @@ public sealed class FollowerApplier(ContextRuntime runtime)
         ApplyAsync(key, follower, carried, seen: null, cancellationToken);
 
     private async Task<ApplyResult> ApplyAsync(
+        EntityKey key, SideName follower, CarriedWrite? carried, SeenStates? seen, CancellationToken cancellationToken)
+    {
+        using var span = EngineTrace.Begin("strangler.apply", runtime.Context, key.Kind);
+        span?.SetTag("strangler.side", follower.ToString());
+        span?.SetTag("strangler.by", seen is not null ? "repair" : carried is not null ? "inline" : "relay");
+        try
+        {
+            var result = await CarryAsync(key, follower, carried, seen, cancellationToken);
+            span.EndsAs(result.ToString());
+            return result;
+        }
+        catch (Exception exception)
+        {
+            span.EndsAs(exception.GetType().Name, isError: true);
+            throw;
+        }
+    }
+
+    private async Task<ApplyResult> CarryAsync(
         EntityKey key, SideName follower, CarriedWrite? carried, SeenStates? seen, CancellationToken cancellationToken)
     {
         for (var (raises, merges) = (0, 0); ; raises++)

@@ -76,7 +76,7 @@ internal sealed class CommandLine
     }
 
     /// <summary>A configuration file of other connection strings.</summary>
-    public string Write(string legacy, string @new)
+    public string Write(string legacy, string @new, bool secondApprover = false)
     {
         var file = Path.Combine(_folder, $"cli-{Guid.NewGuid():N}.json");
         File.WriteAllText(file, JsonSerializer.Serialize(new
@@ -84,7 +84,7 @@ internal sealed class CommandLine
             hashKey = HashKey,
             contexts = new Dictionary<string, object>
             {
-                [_context] = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s", foreignWriterQuiet = "0s" } },
+                [_context] = new { legacy, @new, options = new { maxAttempts = _maxAttempts, shadowReadMinimum = 0, relayPoll = "100ms", fenceLockTimeout = "5s", foreignWriterQuiet = "0s", secondApprover } },
             },
         }));
         return file;

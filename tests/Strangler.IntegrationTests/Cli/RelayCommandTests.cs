@@ -40,7 +40,9 @@ public sealed class RelayCommandTests
             await @new.ExecuteAsync("DROP TRIGGER poison");
         }
 
-        Assert.That((await cli.RunAsync("relay retry donations --all", ExitCodes.Ok)).Output, Does.Contain("1 put back"));
+        Assert.That((await cli.RunAsync("relay retry donations --all --reason cured", ExitCodes.Ok)).Output, Does.Contain("1 put back"));
+        var acts = (await world.Host.Cutover.HistoryAsync(100, CancellationToken.None)).Where(entry => entry.Action == "retry").Select(entry => (entry.Reason, entry.Detail));
+        Assert.That(acts, Is.EqualTo(new[] { ("cured", "all parked keys"), ("", $"donation {poison}") }), "in the audit trail, as over HTTP");
         await cli.RunAsync("relay drain donations", ExitCodes.Ok);
         await cli.RunAsync("relay status donations --check", ExitCodes.Ok);
         Assert.That((await world.ReconcileAsync()).Outcome, Is.EqualTo(ReconciliationOutcome.Clean));

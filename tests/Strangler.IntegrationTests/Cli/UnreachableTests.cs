@@ -1,3 +1,4 @@
+using Dapper;
 using Strangler.Cli;
 using Strangler.IntegrationTests.Donations;
 
@@ -39,6 +40,20 @@ public sealed class UnreachableTests
     {
         var spoken = await _cli.RunAsync(verb, ExitCodes.CouldNotRun);
         AssertOneLine(spoken, "strangler migrate --context donations");
+    }
+
+    [Test]
+    public async Task In_LegacyOnly_a_new_side_that_is_not_migrated_yet_is_no_error()
+    {
+        await using var world = await DonationsWorld.CreateAsync();
+        var cli = new CommandLine(world);
+        await using (var connection = await world.NewDatabase.OpenAsync())
+        {
+            await connection.ExecuteAsync("DROP TABLE strangler_fence, strangler_backfill");
+        }
+
+        var status = await cli.RunAsync("status --json", ExitCodes.Ok);
+        Assert.That(status.Output, Does.Contain("not begun, the new side is not migrated yet"), status.ToString());
     }
 
     [TestCase("legacy", "Port", "1", "no connection to ")]

@@ -36,13 +36,14 @@ internal sealed class FaultLoad : IAsyncDisposable
     private readonly ConcurrentBag<long> _shared = [];
     private readonly IReadOnlyList<Replica> _replicas;
     private readonly List<Task> _writers;
+    private readonly TimeSpan _breath;
     private volatile bool _stops;
     private long _acknowledged;
     private long _refused;
 
-    private FaultLoad(IReadOnlyList<Replica> replicas, int writers, int seed)
+    private FaultLoad(IReadOnlyList<Replica> replicas, int writers, int seed, TimeSpan breath = default)
     {
-        _replicas = replicas;
+        (_replicas, _breath) = (replicas, breath);
         _writers = [.. Enumerable.Range(0, writers).Select(
             number => Task.Run(() => WriteAsync(replicas[number % replicas.Count].Donations, number, new Random((seed * 100) + number))))];
     }
@@ -60,6 +61,10 @@ internal sealed class FaultLoad : IAsyncDisposable
     public long Unknown => _calls.Count(call => call.Told == Told.Unknown);
 
     public static FaultLoad Start(int writers, params IReadOnlyList<Replica> replicas) => new(replicas, writers, Random.Shared.Next(10_000));
+
+    /// <summary>Writers that take a breath between two writes: the load is there, and leaves the processes under test their time.</summary>
+    public static FaultLoad StartGently(int writers, TimeSpan breath, params IReadOnlyList<Replica> replicas) =>
+        new(replicas, writers, Random.Shared.Next(10_000), breath);
 
     /// <summary>Returns once so many more writes have been acknowledged.</summary>
     public Task UntilAcknowledgedAsync(int more)
@@ -107,6 +112,11 @@ internal sealed class FaultLoad : IAsyncDisposable
         for (var i = 0; !_stops; i++)
         {
             var name = string.Create(CultureInfo.InvariantCulture, $"w{number}.{i}");
+            if (_breath > TimeSpan.Zero)
+            {
+                await Task.Delay(_breath);
+            }
+
             switch (random.Next(20))
             {
                 case < 6:

@@ -114,7 +114,7 @@ public sealed partial class AdminApiTests
         var started = await _world.SendAsync("POST", "/contexts/donations/reconciliations", "operator", new { }, 0, key);
         Assert.That(started.Status, Is.EqualTo(HttpStatusCode.Accepted), started.ToString());
         var again = await _world.SendAsync("POST", "/contexts/donations/reconciliations", "operator", new { }, 1, key);
-        Assert.That((again.Status, again.Json.GetProperty("id").GetString()), Is.EqualTo((HttpStatusCode.OK, started.Json.GetProperty("id").GetString())), "the other service knows of it");
+        Assert.That((again.Status, again.Body, again.Location), Is.EqualTo((started.Status, started.Body, started.Location)), "the other service knows of it");
         var other = await _world.SendAsync("POST", "/contexts/donations/reconciliations", "operator", new { incremental = true }, 1, key);
         Assert.That(other.Status, Is.EqualTo(HttpStatusCode.UnprocessableEntity));
 
@@ -224,6 +224,123 @@ public sealed partial class AdminApiTests
 
     [Test]
     [Category("Case65")]
+    public async Task What_is_sent_again_with_its_key_is_answered_the_same_wherever_and_whenever_and_done_once()
+    {
+        var (key, reason) = (("Idempotency-Key", Guid.NewGuid().ToString()), $"once {Guid.NewGuid():N}");
+        const string Retries = "/contexts/donations/parked/retries";
+        var all = await Task.WhenAll(Enumerable.Range(0, 6).Select(at => _world.SendAsync("POST", Retries, "operator", new { reason }, at % 2, key)));
+        Assert.That(all.Select(reply => reply.Status), Has.All.AnyOf(HttpStatusCode.OK, HttpStatusCode.Conflict).And.Some.EqualTo(HttpStatusCode.OK));
+        Assert.That((await _world.SendAsync("POST", Retries, "operator", new { reason = "another" }, 1, key)).Status, Is.EqualTo(HttpStatusCode.UnprocessableEntity));
+        Assert.That((await _world.SendAsync("POST", Retries, "ben", new { reason }, 1, key)).Status, Is.EqualTo(HttpStatusCode.OK), "another caller's key is another key");
+        Assert.That((await _world.SendAsync("POST", Retries, "operator", new { reason }, 0, ("Idempotency-Key", new string('x', 201)))).Status, Is.EqualTo(HttpStatusCode.BadRequest));
+
+        await ToAsync(Stage.DualWrite);
+        await ReconcileAsync();
+        var stage = await _world.GetAsync("/contexts/donations/stage");
+        (string, string)[] step = [("If-Match", stage.Tag!), ("Idempotency-Key", Guid.NewGuid().ToString())];
+        var moved = await _world.SendAsync("PUT", "/contexts/donations/stage", "engineer", new { stage = "ShadowRead", reason }, 0, step);
+        Assert.That(moved.Status, Is.EqualTo(HttpStatusCode.OK), moved.ToString());
+        var id = await AnIdAsync();
+        var (repair, body) = (("Idempotency-Key", Guid.NewGuid().ToString()), new { keys = new[] { id }, apply = true, reason });
+        var repaired = await _world.SendAsync("POST", "/contexts/donations/repairs", "operator", body, 0, repair);
+        Assert.That(repaired.Status, Is.EqualTo(HttpStatusCode.OK), repaired.ToString());
+
+        // Long ago, and asked of one that was not there yet.
+        await using (var connection = await _world.World.LegacyDatabase.OpenAsync())
+        {
+            await connection.ExecuteAsync(
+                "INSERT INTO strangler_audit (context, at, actor, action, from_stage, to_stage, epoch, forced, reason, detail) "
+                + "SELECT 'donations', UTC_TIMESTAMP(6), 'test', 'filler', '', '', 0, 0, '', seq FROM seq_1_to_700");
+        }
+
+        var later = await _world.StartAsync();
+        var again = await _world.SendAsync("POST", Retries, "operator", new { reason }, later, key);
+        Assert.That((again.Status, again.Body), Is.EqualTo((HttpStatusCode.OK, all.First(reply => reply.Status == HttpStatusCode.OK).Body)));
+        var movedAgain = await _world.SendAsync("PUT", "/contexts/donations/stage", "engineer", new { stage = "ShadowRead", reason }, later, step);
+        Assert.That((movedAgain.Status, movedAgain.Body, movedAgain.Tag), Is.EqualTo((moved.Status, moved.Body, moved.Tag)), "not 412, though the context has moved since");
+        var repairedAgain = await _world.SendAsync("POST", "/contexts/donations/repairs", "operator", body, later, repair);
+        Assert.That((repairedAgain.Status, repairedAgain.Body), Is.EqualTo((repaired.Status, repaired.Body)));
+
+        var acts = (await _world.World.Host.Cutover.HistoryAsync(10_000, CancellationToken.None)).Where(entry => entry.Reason == reason).Select(entry => (entry.Actor, entry.Action)).ToList();
+        Assert.That(acts, Is.EquivalentTo(new[] { ("key:operator", "retry"), ("key:ben", "retry"), ("key:engineer", "advance") }));
+
+        var gone = ("Idempotency-Key", Guid.NewGuid().ToString());
+        Assert.That((await _world.SendAsync("POST", "/contexts/donations/parked/donation/999999/drops", "engineer", new { apply = true, reason }, 0, gone)).Status, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That((await _world.SendAsync("POST", "/contexts/donations/parked/donation/999999/drops", "engineer", new { apply = false }, 0, gone)).Status, Is.EqualTo(HttpStatusCode.NotFound),
+            "what was refused has used up no key");
+    }
+
+    [Test]
+    [Category("Case65")]
+    public async Task A_step_that_needs_two_people_is_asked_for_by_one_and_made_by_another()
+    {
+        const string Approval = "/contexts/donations/stage/approval";
+        await ToAsync(Stage.DualWrite);
+        await ReconcileAsync();
+        var (here, there) = (await _world.StartAsync(secondApprover: true), await _world.StartAsync(secondApprover: true));
+        var stage = await _world.GetAsync("/contexts/donations/stage", service: here);
+        var asked = await PutAsync(stage.Tag, new { stage = "ShadowRead", reason = "the plan" }, here);
+        Assert.That((asked.Status, asked.Tag, asked.Json.GetProperty("stage").GetString()), Is.EqualTo((HttpStatusCode.Accepted, stage.Tag, "DualWrite")), asked.ToString());
+        var id = asked.Json.GetProperty("asked").GetProperty("id").GetString()!;
+        Assert.That((await _world.GetAsync("/contexts/donations/stage", service: there)).Json.GetProperty("asked").GetProperty("asked_by").GetString(), Is.EqualTo("key:engineer"), "all know of it");
+        Assert.That((await PutAsync(stage.Tag, new { stage = "ShadowRead", reason = "me too" }, there, "eva")).Status, Is.EqualTo(HttpStatusCode.Conflict), "asking twice is not approving");
+
+        Assert.That((await ApproveAsync("engineer", id)).Status, Is.EqualTo(HttpStatusCode.Conflict), "not by whoever asked");
+        Assert.That((await ApproveAsync("operator", id)).Status, Is.EqualTo(HttpStatusCode.Forbidden));
+        Assert.That((await ApproveAsync("eva", "other")).Status, Is.EqualTo(HttpStatusCode.Conflict));
+        var line = new Cli.CommandLine(_world.World);
+        var typed = await line.RunAsync("cutover advance donations --force --reason hurry", line.Write(line.Legacy, line.New, secondApprover: true), CancellationToken.None);
+        Assert.That(typed.Code, Is.EqualTo(4), typed.ToString());
+        Assert.That(typed.Error, Does.Contain("contexts.donations.options.secondApprover is true"));
+
+        await PlantAsync();
+        await ReconcileAsync();
+        var closed = await ApproveAsync("eva", id);
+        Assert.That((closed.Status, closed.Body), Is.EqualTo((HttpStatusCode.Conflict, closed.Body)));
+        Assert.That(closed.Json.GetProperty("gates")[0].GetProperty("name").GetString(), Is.EqualTo("full reconciliation of donation"), "gates are looked at again");
+        Assert.That((await _world.GetAsync("/contexts/donations/stage")).Tag, Is.EqualTo(stage.Tag), "nothing of that changed anything");
+        await MendAsync();
+        await ReconcileAsync();
+        var made = await ApproveAsync("eva", id);
+        Assert.That((made.Status, made.Json.GetProperty("stage").GetString()), Is.EqualTo((HttpStatusCode.OK, "ShadowRead")), made.ToString());
+        Assert.That((await ApproveAsync("eva", id)).Status, Is.EqualTo(HttpStatusCode.PreconditionFailed));
+        Assert.That((await ApproveAsync("eva", id, made.Tag!)).Status, Is.EqualTo(HttpStatusCode.Conflict), "a yes counts once");
+        var trail = (await _world.World.Host.Cutover.HistoryAsync(10_000, CancellationToken.None)).Where(entry => entry.Detail.Contains(id, StringComparison.Ordinal))
+            .Select(entry => (entry.Actor, entry.Action)).Reverse();
+        Assert.That(trail, Is.EqualTo(new[] { ("key:engineer", "ask"), ("key:engineer", "refused"), ("key:eva", "approve"), ("key:eva", "advance") }));
+
+        // On the dashboard: asked for by one, withdrawn, asked for once more and approved.
+        var (engineer, eva) = (await _world.SignInAsync("engineer"), await _world.SignInAsync("eva"));
+        for (var withdrawn = true; ; withdrawn = false)
+        {
+            var step = await PageAsync("/ui/contexts/donations/stage?to=DualWrite", engineer, here);
+            Assert.That(step.Body, Does.Contain("Ask for DualWrite"));
+            Assert.That((await FormAsync("/ui/contexts/donations/stage", engineer, TokenOf(step), here, ("to", "DualWrite"), ("seen", made.Tag!), ("reason", "back"), ("confirm", "donations"))).Status,
+                Is.EqualTo(HttpStatusCode.SeeOther));
+            Assert.That((await PageAsync("/ui/contexts/donations", engineer, here)).Body, Does.Contain("somebody else approves").And.Not.Contain("Approve: go to"));
+            var page = await PageAsync("/ui/contexts/donations", eva, there);
+            Assert.That(page.Body, Does.Contain("ShadowRead → DualWrite waits for a second person").And.Contain("Approve: go to DualWrite"), page.ToString());
+            Keep("asked", page);
+            if (withdrawn)
+            {
+                Assert.That((await FormAsync("/ui/contexts/donations/stage/withdrawal", eva, TokenOf(page), there, ("reason", "not today"))).Status, Is.EqualTo(HttpStatusCode.SeeOther));
+                continue;
+            }
+
+            (string, string)[] yes = [("request", Regex.Match(page.Body, "name=\"request\" value=\"([^\"]+)\"").Groups[1].Value), ("seen", made.Tag!), ("reason", "yes"), ("confirm", "donations")];
+            Assert.That((await FormAsync("/ui/contexts/donations/stage/approval", eva, null, there, yes)).Status, Is.EqualTo(HttpStatusCode.Forbidden));
+            Assert.That((await FormAsync("/ui/contexts/donations/stage/approval", eva, TokenOf(page), there, yes)).Status, Is.EqualTo(HttpStatusCode.SeeOther));
+            break;
+        }
+
+        Assert.That((await _world.GetAsync("/contexts/donations/stage")).Json.GetProperty("stage").GetString(), Is.EqualTo("DualWrite"));
+
+        Task<Reply> ApproveAsync(string who, string request, string? tag = null) =>
+            _world.SendAsync("PUT", Approval, who, new { request, reason = "seen and agreed" }, there, ("If-Match", tag ?? stage.Tag!));
+    }
+
+    [Test]
+    [Category("Case65")]
     public async Task A_body_that_is_not_what_is_expected_is_refused()
     {
         const string Path = "/contexts/donations/parked/retries";
@@ -287,11 +404,13 @@ public sealed partial class AdminApiTests
     private Task<Reply> PutAsync(string? tag, object body, int service = 0, string who = "engineer") =>
         _world.SendAsync("PUT", "/contexts/donations/stage", who, body, service, tag is null ? [] : [("If-Match", tag)]);
 
-    private Task<Reply> PageAsync(string path, string cookie) => _world.SendAsync("GET", path, null, null, 0, ("Cookie", cookie));
+    private Task<Reply> PageAsync(string path, string cookie, int service = 0) => _world.SendAsync("GET", path, null, null, service, ("Cookie", cookie));
 
-    private Task<Reply> FormAsync(string path, string cookie, string? token, params (string Name, string Value)[] fields) => _world.SendAsync(
+    private Task<Reply> FormAsync(string path, string cookie, string? token, params (string Name, string Value)[] fields) => FormAsync(path, cookie, token, 0, fields);
+
+    private Task<Reply> FormAsync(string path, string cookie, string? token, int service, params (string Name, string Value)[] fields) => _world.SendAsync(
         "POST", path, null,
-        new FormUrlEncodedContent(fields.Concat(token is null ? [] : [("form_token", token)]).Select(field => KeyValuePair.Create(field.Item1, field.Item2))), 0, ("Cookie", cookie));
+        new FormUrlEncodedContent(fields.Concat(token is null ? [] : [("form_token", token)]).Select(field => KeyValuePair.Create(field.Item1, field.Item2))), service, ("Cookie", cookie));
 
     private static string TokenOf(Reply page) => Regex.Match(page.Body, "name=\"form_token\" value=\"([^\"]+)\"").Groups[1].Value;
 

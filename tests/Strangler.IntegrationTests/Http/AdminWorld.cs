@@ -38,7 +38,7 @@ internal sealed class AdminWorld : IAsyncDisposable
 
     public DonationsWorld World { get; }
 
-    public Dictionary<string, string> Keys { get; } = new[] { "viewer", "operator", "engineer", "ben" }.ToDictionary(name => name, _ => ApiKey.Create());
+    public Dictionary<string, string> Keys { get; } = new[] { "viewer", "operator", "engineer", "ben", "eva" }.ToDictionary(name => name, _ => ApiKey.Create());
 
     /// <summary>Where the two services are.</summary>
     public IReadOnlyList<Uri> Addresses => [.. _services.Select(service => new Uri(service.Server.Addresses[0]))];
@@ -111,15 +111,18 @@ internal sealed class AdminWorld : IAsyncDisposable
         await World.DisposeAsync();
     }
 
-    private async Task StartAsync(string recheckDelay)
+    /// <summary>One more service on the same databases; returns its number.</summary>
+    /// <param name="recheckDelay">How long it waits before it looks again.</param>
+    /// <param name="secondApprover">Whether its steps need two people.</param>
+    public async Task<int> StartAsync(string recheckDelay = "20ms", bool secondApprover = false)
     {
-        var keys = Keys.Select(key => $$"""{ "name": "{{key.Key}}", "role": "{{(key.Key == "ben" ? "operator" : key.Key)}}", "hash": "{{ApiKey.HashOf(key.Value)}}" }""");
+        var keys = Keys.Select(key => $$"""{ "name": "{{key.Key}}", "role": "{{key.Key switch { "ben" => "operator", "eva" => "engineer", var role => role }}}", "hash": "{{ApiKey.HashOf(key.Value)}}" }""");
         var file = Path.Combine(Path.GetDirectoryName(World.ConfigFile)!, $"service-{_services.Count}.json");
         await File.WriteAllTextAsync(file, $$"""
             { "reveal": [ "key:ben" ],
               "http": { "listen": [ "127.0.0.1:0" ], "keys": [ {{string.Join(", ", keys)}} ], "limits": { "requestsPerMinute": 100000 } },
               "contexts": { "donations": {
-                "options": { "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "foreignWriterQuiet": "0s" },
+                "options": { "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "foreignWriterQuiet": "0s", "secondApprover": {{(secondApprover ? "true" : "false")}} },
                 "reconciliation": { "recheckDelay": "{{recheckDelay}}", "gentleAbove": 0, "maxThreadsRunning": 0 } } } }
             """);
         var configuration = StranglerConfiguration.Load(file, ContextCatalog.Names, variable => World.Environment.GetValueOrDefault(variable));
@@ -131,5 +134,7 @@ internal sealed class AdminWorld : IAsyncDisposable
         {
             await loop.StartAsync(CancellationToken.None);
         }
+
+        return _services.Count - 1;
     }
 }

@@ -1,3 +1,5 @@
+using Strangler.Answers;
+using Strangler.Cutover;
 using Strangler.DualWrite;
 using Strangler.Journal;
 using Strangler.Mapping;
@@ -49,6 +51,44 @@ public abstract class SideStoreContract(SideName side)
 
     [TearDown]
     public async Task DropStore() => await _test.DisposeAsync();
+
+    [Test]
+    public async Task A_requests_answer_is_kept_and_a_claim_whose_time_is_up_is_anothers()
+    {
+        var log = Seams.Answers!;
+        byte[] key = [.. Enumerable.Range(0, 32).Select(at => (byte)(at * 8))], print = [.. Enumerable.Repeat((byte)255, 32)], other = new byte[32];
+        var (first, second) = (new KeyedRequest(key, print, "first"), new KeyedRequest(key, print, "second"));
+        Assert.That(await log.FindAsync(key, default), Is.Null);
+        var claims = await Task.WhenAll(Enumerable.Range(0, 6).Select(at => log.ClaimAsync(first with { Owner = $"{at}" }, TimeSpan.FromHours(1), default)));
+        var owner = claims.Select(claim => claim.Owner).Distinct().Single();
+        await log.ReleaseAsync(second, default);
+        Assert.That((await log.FindAsync(key, default))!.IsClaimed, Is.True, "another's is not released");
+        await log.ReleaseAsync(first with { Owner = owner }, default);
+
+        Assert.That((await log.ClaimAsync(first, TimeSpan.Zero, default)).Owner, Is.EqualTo("first"));
+        Assert.That((await log.ClaimAsync(second with { Fingerprint = other }, TimeSpan.FromHours(1), default)), Has.Property("Owner").EqualTo("first").And.Property("Fingerprint").EqualTo(print));
+        Assert.That((await log.ClaimAsync(second, TimeSpan.FromHours(1), default)).Owner, Is.EqualTo("second"), "the first one's time is up");
+        await log.RenewAsync(first, TimeSpan.FromDays(1), default);
+        await log.AnswerAsync(first, "too late", default);
+        await log.AnswerAsync(second, "{ \"an\": \"änswer 🦊\" }", default);
+        await log.ReleaseAsync(second, default);
+        var known = await log.ClaimAsync(first, TimeSpan.FromHours(1), default);
+        Assert.That((known.Owner, known.Answer, known.Fingerprint), Is.EqualTo(("second", "{ \"an\": \"änswer 🦊\" }", print)));
+        Assert.That(await log.PruneAsync(TimeSpan.FromHours(1), 10, default), Is.Zero);
+        Assert.That(await log.PruneAsync(TimeSpan.Zero, 10, default), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task The_trail_of_one_epoch_is_told_newest_first_and_no_older_than_asked()
+    {
+        foreach (var (epoch, action) in new[] { (5L, "ask"), (6L, "ask"), (5L, "withdraw") })
+        {
+            await Seams.Audit.AppendAsync(new AuditEntry(default, "anna", action, "DualWrite", "ShadowRead", epoch, false, "why", "id"), default);
+        }
+
+        Assert.That((await Seams.Audit.OfEpochAsync(5, TimeSpan.FromHours(1), default)).Select(entry => entry.Action), Is.EqualTo(new[] { "withdraw", "ask" }));
+        Assert.That(await Seams.Audit.OfEpochAsync(5, TimeSpan.Zero, default), Is.Empty);
+    }
 
     [Test]
     public async Task What_is_saved_is_read_back_exactly([Values] bool withParts)

@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Dapper;
-using Strangler.Cli;
 using Strangler.Contexts.Donations;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Cli;
@@ -23,8 +21,8 @@ public sealed class ServeTests
     {
         await using var world = await WorldAsync();
         var file = Configure(world, new { cron = "0/3 * * * * ?" });
-        await using var first = Service.Start(file);
-        await using var second = Service.Start(file);
+        await using var first = ServeProcess.Start(file);
+        await using var second = ServeProcess.Start(file);
         await first.SaysAsync("Serving as");
         await second.SaysAsync("Serving as");
 
@@ -200,72 +198,6 @@ public sealed class ServeTests
         {
             await loop.StopAsync(CancellationToken.None);
             loop.Dispose();
-        }
-    }
-
-    /// <summary><c>strangler serve</c> in a process of its own.</summary>
-    private sealed class Service : IAsyncDisposable
-    {
-        private readonly Process _process;
-        private readonly List<string> _lines = [];
-
-        private Service(Process process)
-        {
-            _process = process;
-            _process.OutputDataReceived += Take;
-            _process.ErrorDataReceived += Take;
-            _process.BeginOutputReadLine();
-            _process.BeginErrorReadLine();
-        }
-
-        public string Said
-        {
-            get
-            {
-                lock (_lines)
-                {
-                    return string.Join('\n', _lines);
-                }
-            }
-        }
-
-        public static Service Start(string configFile) => new(Process.Start(new ProcessStartInfo("dotnet")
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true,
-            ArgumentList = { typeof(StranglerCommandLine).Assembly.Location, "serve", "--config", configFile },
-        })!);
-
-        public Task SaysAsync(string text) => UntilAsync(() =>
-        {
-            Assert.That(_process.HasExited, Is.False, Said);
-            return Task.FromResult(Said.Contains(text, StringComparison.Ordinal));
-        });
-
-        public async Task<int> EndAsync()
-        {
-            using var limit = new CancellationTokenSource(Patience);
-            using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
-            await _process.WaitForExitAsync(limit.Token);
-            return _process.ExitCode;
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            if (!_process.HasExited)
-            {
-                _process.Kill();
-                await _process.WaitForExitAsync(CancellationToken.None);
-            }
-
-            _process.Dispose();
-        }
-
-        private void Take(object sender, DataReceivedEventArgs received)
-        {
-            lock (_lines)
-            {
-                _lines.Add(received.Data ?? "");
-            }
         }
     }
 }

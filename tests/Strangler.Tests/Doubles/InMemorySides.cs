@@ -448,6 +448,12 @@ internal sealed class InMemoryAudit(InMemoryConnection connection) : IAudit
     public Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) =>
         connection.StepAsync<IReadOnlyList<AuditEntry>>(
             "audit-list", () => [.. connection.Database.Audit.AsEnumerable().Reverse().Take(limit)], cancellationToken);
+
+    public Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken) =>
+        connection.StepAsync<IReadOnlyList<AuditEntry>>(
+            "audit-list",
+            () => [.. connection.Database.Audit.AsEnumerable().Reverse().Where(entry => entry.Epoch == epoch && entry.AtUtc > connection.Database.UtcNow - within)],
+            cancellationToken);
 }
 
 internal sealed class InMemoryIdMap(InMemoryConnection connection) : IIdMap

@@ -669,6 +669,9 @@ internal sealed class SilentAboutMerges(IAudit inner) : IAudit
         entry.Action == "merge" ? Task.CompletedTask : inner.AppendAsync(entry, cancellationToken);
 
     public Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) => inner.ListAsync(limit, cancellationToken);
+
+    public Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken) =>
+        inner.OfEpochAsync(epoch, within, cancellationToken);
 }
 
 internal sealed class RemembersRows(ISideStore inner, Dictionary<EntityKey, AggregateRow?> read) : StoreDecorator(inner)

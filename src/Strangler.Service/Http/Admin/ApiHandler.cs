@@ -17,6 +17,7 @@ namespace Strangler.Service.Http.Admin;
 internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts parts)
 {
     private readonly ILogger _log = parts.Loggers.CreateLogger<ApiHandler>();
+    private readonly KeyedRequests _keyed = new(parts);
 
     /// <summary>What an exception is to a client; null: nothing that is known, which is logged.</summary>
     public Func<Exception, ApiException?> Translator { get; init; } = Translate;
@@ -55,8 +56,12 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
         _ => null,
     };
 
-    private void Map(string method, string pattern, bool isBounded, Func<ApiRequest, CancellationToken, Task<object?>> answer) => routes.MapMethods(
-        pattern, method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head] : [method], (RequestDelegate)(http => RunAsync(http, isBounded, answer)));
+    private void Map(string method, string pattern, bool isBounded, Func<ApiRequest, CancellationToken, Task<object?>> answer)
+    {
+        var whole = KeyedRequests.AreTakenBy(method, pattern) ? (request, token) => _keyed.RunAsync(request, answer, token) : answer;
+        routes.MapMethods(
+            pattern, method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head] : [method], (RequestDelegate)(http => RunAsync(http, isBounded, whole)));
+    }
 
     private async Task RunAsync(HttpContext http, bool isBounded, Func<ApiRequest, CancellationToken, Task<object?>> answer)
     {

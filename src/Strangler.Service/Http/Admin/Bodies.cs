@@ -17,6 +17,15 @@ internal sealed record StageBody(Stage Stage, string? Reason)
     public string? Confirm { get; init; }
 }
 
+/// <summary>A second person's yes to a step that the first has asked for.</summary>
+/// <param name="Request">Its id: what was looked at.</param>
+/// <param name="Reason">Why; goes into the audit trail.</param>
+internal sealed record ApprovalBody(string? Request, string? Reason)
+{
+    /// <summary>For NewOnly, from which no way leads back: the context's name.</summary>
+    public string? Confirm { get; init; }
+}
+
 /// <summary>Why.</summary>
 internal sealed record ReasonBody(string? Reason);
 

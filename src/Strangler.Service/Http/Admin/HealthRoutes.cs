@@ -22,6 +22,12 @@ internal static class HealthRoutes
     // Whoever shows no token learns which context is not ready, as a probe must, and nothing of servers and stages.
     private static async Task<object?> ReadyAsync(ApiRequest request, CancellationToken cancellationToken)
     {
+        if (request.Parts.Readiness.IsStopping)
+        {
+            request.Http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            return new { status = "stopping", contexts = Array.Empty<object>() };
+        }
+
         var contexts = await request.Parts.Readiness.LookAsync(cancellationToken).ConfigureAwait(false);
         var ready = contexts.All(context => context.Ready);
         request.Http.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;

@@ -54,8 +54,7 @@ internal static class KeyRoutes
         }
 
         EntityKey? key = body.Id is { } id ? new EntityKey(request.Host.KindOf(body.Kind), id) : null;
-        await AuditDesk.AppendAsync(request.Host, request.Actor, "retry", reason, key?.ToString() ?? "all parked keys", cancellationToken).ConfigureAwait(false);
-        return new { context = request.Host.Name, put_back = await new ParkedKeys(request.Host.Runtime).RetryAsync(key, cancellationToken).ConfigureAwait(false) };
+        return new { context = request.Host.Name, put_back = await ParkedDesk.RetryAsync(request.Host, key, request.Actor, reason, cancellationToken).ConfigureAwait(false) };
     }
 
     private static async Task<object?> DropAsync(ApiRequest request, CancellationToken cancellationToken)

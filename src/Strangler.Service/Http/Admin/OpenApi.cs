@@ -122,7 +122,7 @@ internal static partial class OpenApi
             yield return Parameter(header, "header", "string", isRequired: true);
         }
 
-        foreach (var header in need.OptionalHeaders)
+        foreach (var header in KeyedRequests.AreTakenBy(need.Method, need.Pattern) ? need.OptionalHeaders.Append(KeyedRequests.Header) : need.OptionalHeaders)
         {
             yield return Parameter(header, "header", "string", isRequired: false);
         }

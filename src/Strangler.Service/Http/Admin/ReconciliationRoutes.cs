@@ -8,9 +8,6 @@ namespace Strangler.Service.Http.Admin;
 /// <summary>Reconciliations, their reports, and repairs of what they found.</summary>
 internal static class ReconciliationRoutes
 {
-    // A repair is answered when it is done.
-    private const int LongestKey = 200;
-
     public static void Map(ApiHandler api)
     {
         api.Map(HttpMethods.Get, "/contexts/{context}/reports", ReportsAsync);
@@ -67,24 +64,11 @@ internal static class ReconciliationRoutes
 
     private static async Task<object?> StartAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        var key = request.Http.Request.Headers["Idempotency-Key"] is { Count: > 0 } given ? given.ToString() : null;
-        if (key is not null && (key.Length is 0 or > LongestKey || key.Any(char.IsControl)))
-        {
-            throw new ApiException(StatusCodes.Status400BadRequest, $"Idempotency-Key has 1 to {LongestKey} characters that can be shown.");
-        }
-
         var body = await request.BodyAsync<ReconciliationRequest>(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var (job, isNew) = await request.Parts.Jobs.StartAsync(request.Host, body, request.Actor, key, cancellationToken).ConfigureAwait(false);
-            request.Http.Response.StatusCode = isNew ? StatusCodes.Status202Accepted : StatusCodes.Status200OK;
-            request.Http.Response.Headers.Location = $"/contexts/{request.Host.Name}/reconciliations/{job.Id}";
-            return job;
-        }
-        catch (KeyUsedException exception)
-        {
-            throw new ApiException(StatusCodes.Status422UnprocessableEntity, exception.Message);
-        }
+        var job = await request.Parts.Jobs.StartAsync(request.Host, body, request.Actor, cancellationToken).ConfigureAwait(false);
+        request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+        request.Http.Response.Headers.Location = $"/contexts/{request.Host.Name}/reconciliations/{job.Id}";
+        return job;
     }
 
     private static async Task<JobView> FindAsync(ApiRequest request, CancellationToken cancellationToken) =>

@@ -13,6 +13,8 @@ internal static class StageRoutes
         api.Map(HttpMethods.Get, "/contexts/{context}", async (request, token) => await ContextStatus.ReadAsync(request.Host, token).ConfigureAwait(false));
         api.Map(HttpMethods.Get, "/contexts/{context}/stage", GetAsync);
         api.MapLong(HttpMethods.Put, "/contexts/{context}/stage", PutAsync);
+        api.MapLong(HttpMethods.Put, "/contexts/{context}/stage/approval", ApproveAsync);
+        api.Map(HttpMethods.Delete, "/contexts/{context}/stage/request", WithdrawAsync);
         api.MapLong(HttpMethods.Put, "/contexts/{context}/flip", FinishAsync);
         api.Map(HttpMethods.Delete, "/contexts/{context}/flip", AbortAsync);
         api.Map(HttpMethods.Get, "/contexts/{context}/audit", (request, token) => PageOfAuditAsync(request, token));
@@ -41,7 +43,7 @@ internal static class StageRoutes
     {
         var status = await StageDesk.ReadAsync(request.Host, cancellationToken).ConfigureAwait(false);
         request.Http.Response.Headers.ETag = status.Tag;
-        return Shape(request.Host.Name, status.View, status.Next, status.Back);
+        return Shape(request.Host, status.View, status.Next, status.Back, status.Asked);
     }
 
     private static async Task<object?> PutAsync(ApiRequest request, CancellationToken cancellationToken)
@@ -64,12 +66,43 @@ internal static class StageRoutes
         }
 
         // From here on it is not the client's connection that decides: a move has a deadline of its own, and takes itself back.
-        var after = await StageDesk.MoveAsync(host, view, new CutoverRequest
+        var (after, asked) = await StageDesk.MoveOrAskAsync(host, view, new CutoverRequest
         {
             Actor = request.Actor, Reason = reason, Force = body.Force, Target = body.Stage, Epoch = view.Epoch, TypedConfirmation = body.Confirm,
         }, CancellationToken.None).ConfigureAwait(false);
         request.Http.Response.Headers.ETag = StageStatus.TagOf(after);
-        return Shape(host.Name, after, null, null);
+        if (asked is not null)
+        {
+            request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+        }
+
+        return Shape(host, after, null, null, asked);
+    }
+
+    private static async Task<object?> ApproveAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        var host = request.Host;
+        var body = await request.BodyAsync<ApprovalBody>(cancellationToken).ConfigureAwait(false);
+        var reason = ApiRequest.Reason(body.Reason);
+        var id = string.IsNullOrWhiteSpace(body.Request) ? throw new ApiException(StatusCodes.Status400BadRequest, "Give the id of the request that you approve.") : body.Request;
+        var view = await host.Cutover.StatusAsync(cancellationToken).ConfigureAwait(false);
+        CheckMatch(request.Http, view);
+        if (!host.Runtime.Options.SecondApprover)
+        {
+            throw new ApiException(StatusCodes.Status409Conflict, $"contexts.{host.Name}.options.secondApprover is false: one person makes a step, with PUT /contexts/{host.Name}/stage.");
+        }
+
+        var asked = new CutoverRequest { Actor = request.Actor, Reason = reason, Epoch = view.Epoch, TypedConfirmation = body.Confirm };
+        var after = await StageDesk.ApproveAsync(host, view, id, asked, CancellationToken.None).ConfigureAwait(false);
+        request.Http.Response.Headers.ETag = StageStatus.TagOf(after);
+        return Shape(host, after, null, null, null);
+    }
+
+    private static async Task<object?> WithdrawAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        var reason = ApiRequest.Reason(request.Query("reason"));
+        var withdrawn = await request.Host.Cutover.WithdrawAsync(request.Actor, reason, cancellationToken).ConfigureAwait(false);
+        return new { context = request.Host.Name, withdrawn };
     }
 
     private static void CheckMatch(HttpContext http, StageView view)
@@ -92,18 +125,20 @@ internal static class StageRoutes
     {
         var body = await request.BodyAsync<ReasonBody>(cancellationToken).ConfigureAwait(false);
         var asked = new CutoverRequest { Actor = request.Actor, Reason = ApiRequest.Reason(body.Reason) };
-        return Shape(request.Host.Name, await request.Host.Cutover.ResumeAsync(asked, null, CancellationToken.None).ConfigureAwait(false), null, null);
+        return Shape(request.Host, await request.Host.Cutover.ResumeAsync(asked, null, CancellationToken.None).ConfigureAwait(false), null, null, null);
     }
 
     private static async Task<object?> AbortAsync(ApiRequest request, CancellationToken cancellationToken)
     {
         var asked = new CutoverRequest { Actor = request.Actor, Reason = ApiRequest.Reason(request.Query("reason")) };
-        return Shape(request.Host.Name, await request.Host.Cutover.AbortAsync(asked, cancellationToken).ConfigureAwait(false), null, null);
+        return Shape(request.Host, await request.Host.Cutover.AbortAsync(asked, cancellationToken).ConfigureAwait(false), null, null, null);
     }
 
     private static async Task<object?> PageOfAuditAsync(ApiRequest request, CancellationToken cancellationToken) =>
         await request.PageAsync(limit => request.Host.Cutover.HistoryAsync(limit, cancellationToken), entry => entry).ConfigureAwait(false);
 
-    private static object Shape(string context, StageView view, StepView? next, StepView? back) =>
-        new { context, view.Stage, view.Lead, view.Epoch, view.Switching, view.Legacy, view.New, next, back };
+    private static object Shape(ContextHost host, StageView view, StepView? next, StepView? back, AskedStep? asked) => new
+    {
+        context = host.Name, view.Stage, view.Lead, view.Epoch, view.Switching, view.Legacy, view.New, next, back, host.Runtime.Options.SecondApprover, asked,
+    };
 }

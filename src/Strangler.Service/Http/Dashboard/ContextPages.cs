@@ -22,6 +22,8 @@ internal sealed class ContextPages(PageHandler pages)
         pages.Get("/ui/contexts/{context}", ContextAsync);
         pages.Get("/ui/contexts/{context}/stage", StepAsync);
         pages.Post("/ui/contexts/{context}/stage", MoveAsync);
+        pages.Post("/ui/contexts/{context}/stage/approval", ApproveAsync);
+        pages.Post("/ui/contexts/{context}/stage/withdrawal", WithdrawAsync);
         pages.Post("/ui/contexts/{context}/reconciliations", StartAsync);
         pages.Post("/ui/contexts/{context}/reconciliations/{job}/cancellation", CancelAsync);
         pages.Get("/ui/contexts/{context}/timeline", TimelineAsync);
@@ -39,11 +41,13 @@ internal sealed class ContextPages(PageHandler pages)
             Pieces.Crumbs(host.Name),
             E("div", Class("head"), E("h1", host.Name), stage.View.Switching ? Pieces.Badge("switching", "open") : null),
             E("div", Class("card"), Pieces.Track(stage.View.Stage), Facts(stage.View), Steps(request, stage)),
+            Asked(request, stage),
             Running(request, jobs),
             E(
                 "div", Class("cols"),
                 E("div", Reports(request, runs, isDual), TimelineForm(host)),
                 E("div", await WaitingAsync(host, isDual, cancellationToken).ConfigureAwait(false), await ActsAsync(host, cancellationToken).ConfigureAwait(false))),
+            Charts.Of(request.Parts.Meter.History.Of(host.Name)),
             stage.Next is { } next ? E("section", Class("card"), E("h2", $"Gates to {next.Stage}"), Pieces.Gates(next.Gates)) : null)
         {
             Refresh = jobs.Any(job => job.State == JobState.Running) ? 2 : null,
@@ -56,10 +60,36 @@ internal sealed class ContextPages(PageHandler pages)
         Pieces.Fact("legacy", view.Legacy is { } legacy ? legacy.Role.ToString() : "does not answer", view.Legacy is null ? "bad" : null),
         Pieces.Fact("new", view.New is { } @new ? @new.Role.ToString() : "does not answer", view.New is null ? "bad" : null));
 
-    private static XElement? Steps(ApiRequest request, StageStatus stage) => !request.Caller.May(Role.Engineer) || stage.View.Switching ? null : E(
+    private static XElement? Steps(ApiRequest request, StageStatus stage) => !request.Caller.May(Role.Engineer) || stage.View.Switching || stage.Asked is not null ? null : E(
         "div", Class("actions"),
         stage.Next is { } next ? E("a", Class("button"), A("href", PathOf(request.Host, next.Stage)), $"Step to {next.Stage} …") : null,
         stage.Back is { } back ? E("a", Class("button quiet"), A("href", PathOf(request.Host, back.Stage)), $"Back to {back.Stage} …") : null);
+
+    private XElement? Asked(ApiRequest request, StageStatus stage) => stage.Asked is not { } asked ? null : E(
+        "section", Class("card"), A("aria-labelledby", "asked"),
+        E("div", Class("head"), E("h2", A("id", "asked"), $"{asked.From} → {asked.To} waits for a second person"), Pieces.Badge("waits", "open")),
+        E("p", Text($"{asked.AskedBy} asked for it at {asked.AskedUtc:yyyy-MM-dd HH:mm} UTC: {asked.Reason}")),
+        E("p", Class("hint"), Text($"Void from {asked.UntilUtc:yyyy-MM-dd HH:mm} UTC on, and as soon as the context moves. Gates are looked at again.")),
+        asked.Force ? E("p", Class("note bad"), "Closed gates are to be overridden.") : null,
+        asked.To == Stage.NewOnly ? E("p", Class("note bad"), "From NewOnly no way leads back.") : null,
+        !request.Caller.May(Role.Engineer) ? null : new object?[]
+        {
+            asked.AskedBy == request.Actor ? E("p", Class("soft"), "You asked for it: somebody else approves.") : E(
+                "form", Class("stack"), A("method", "post"), A("action", $"/ui/contexts/{request.Host.Name}/stage/approval"), pages.Token(request.Http), Hidden("request", asked.Id),
+                Hidden("seen", stage.Tag), ReasonField(), ConfirmField(request.Host), E("div", Class("actions"), E("button", Class("danger"), $"Approve: go to {asked.To}"))),
+            E(
+                "form", Class("row actions"), A("method", "post"), A("action", $"/ui/contexts/{request.Host.Name}/stage/withdrawal"), pages.Token(request.Http),
+                E("label", Class("grow"), "Reason to withdraw it", E("input", A("name", "reason"), A("required", true), A("maxlength", 1000), A("autocomplete", "off"))),
+                E("button", Class("quiet"), "Withdraw")),
+        });
+
+    private static XElement Hidden(string name, object value) => E("input", A("type", "hidden"), A("name", name), A("value", value));
+
+    private static XElement ReasonField() =>
+        E("label", "Reason, for the audit trail", E("input", A("name", "reason"), A("required", true), A("maxlength", 1000), A("autocomplete", "off")));
+
+    private static XElement ConfirmField(ContextHost host) =>
+        E("label", $"Type {host.Name} to confirm", E("input", A("name", "confirm"), A("required", true), A("autocomplete", "off"), A("spellcheck", "false")));
 
     private static string PathOf(ContextHost host, Stage stage) => $"/ui/contexts/{host.Name}/stage?to={stage}";
 
@@ -160,16 +190,37 @@ internal sealed class ContextPages(PageHandler pages)
                 "section", Class("card"), E("h2", "Make the step"),
                 E(
                     "form", Class("stack"), A("method", "post"), A("action", $"/ui/contexts/{host.Name}/stage"), pages.Token(request.Http),
-                    E("input", A("type", "hidden"), A("name", "to"), A("value", target)), E("input", A("type", "hidden"), A("name", "seen"), A("value", StageStatus.TagOf(view))),
-                    E("label", "Reason, for the audit trail", E("input", A("name", "reason"), A("required", true), A("maxlength", 1000), A("autocomplete", "off"))),
-                    E("label", $"Type {host.Name} to confirm", E("input", A("name", "confirm"), A("required", true), A("autocomplete", "off"), A("spellcheck", "false"))),
-                    E("div", Class("actions"), E("button", Class("danger"), $"Go to {target}"), E("a", Class("button quiet"), A("href", $"/ui/contexts/{host.Name}"), "Leave it")))));
+                    Hidden("to", target), Hidden("seen", StageStatus.TagOf(view)), ReasonField(), ConfirmField(host),
+                    host.Runtime.Options.SecondApprover ? E("p", Class("hint"), "It waits then for a second person who approves it here.") : null,
+                    E("div", Class("actions"), E("button", Class("danger"), host.Runtime.Options.SecondApprover ? $"Ask for {target}" : $"Go to {target}"), E("a", Class("button quiet"), A("href", $"/ui/contexts/{host.Name}"), "Leave it")))));
     }
 
     private static async Task<PageContent?> MoveAsync(ApiRequest request, IFormCollection form, CancellationToken cancellationToken)
     {
         var host = request.Host;
         var target = StageOf(form["to"]);
+        var (view, step) = await ConfirmedAsync(request, form, cancellationToken).ConfigureAwait(false);
+        await StageDesk.MoveOrAskAsync(host, view, step with { Target = target }, CancellationToken.None).ConfigureAwait(false);
+        return PageHandler.SeeOther(request.Http, $"/ui/contexts/{host.Name}");
+    }
+
+    private static async Task<PageContent?> ApproveAsync(ApiRequest request, IFormCollection form, CancellationToken cancellationToken)
+    {
+        var (view, step) = await ConfirmedAsync(request, form, cancellationToken).ConfigureAwait(false);
+        await StageDesk.ApproveAsync(request.Host, view, form["request"].ToString(), step, CancellationToken.None).ConfigureAwait(false);
+        return PageHandler.SeeOther(request.Http, $"/ui/contexts/{request.Host.Name}");
+    }
+
+    private static async Task<PageContent?> WithdrawAsync(ApiRequest request, IFormCollection form, CancellationToken cancellationToken)
+    {
+        await request.Host.Cutover.WithdrawAsync(request.Actor, ApiRequest.Reason(form["reason"]), cancellationToken).ConfigureAwait(false);
+        return PageHandler.SeeOther(request.Http, $"/ui/contexts/{request.Host.Name}");
+    }
+
+    // Who has typed the name, given a reason, and looked at what is there now.
+    private static async Task<(StageView View, CutoverRequest Step)> ConfirmedAsync(ApiRequest request, IFormCollection form, CancellationToken cancellationToken)
+    {
+        var host = request.Host;
         var reason = ApiRequest.Reason(form["reason"]);
         if (form["confirm"].ToString().Trim() != host.Name)
         {
@@ -177,15 +228,9 @@ internal sealed class ContextPages(PageHandler pages)
         }
 
         var view = await host.Cutover.StatusAsync(cancellationToken).ConfigureAwait(false);
-        if (form["seen"] != StageStatus.TagOf(view))
-        {
-            throw new ApiException(StatusCodes.Status409Conflict, "The context has moved since you looked at it. Nothing was changed; look again.");
-        }
-
-        await StageDesk.MoveAsync(
-            host, view, new CutoverRequest { Actor = request.Actor, Reason = reason, Target = target, Epoch = view.Epoch, TypedConfirmation = host.Name }, CancellationToken.None)
-            .ConfigureAwait(false);
-        return PageHandler.SeeOther(request.Http, $"/ui/contexts/{host.Name}");
+        return form["seen"] == StageStatus.TagOf(view)
+            ? (view, new CutoverRequest { Actor = request.Actor, Reason = reason, Epoch = view.Epoch, TypedConfirmation = host.Name })
+            : throw new ApiException(StatusCodes.Status409Conflict, "The context has moved since you looked at it. Nothing was changed; look again.");
     }
 
     private static Stage StageOf(string? text) => Enum.TryParse<Stage>(text, out var stage) && Enum.IsDefined(stage) && stage.ToString() == text
@@ -194,7 +239,7 @@ internal sealed class ContextPages(PageHandler pages)
     private static async Task<PageContent?> StartAsync(ApiRequest request, IFormCollection form, CancellationToken cancellationToken)
     {
         var asked = new ReconciliationRequest { Incremental = form["what"] == "incremental" };
-        await request.Parts.Jobs.StartAsync(request.Host, asked, request.Actor, null, cancellationToken).ConfigureAwait(false);
+        await request.Parts.Jobs.StartAsync(request.Host, asked, request.Actor, cancellationToken).ConfigureAwait(false);
         return PageHandler.SeeOther(request.Http, $"/ui/contexts/{request.Host.Name}");
     }
 

@@ -13,7 +13,7 @@ namespace Strangler.Service.Http.Dashboard;
 /// </summary>
 internal static class Html
 {
-    private static readonly FrozenSet<string> Void = FrozenSet.Create(StringComparer.Ordinal, "meta", "link", "input", "br", "rect", "line", "hr");
+    private static readonly FrozenSet<string> Void = FrozenSet.Create(StringComparer.Ordinal, "meta", "link", "input", "br", "rect", "line", "path", "hr");
 
     // Letters of all scripts stay as they are; what has a meaning in HTML does not.
     private static readonly HtmlEncoder Encoder = HtmlEncoder.Create(UnicodeRanges.All);
@@ -68,7 +68,7 @@ internal static class Html
         text.Append('>');
         if (Void.Contains(element.Name.LocalName))
         {
-            if (element.Name.LocalName is "rect" or "line")
+            if (element.Name.LocalName is "rect" or "line" or "path")
             {
                 text.Append("</").Append(element.Name.LocalName).Append('>');
             }

@@ -57,6 +57,11 @@ internal static class Style
         button.quiet, .button.quiet { background: transparent; color: var(--brand); } button.danger { background: var(--bad); border-color: var(--bad); color: var(--card); }
         .top button { min-height: 0; padding: .1rem .6rem; font-size: .85rem; } .actions { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: .9rem; }
         .chart { display: block; width: 100%; height: auto; max-height: 11rem; } .chart .clean { fill: var(--good); } .chart .drift { fill: var(--bad); } .chart .inconclusive { fill: var(--open); } .chart .axis { stroke: var(--line); }
+        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 0 1rem; align-items: start; margin-top: .8rem; } figure { margin: 0; }
+        figure.card { margin: 0 0 1rem; } figcaption { margin-bottom: .5rem; } figure svg { display: block; width: 100%; height: auto; } figure svg text { fill: var(--soft); font-size: 14px; } svg .axis { stroke: var(--line); }
+        .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; stroke: var(--brand); } .line.b { stroke: var(--good); stroke-dasharray: 7 4; } .line.c { stroke: var(--bad); stroke-dasharray: 2 5; }
+        .line.d { stroke: var(--open); stroke-dasharray: 10 4 2 4; } .line.e { stroke: var(--soft); } .line.f { stroke: var(--ink); stroke-dasharray: 3 3; }
+        details { margin-top: .6rem; font-size: .9rem; } summary { cursor: pointer; color: var(--brand); }
         .empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft); } .crumbs { font-size: .88rem; color: var(--soft); margin-bottom: .5rem; }
         .sign-in { max-width: 27rem; margin: 7vh auto 0; } .gate td:first-child { white-space: nowrap; } footer { color: var(--soft); font-size: .82rem; margin-top: 2rem; }
         @media (max-width: 40rem) { main { padding: 1rem .8rem 3rem; } .track { font-size: .66rem; } .top nav { padding: .6rem .8rem; } .top .who { margin-left: 0; width: 100%; justify-content: space-between; } .gate td:first-child { white-space: normal; } }

@@ -36,6 +36,7 @@ internal static partial class ConfigurationSchema
             ["reveal"] = List(
                 Text(""), "Who may see clear values of personal fields: user, user@machine, key:NAME or oidc:SUBJECT. Default: nobody."),
             ["http"] = Ref("http", "Where and to whom the service answers HTTP. Left out: nowhere."),
+            ["traces"] = Ref("traces", "Where the service sends traces of its requests, writes, applies and flips. Left out: nowhere."),
             ["contexts"] = new JsonObject
             {
                 ["description"] = "The contexts of this installation.",
@@ -104,6 +105,11 @@ internal static partial class ConfigurationSchema
                     ["additionalProperties"] = Role(),
                 })),
             ["limits"] = Options(new HttpLimits(), "What a single client may take."),
+            ["traces"] = Object(
+                "A collector that speaks OTLP. Spans hold contexts, kinds, sides, routes and outcomes; never ids or values.",
+                ("endpoint", Text("Its address; over HTTP, where it has no path, v1/traces is added.", "http://127.0.0.1:4317")),
+                ("protocol", new JsonObject { ["description"] = "grpc, or protobuf over http. Default: grpc.", ["type"] = "string", ["enum"] = new JsonArray("grpc", "http"), ["default"] = "grpc" }),
+                ("share", new JsonObject { ["description"] = "Of traces that begin here, the share that is kept, 0 to 1. Default: 1.", ["type"] = "number", ["default"] = 1.0 })),
         },
     };
 
@@ -121,7 +127,7 @@ internal static partial class ConfigurationSchema
         foreach (var (name, place) in new[]
         {
             ("context", "contexts.NAME"), ("options", "contexts.NAME.options"), ("reconciliation", "contexts.NAME.reconciliation"),
-            ("schedule", "contexts.NAME.schedules[]"), ("http", "http"), ("key", "http.keys[]"), ("oidc", "http.oidc"), ("limits", "http.limits"),
+            ("schedule", "contexts.NAME.schedules[]"), ("http", "http"), ("key", "http.keys[]"), ("oidc", "http.oidc"), ("limits", "http.limits"), ("traces", "traces"),
         })
         {
             Section(text, $"`{place}`", schema["$defs"]![name]!.AsObject());

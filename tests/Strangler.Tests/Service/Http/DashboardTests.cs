@@ -160,6 +160,22 @@ public sealed partial class DashboardTests
         Assert.That(Browser.Colours(File.ReadAllBytes(picture)).GetValueOrDefault(colour), Is.GreaterThan(30), $"#{colour:x6}");
     }
 
+    [TestCase("light", 1200, 0x2456c7)]
+    [TestCase("dark", 1200, 0x7ba5ff)]
+    [TestCase("dark", 500, 0x7ba5ff)]
+    [Category("RequiresChromium")]
+    public void A_contexts_charts_in_both_themes(string scheme, int width, int colour)
+    {
+        var html = Html.Render(Html.E(
+            "html", Html.E("head", Html.E("meta", Html.A("name", "color-scheme"), Html.A("content", "light dark")), Html.E("link", Html.A("rel", "stylesheet"), Html.A("href", "/ui/style.css"))),
+            Html.E("body", Html.E("main", Charts.Of(ChartsTests.Busy())))));
+        var picture = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"charts-{scheme}-{width}.png");
+        Browser.Run(
+            _folder, $"--window-size={width},2000", $"--blink-settings=preferredColorScheme={(scheme == "dark" ? 0 : 1)}", $"--screenshot={picture}", Write(WithStyle(html)));
+        TestContext.AddTestAttachment(picture);
+        Assert.That(Browser.Colours(File.ReadAllBytes(picture)).GetValueOrDefault(colour), Is.GreaterThan(100), $"#{colour:x6}");
+    }
+
     internal static string WithStyle(string html) => html.Replace("""<link rel="stylesheet" href="/ui/style.css">""", $"<style>{Style.Sheet}</style>", StringComparison.Ordinal);
 
     private static IReadOnlyList<ContextSample> SamplesOf(string state) => state switch

@@ -1,0 +1,116 @@
+using NUnit.Framework;
+using Strangler.Cutover;
+using Strangler.DualWrite;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.Cutover;
+
+/// <summary>Steps that need two people, as the engine keeps them.</summary>
+[Category("Case65")]
+public sealed class SecondPersonTests
+{
+    private readonly TestTimeProvider _time = new();
+
+    [Test]
+    public void Nobody_makes_a_step_alone_not_even_by_force_in_either_direction() => Run(async () =>
+    {
+        var process = Ready();
+        Assert.That(GateOf(await RefusedAsync(() => process.AdvanceAsync())), Is.EqualTo(("second person", "nobody has approved")));
+        Assert.That(GateOf(await RefusedAsync(() => process.Cutover.AdvanceAsync(process.Request(force: true), null, default))).Name, Is.EqualTo("second person"));
+        Assert.That(GateOf(await RefusedAsync(() => process.BackAsync())).Name, Is.EqualTo("second person"));
+        Assert.That((await process.Cutover.StatusAsync(default)).Stage, Is.EqualTo(Stage.DualWrite));
+    });
+
+    [Test]
+    public void What_one_has_asked_for_another_process_makes_when_somebody_else_approves_and_both_stand_in_the_trail() => Run(async () =>
+    {
+        var process = Ready();
+        await process.BackfillAsync();
+        var asked = await AskAsync(process, "anna", Stage.ShadowRead);
+        var other = process.Another(2, options => options.SecondApprover = true);
+        Assert.That(await other.Cutover.AskedAsync(await other.Cutover.StatusAsync(default), default), Is.EqualTo(asked));
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(other, "anna", asked))).Value, Does.Contain("whoever asked"));
+
+        Assert.That((await ApproveAsync(other, "ben", asked)).Stage, Is.EqualTo(Stage.ShadowRead));
+        var trail = (await process.Cutover.HistoryAsync(3, default)).Select(entry => (entry.Actor, entry.Action)).Reverse();
+        Assert.That(trail, Is.EqualTo(new[] { ("anna", "ask"), ("ben", "approve"), ("ben", "advance") }));
+        Assert.That((await process.Cutover.HistoryAsync(1, default))[0].Detail, Is.EqualTo($"{asked.Id}, asked for by anna: anna's reason"));
+    });
+
+    [Test]
+    public void A_request_is_void_when_it_is_too_old_withdrawn_for_another_step_or_the_context_has_moved() => Run(async () =>
+    {
+        var process = Ready();
+        var old = await AskAsync(process, "anna", Stage.LegacyOnly);
+        await Task.Delay(process.Runtime.Options.ApprovalWithin, _time);
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", old))).Value, Does.Contain("is void"));
+
+        var withdrawn = await AskAsync(process, "anna", Stage.LegacyOnly);
+        await process.Cutover.WithdrawAsync("ben", "not today", default);
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", withdrawn))).Value, Does.Contain("is void"));
+
+        var back = await AskAsync(process, "anna", Stage.LegacyOnly);
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", back with { To = Stage.ShadowRead }))).Value, Does.Contain("is void"), "it was for another step");
+        Assert.That(async () => await AskAsync(process, "ben", Stage.LegacyOnly), Throws.TypeOf<CutoverException>().With.Message.Contains("anna has asked"));
+        await ApproveAsync(process, "ben", back);
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", back with { From = Stage.LegacyOnly, To = Stage.DualWrite }))).Value, Does.Contain("is void"), "a yes counts once");
+    });
+
+    [Test]
+    public void Gates_are_looked_at_when_it_is_asked_for_and_again_when_it_is_approved() => Run(async () =>
+    {
+        var process = Ready();
+        Assert.That((await RefusedAsync(() => AskAsync(process, "anna", Stage.ShadowRead))).Failed.Select(gate => gate.Name), Has.Some.StartsWith("backfill"));
+        Assert.That(await process.Cutover.AskedAsync(await process.Cutover.StatusAsync(default), default), Is.Null);
+        await process.BackfillAsync();
+        var asked = await AskAsync(process, "anna", Stage.ShadowRead);
+        await process.ReconcileAsync("drift");
+        Assert.That((await RefusedAsync(() => ApproveAsync(process, "ben", asked))).Failed.Select(gate => gate.Name), Is.EqualTo(new[] { "full reconciliation of note" }));
+        await process.ReconcileAsync("clean");
+        Assert.That((await ApproveAsync(process, "ben", asked)).Stage, Is.EqualTo(Stage.ShadowRead));
+    });
+
+    [Test]
+    public void Force_is_the_first_ones_wish_and_the_seconds_yes_is_to_that() => Run(async () =>
+    {
+        var process = Ready();
+        var asked = await process.Cutover.AskAsync(new CutoverRequest { Actor = "anna", Reason = "no other way", Target = Stage.ShadowRead, Force = true }, default);
+        Assert.That(asked.Force, Is.True);
+        Assert.That((await ApproveAsync(process, "ben", asked)).Stage, Is.EqualTo(Stage.ShadowRead));
+        Assert.That((await process.Cutover.HistoryAsync(1, default))[0], Has.Property("Forced").True);
+    });
+
+    private TestProcess Ready()
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time, options => options.SecondApprover = true);
+        process.Memory.PlantLegacy(7, "a", 1);
+        return process;
+    }
+
+    private static Task<AskedStep> AskAsync(TestProcess process, string actor, Stage target) =>
+        process.Cutover.AskAsync(new CutoverRequest { Actor = actor, Reason = $"{actor}'s reason", Target = target }, default);
+
+    private static Task<StageView> ApproveAsync(TestProcess process, string actor, AskedStep asked)
+    {
+        var request = new CutoverRequest { Actor = actor, Reason = "yes", Target = asked.To, ApprovalOf = asked.Id };
+        return asked.To > asked.From ? process.Cutover.AdvanceAsync(request, null, default) : process.Cutover.BackAsync(request, null, default);
+    }
+
+    private static async Task<GateException> RefusedAsync(Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (GateException exception)
+        {
+            return exception;
+        }
+
+        throw new AssertionException("It was not refused.");
+    }
+
+    private static (string Name, string Value) GateOf(GateException refused) => (refused.Failed.Single().Name, refused.Failed.Single().Value);
+
+    private void Run(Func<Task> scenario) => Simulation.Run(1, _time, scenario);
+}
