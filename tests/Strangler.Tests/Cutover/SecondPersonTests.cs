@@ -51,7 +51,7 @@ public sealed class SecondPersonTests
 
         var back = await AskAsync(process, "anna", Stage.LegacyOnly);
         Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", back with { To = Stage.ShadowRead }))).Value, Does.Contain("is void"), "it was for another step");
-        Assert.That(async () => await AskAsync(process, "ben", Stage.LegacyOnly), Throws.TypeOf<CutoverException>().With.Message.Contains("anna has asked"));
+        await Assert.ThatAsync(() => AskAsync(process, "ben", Stage.LegacyOnly), Throws.TypeOf<CutoverException>().With.Message.Contains("anna has asked"));
         await ApproveAsync(process, "ben", back);
         Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", back with { From = Stage.LegacyOnly, To = Stage.DualWrite }))).Value, Does.Contain("is void"), "a yes counts once");
     });
