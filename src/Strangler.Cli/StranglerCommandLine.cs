@@ -64,6 +64,7 @@ internal static class StranglerCommandLine
         root.Subcommands.Add(CutoverCommand.Create(standard));
         root.Subcommands.Add(IdMapCommand.Create(standard));
         root.Subcommands.Add(PurgeCommand.Create(standard));
+        root.Subcommands.Add(CrosswalkCommand.Create(standard));
         root.Subcommands.Add(FatesCommand.Create(standard));
         root.Subcommands.Add(StatusCommand.Create(standard));
         root.Subcommands.Add(KeyCommand.Create(standard));

@@ -52,10 +52,18 @@ internal sealed class Batch
         _values.Clear();
     }
 
+    /// <summary>Appends a piece that somebody else has written; a hole that is named twice is one parameter.</summary>
+    public Batch Formatted(FormattableString statement)
+    {
+        var values = statement.GetArguments();
+        _text.Append(string.Format(CultureInfo.InvariantCulture, statement.Format, [.. values.Select((_, at) => NameOf(_values.Count + at))]));
+        _values.AddRange(values);
+        return this;
+    }
+
     public void Value(object? value)
     {
-        var index = _values.Count;
-        _text.Append(index < Names.Length ? Names[index] : string.Create(CultureInfo.InvariantCulture, $"@p{index}"));
+        _text.Append(NameOf(_values.Count));
         _values.Add(value);
     }
 
@@ -69,7 +77,7 @@ internal sealed class Batch
         for (var i = 0; i < _values.Count; i++)
         {
             var parameter = command.CreateParameter();
-            parameter.ParameterName = i < Names.Length ? Names[i] : string.Create(CultureInfo.InvariantCulture, $"@p{i}");
+            parameter.ParameterName = NameOf(i);
             parameter.Value = _values[i] ?? DBNull.Value;
             command.Parameters.Add(parameter);
         }
@@ -78,6 +86,8 @@ internal sealed class Batch
     }
 
     public override string ToString() => _text.ToString();
+
+    private static string NameOf(int index) => index < Names.Length ? Names[index] : string.Create(CultureInfo.InvariantCulture, $"@p{index}");
 }
 
 /// <summary>Writes the holes of an interpolated statement: <see cref="Sql"/> as text, all others as parameters.</summary>

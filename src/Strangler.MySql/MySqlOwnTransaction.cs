@@ -280,17 +280,14 @@ internal sealed class MySqlOwnTransaction : MySqlSideTransaction
             return new CommitOutcomeUnknownException(Side.Name, e);
         }
 
-        if (cancellationToken.IsCancellationRequested)
-        {
-            return e;
-        }
-
-        return e is OperationCanceledException ? Late(e) : Explain(e, cancellationToken);
+        return e is not OperationCanceledException ? Explain(e, cancellationToken)
+            : cancellationToken.IsCancellationRequested ? e
+            : Late(e);
     }
 
     // Whatever it was, it began in the other side's part: without that part, the same may go well.
     private Exception Gone(Exception e, CancellationToken cancellationToken) =>
-        cancellationToken.IsCancellationRequested ? e
+        cancellationToken.IsCancellationRequested ? Side.Translate(e, cancellationToken) ?? e
         : e is OperationCanceledException ? Late(e)
         : new SideUnavailableException(
             Side.Name, "the whole transaction ended in the other side's part of it; try again.", true, MySqlSide.Cause(e));

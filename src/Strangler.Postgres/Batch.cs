@@ -65,6 +65,17 @@ internal sealed class Batch
         Parameters = 0;
     }
 
+    /// <summary>Appends a piece that somebody else has written; a hole that is named twice is one parameter.</summary>
+    public Batch Formatted(FormattableString statement)
+    {
+        var values = statement.GetArguments();
+        var names = values.Select((_, at) => (object)string.Create(CultureInfo.InvariantCulture, $"${_values.Count + at + 1}"));
+        _text.Append(string.Format(CultureInfo.InvariantCulture, statement.Format, [.. names]));
+        _values.AddRange(values);
+        Parameters += values.Length;
+        return this;
+    }
+
     public void Value(object? value)
     {
         _values.Add(value);

@@ -15,8 +15,7 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
             background: null,
             async (connection, token) =>
             {
-                var batch = PostgresSide.BeginSnapshot(new Batch());
-                batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
+                var batch = SelectFence(PostgresSide.BeginSnapshot(new Batch()));
                 var fence = await side.QueryAsync(
                     connection, batch, (reader, inner) => FenceSql.ReadAsync(reader, side, inner), null, token).ConfigureAwait(false);
                 // The transaction was opened by text, so there is no object to carry.
@@ -26,4 +25,54 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
                 return (fence, result);
             },
             cancellationToken);
+
+    public Task<(FenceRow Fence, List<T> Rows)> ListAsync<T>(
+        FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) => side.QueryAsync(
+        new Batch().Part($"SELECT {FenceSql.Columns}, q.* FROM strangler_fence f LEFT JOIN LATERAL (").Formatted(statement)
+            .Add($") q ON true WHERE f.context = {side.Context}"),
+        async (reader, token) =>
+        {
+            // The one row of the fence is there also where the statement has none.
+            var fence = await FenceSql.ReadAsync(reader, side, token).ConfigureAwait(false);
+            List<T> rows = [];
+            if (!reader.IsDBNull(FenceSql.Width))
+            {
+                do
+                {
+                    rows.Add(row(reader, FenceSql.Width));
+                }
+                while (await reader.ReadAsync(token).ConfigureAwait(false));
+            }
+
+            return (fence, rows);
+        },
+        cancellationToken);
+
+    public Task<(FenceRow Fence, T Result)> ReadAsync<T>(
+        IReadOnlyList<FormattableString> statements, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        var batch = SelectFence(PostgresSide.BeginSnapshot(new Batch()));
+        foreach (var statement in statements)
+        {
+            batch.Formatted(statement).End();
+        }
+
+        batch.Add($"COMMIT");
+        return side.UseAsync(
+            background: null,
+            (connection, token) => side.QueryAsync(
+                connection,
+                batch,
+                async (reader, inner) =>
+                {
+                    var fence = await FenceSql.ReadAsync(reader, side, inner).ConfigureAwait(false);
+                    await reader.NextResultAsync(inner).ConfigureAwait(false);
+                    return (fence, await read(reader, inner).ConfigureAwait(false));
+                },
+                null,
+                token),
+            cancellationToken);
+    }
+
+    private Batch SelectFence(Batch batch) => batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
 }

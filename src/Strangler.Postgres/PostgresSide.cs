@@ -220,8 +220,8 @@ internal sealed class PostgresSide(SideName name, string context, PostgresDataba
         }
     }
 
-    /// <summary>The failure in the engine's words; null when it is not the database's (a caller's cancellation, a mistake of
-    /// ours).</summary>
+    /// <summary>The failure in the engine's words, an <see cref="OperationCanceledException"/> once the caller has given up; null when it is
+    /// not the database's (a mistake of ours).</summary>
     public Exception? Translate(Exception exception, CancellationToken cancellationToken, bool opening = false)
     {
         if (exception is MistypedException mistyped && Name == SideName.Legacy)
@@ -229,9 +229,15 @@ internal sealed class PostgresSide(SideName name, string context, PostgresDataba
             return new SchemaMismatchException(Context, mistyped.What, mistyped);
         }
 
-        if (cancellationToken.IsCancellationRequested || exception is not (DbException or TimeoutException or IOException))
+        if (exception is not (DbException or TimeoutException or IOException))
         {
             return null;
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // Whatever it was: it came while the caller was giving up, and nobody who catches a cancellation knows a driver's exceptions.
+            return new OperationCanceledException("The caller cancelled the database call.", PostgresErrors.Cause(exception), cancellationToken);
         }
 
         var kind = PostgresErrors.Classify(exception);

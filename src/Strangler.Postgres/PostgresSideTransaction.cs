@@ -483,12 +483,9 @@ internal sealed class PostgresSideTransaction : ISideTransaction
             return new CommitOutcomeUnknownException(_side.Name, e);
         }
 
-        if (cancellationToken.IsCancellationRequested)
-        {
-            return e;
-        }
-
-        return e is OperationCanceledException ? Late(e) : Explain(e, cancellationToken);
+        return e is not OperationCanceledException ? Explain(e, cancellationToken)
+            : cancellationToken.IsCancellationRequested ? e
+            : Late(e);
     }
 
     // The server's end is one as well: its last words may come behind the answer to the COMMIT.

@@ -6,7 +6,7 @@ namespace Strangler.Benchmarks;
 internal sealed record BenchOptions(int Rows, bool Quick, string? Only, bool Json)
 {
     private static readonly string[] Names = ["repository", "dual-write", "backfill", "reconcile", "reconcile-load", "reconcile-memory", "mapping",
-        "availability", "flip", "capture", MongoClientBench.Name];
+        "availability", "flip", "capture", RoutesBench.Name, MongoClientBench.Name];
 
     /// <summary>Rounds of single operations, and operations of each side a round.</summary>
     public (int Rounds, int Operations) Single => Quick ? (5, 60) : (11, 150);

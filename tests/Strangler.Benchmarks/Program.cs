@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Strangler.Benchmarks;
+using Strangler.DualWrite;
 using Strangler.Mongo;
 using Strangler.MySql;
 
@@ -16,10 +17,15 @@ if (args is [ReconcileLoadBench.Verb])
     return await ReconcileLoadBench.RunChildAsync();
 }
 
+if (args is [BareRoutes.Verb, var port, var side])
+{
+    return await BareRoutes.RunChildAsync(int.Parse(port, CultureInfo.InvariantCulture), Enum.Parse<SideName>(side));
+}
+
 var options = BenchOptions.Parse(args);
 if (options is null)
 {
-    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-load|reconcile-memory|mapping|availability|flip|capture|mongo-client, --rows N (1,000 to 10,000,000), --json");
+    Console.Error.WriteLine("Options: --quick, --only repository|dual-write|backfill|reconcile|reconcile-load|reconcile-memory|mapping|availability|flip|capture|routes|mongo-client, --rows N (1,000 to 10,000,000), --json");
     return 2;
 }
 
@@ -54,6 +60,11 @@ try
         (server, driver) = ("MongoDB", MongoDataSource.DriverName);
         lines.AddRange(await MongoClientBench.RunAsync(options, stop.Token));
     }
+    else if (options.Only == RoutesBench.Name)
+    {
+        (server, driver) = ("MariaDB and PostgreSQL", $"{MySqlDriver.Name}, Npgsql");
+        lines.AddRange(await RoutesBench.RunAsync(options, stop.Token));
+    }
     else
     {
         await using var world = await BenchWorld.StartAsync(options, stop.Token);
@@ -77,7 +88,7 @@ try
     }
     else
     {
-        var what = options.Only == MongoClientBench.Name ? "documents" : "donations";
+        var what = options.Only switch { MongoClientBench.Name => "documents", RoutesBench.Name => "rows of other programs", _ => "donations" };
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{options.Rows:N0} {what}, {Environment.ProcessorCount} processors, {server}, {driver}, {took.TotalSeconds:0} s"));
         BenchLine.Write(lines);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -10,6 +11,8 @@ namespace Strangler.Service.Http;
 /// <remarks>ECMAScript 2025, JSON.stringify (QuoteJSONString) and Number::toString.</remarks>
 internal sealed class JsonText
 {
+    private static readonly SearchValues<char> ToEscape = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(code => (char)code)]);
+
     private readonly StringBuilder _text = new(256);
     private bool _isFirst = true;
 
@@ -134,6 +137,20 @@ internal sealed class JsonText
     private JsonText Quoted(string value)
     {
         _text.Append('"');
+        if (value.AsSpan().ContainsAny(ToEscape) || value.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF'))
+        {
+            Escaped(value);
+        }
+        else
+        {
+            _text.Append(value);
+        }
+
+        return Raw("\"");
+    }
+
+    private void Escaped(string value)
+    {
         for (var i = 0; i < value.Length; i++)
         {
             var isPair = char.IsHighSurrogate(value[i]) && i + 1 < value.Length && char.IsLowSurrogate(value[i + 1]);
@@ -146,8 +163,6 @@ internal sealed class JsonText
                 Escaped(value[i]);
             }
         }
-
-        return Raw("\"");
     }
 
     private void Escaped(char c) => _ = c switch

@@ -15,6 +15,9 @@ public sealed class ShadowReader
 {
     private const int MaxChecks = 5;
     private const int MaxBatch = 100;
+
+    // Let a few come together: many keys cost little more than one, and readers come first.
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
     private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(2));
 
     private readonly Channel<Sample> _samples = Channel.CreateBounded<Sample>(1000);
@@ -29,6 +32,8 @@ public sealed class ShadowReader
 
     private enum Finding
     {
+        /// <summary>A side did not answer.</summary>
+        Failed,
         Matched,
         Mismatched,
 
@@ -41,7 +46,12 @@ public sealed class ShadowReader
     {
         while (await _samples.Reader.WaitToReadAsync(cancellationToken))
         {
-            await CompareQueuedAsync(cancellationToken);
+            await Task.Delay(Gathering, _runtime.Time, cancellationToken);
+            do
+            {
+                await CompareQueuedAsync(cancellationToken);
+            }
+            while (_samples.Reader.Count >= MaxBatch);
         }
     }
 
@@ -57,36 +67,73 @@ public sealed class ShadowReader
     /// <summary>Compares what is queued now, and writes the counts of each epoch in one go.</summary>
     internal async Task CompareQueuedAsync(CancellationToken cancellationToken)
     {
-        Dictionary<long, (long Reads, List<ShadowMismatch> Mismatches)> counts = [];
-        for (var i = 0; i < MaxBatch && _samples.Reader.TryRead(out var sample); i++)
+        List<Sample> samples = [];
+        while (samples.Count < MaxBatch && _samples.Reader.TryRead(out var sample))
         {
-            var (finding, mismatch) = await TryCompareAsync(sample, cancellationToken);
-            if (finding is Finding.Matched or Finding.Mismatched)
-            {
-                var (reads, mismatches) = counts.GetValueOrDefault(sample.Epoch, (0, []));
-                counts[sample.Epoch] = (reads + 1, mismatch is null ? mismatches : [.. mismatches, mismatch]);
-            }
+            samples.Add(sample);
         }
 
-        foreach (var (epoch, (reads, mismatches)) in counts)
+        foreach (var epoch in samples.GroupBy(sample => (sample.Epoch, sample.Lead)))
         {
-            await TryStoreAsync(epoch, reads, mismatches, cancellationToken);
+            var (reads, mismatches) = (0L, new List<ShadowMismatch>());
+            foreach (var kind in epoch.GroupBy(sample => sample.Key.Kind))
+            {
+                foreach (var (times, finding, mismatch) in await CompareAsync(kind.Key, [.. kind], cancellationToken))
+                {
+                    EngineMeter.ShadowRead(_runtime.Context, finding.ToString().ToLowerInvariant(), times);
+                    reads += finding is Finding.Matched or Finding.Mismatched ? times : 0;
+                    mismatches.AddRange(mismatch is null ? [] : Enumerable.Repeat(mismatch, times));
+                }
+            }
+
+            if (reads > 0)
+            {
+                await TryStoreAsync(epoch.Key.Epoch, reads, mismatches, cancellationToken);
+            }
         }
     }
 
-    private async Task<(Finding Finding, ShadowMismatch? Mismatch)> TryCompareAsync(Sample sample, CancellationToken cancellationToken)
+    /// <summary>All keys together; what does not agree at once, one by one. What is read often is compared once.</summary>
+    private async Task<IReadOnlyList<(int Times, Finding Finding, ShadowMismatch? Mismatch)>> CompareAsync(
+        string kind, IReadOnlyList<Sample> samples, CancellationToken cancellationToken)
+    {
+        List<(int Times, Finding Finding, ShadowMismatch? Mismatch)> found = [];
+        var agreeing = await TryAsync(kind, () => AgreeingAsync(kind, samples, cancellationToken), cancellationToken);
+        foreach (var same in samples.GroupBy(sample => sample.Key.Id))
+        {
+            var (finding, mismatch) = agreeing is null ? (Finding.Failed, null)
+                : agreeing.Contains(same.Key) ? (Finding.Matched, null)
+                : await TryAsync(kind, () => CompareAsync(same.First(), cancellationToken), cancellationToken);
+            found.Add((same.Count(), finding, mismatch));
+        }
+
+        return found;
+    }
+
+    // The lead first, as for a single one: what the follower lacks then came later.
+    private async Task<HashSet<long>?> AgreeingAsync(string kind, IReadOnlyList<Sample> samples, CancellationToken cancellationToken)
+    {
+        var first = samples[0];
+        long[] ids = [.. samples.Select(sample => sample.Key.Id).Distinct()];
+        var lead = await _runtime.Sides.Of(first.Lead).Store.ReadRangeAsync(kind, ids, cancellationToken);
+        var follower = await _runtime.Sides.Of(Stages.Other(first.Lead)).Store.ReadRangeAsync(kind, ids, cancellationToken);
+        var (left, right) = (lead.Items.ToDictionary(item => item.Id), follower.Items.ToDictionary(item => item.Id));
+        return lead.Fence.Epoch != first.Epoch
+            ? []
+            : [.. ids.Where(id => Differences(first, left.GetValueOrDefault(id)?.Row, right.GetValueOrDefault(id)?.Row).Count == 0)];
+    }
+
+    /// <summary>The default where it fails.</summary>
+    private async Task<T?> TryAsync<T>(string kind, Func<Task<T>> compare, CancellationToken cancellationToken)
     {
         try
         {
-            var (finding, mismatch) = await CompareAsync(sample, cancellationToken);
-            EngineMeter.ShadowRead(_runtime.Context, finding.ToString().ToLowerInvariant());
-            return (finding, mismatch);
+            return await compare();
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            EngineMeter.ShadowRead(_runtime.Context, "failed");
-            _log.ShadowReadFailed(_runtime.Context, sample.Key.Kind, Failures.Describe(exception), exception);
-            return (Finding.Unsettled, null);
+            _log.ShadowReadFailed(_runtime.Context, kind, Failures.Describe(exception), exception);
+            return default;
         }
     }
 

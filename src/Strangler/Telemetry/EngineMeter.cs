@@ -93,7 +93,7 @@ internal static class EngineMeter
 
     public static void BreakerIs(string context, bool open) => Breaker.Record(open ? 1 : 0, new TagList { { "context", context } });
 
-    public static void ShadowRead(string context, string outcome) => ShadowReads.Add(1, Tags(context, outcome));
+    public static void ShadowRead(string context, string outcome, int times = 1) => ShadowReads.Add(times, Tags(context, outcome));
 
     public static void LostObligationsAre(string context, long lost) =>
         LostObligations.Record(lost, new TagList { { "context", context } });

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Dapper;
 using Strangler.DualWrite;
 using Strangler.Mapping;
@@ -139,6 +140,34 @@ internal sealed class MySqlJointTransactionTests
             await using var lead = await BeginLeadAsync();
             using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
             Assert.CatchAsync<OperationCanceledException>(() => Joint.BeginFollowerAsync(lead, new WriteIntent(Seven), patience.Token));
+        }
+
+        Assert.That(await NamesAsync(SideName.Legacy), Is.Empty);
+        await AssertSessionsAreHomeAsync();
+    }
+
+    /// <summary>The engine knows cancellations and the stores' own failures; a driver's exception would go past it to the frontend.</summary>
+    [Test]
+    public async Task A_failure_while_the_caller_gives_up_is_a_cancellation([Values] bool isOwnDone, [Values(1213, 1205)] int number)
+    {
+        await using (var lead = (MySqlOwnTransaction)await BeginLeadAsync())
+        {
+            var part = (MySqlFollowerPart)(await Joint.BeginFollowerAsync(lead, new WriteIntent(Seven), default)).Follower;
+            using var patience = new CancellationTokenSource();
+            var batch = new Batch().Add($"SELECT 1").Add($"SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {new Sql(number.ToString(CultureInfo.InvariantCulture))}");
+            var failure = Assert.CatchAsync(() => lead.RunPartAsync(
+                part,
+                batch,
+                async (reader, _) =>
+                {
+                    await patience.CancelAsync();
+                    return await reader.NextResultAsync(CancellationToken.None);
+                },
+                () => isOwnDone,
+                patience.Token));
+            var told = failure is FollowerPartException ? failure.InnerException : failure;
+            Assert.That(told, Is.InstanceOf<OperationCanceledException>());
+            Assert.That(told!.InnerException, Is.InstanceOf<DbException>());
         }
 
         Assert.That(await NamesAsync(SideName.Legacy), Is.Empty);

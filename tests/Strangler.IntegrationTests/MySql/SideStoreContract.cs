@@ -96,6 +96,39 @@ public abstract class SideStoreContract(SideName side)
         Assert.That(state.Entity, Is.Null);
     }
 
+    /// <summary>Of a store that speaks SQL.</summary>
+    [Test]
+    public async Task The_rows_of_a_statement_come_with_the_fence_also_where_there_are_none()
+    {
+        if (Seams.Queries is not { } queries)
+        {
+            return;
+        }
+
+        const string Name = "a' OR 'x";
+        await SaveAsync(7, null, Simple(Name));
+        await SaveAsync(8, null, Simple(Name));
+        await SaveAsync(9, null, Simple("b"));
+        var (fence, rows) = await queries.ListAsync(
+            $"SELECT t.id, t.name, t.amount FROM thing t WHERE t.name = {Name} AND t.name = {Name}",
+            (row, at) => (row.GetString(at + 1), row.IsDBNull(at + 2)), default);
+        Assert.That(fence, Is.EqualTo(Dual));
+        Assert.That(rows, Is.EqualTo(new[] { (Name, true), (Name, true) }));
+        Assert.That((await queries.ListAsync($"SELECT t.id FROM thing t WHERE t.name = {"'"}", (_, _) => 0, default)).Rows, Is.Empty);
+        var (same, two) = await queries.ReadAsync(
+            [$"SELECT COUNT(*) FROM thing t WHERE t.name = {Name}", $"SELECT t.name FROM thing t WHERE t.name <> {Name}"],
+            async (reader, token) =>
+            {
+                await reader.ReadAsync(token);
+                var count = Convert.ToInt32(reader.GetValue(0), System.Globalization.CultureInfo.InvariantCulture);
+                await reader.NextResultAsync(token);
+                await reader.ReadAsync(token);
+                return (count, reader.GetString(0));
+            },
+            default);
+        Assert.That((same, two), Is.EqualTo((Dual, (2, "b"))));
+    }
+
     [Test]
     public async Task A_transaction_that_is_not_committed_leaves_nothing()
     {

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.MySql;
 using Strangler.Mapping;
@@ -56,6 +57,25 @@ internal sealed class PostgresLegacyStoreTests() : SideStoreContract(SideName.Le
         await _side!.RunAsync(altered);
         Assert.That(() => Seams.Store.ReadAsync(new EntityKey(Kind, 7), default), Throws.TypeOf<Strangler.Schemas.SchemaMismatchException>());
         Assert.That(() => SaveAsync(7, Simple("a"), Simple("b")), Throws.TypeOf<Strangler.Schemas.SchemaMismatchException>());
+    }
+
+    /// <summary>The engine knows cancellations and the stores' own failures; a driver's exception would go past it to the frontend.</summary>
+    [Test]
+    public void A_failure_while_the_caller_gives_up_is_a_cancellation()
+    {
+        using var patience = new CancellationTokenSource();
+        var side = new PostgresSide(SideName.Legacy, PostgresTestSide.Context, PostgresDatabase.Of(_side!.Options));
+        var failure = Assert.CatchAsync(() => side.UseAsync(
+            background: false,
+            async (connection, _) =>
+            {
+                await patience.CancelAsync();
+                var deadlock = new Batch().Add($"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$");
+                return await side.ExecuteAsync(connection, deadlock, background: false, CancellationToken.None);
+            },
+            patience.Token));
+        Assert.That(failure, Is.InstanceOf<OperationCanceledException>());
+        Assert.That(failure!.InnerException, Is.InstanceOf<DbException>());
     }
 
     [Test]

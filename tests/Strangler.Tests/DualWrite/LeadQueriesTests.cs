@@ -92,5 +92,19 @@ public sealed class LeadQueriesTests
             await memory.FaultAsync($"{side.ToString().ToLowerInvariant()}.query.before", cancellationToken);
             return (memory.Of(side).FenceRow, await query(null!, null, cancellationToken));
         }
+
+        public async Task<(FenceRow Fence, List<T> Rows)> ListAsync<T>(
+            FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken)
+        {
+            await memory.FaultAsync($"{side.ToString().ToLowerInvariant()}.query.before", cancellationToken);
+            return (memory.Of(side).FenceRow, [row(null!, 0)]);
+        }
+
+        public async Task<(FenceRow Fence, T Result)> ReadAsync<T>(
+            IReadOnlyList<FormattableString> statements, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+        {
+            await memory.FaultAsync($"{side.ToString().ToLowerInvariant()}.query.before", cancellationToken);
+            return (memory.Of(side).FenceRow, await read(null!, cancellationToken));
+        }
     }
 }

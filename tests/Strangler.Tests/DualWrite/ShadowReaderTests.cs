@@ -25,6 +25,33 @@ public sealed class ShadowReaderTests
         Assert.That(mismatches.Single().Fields, Is.EqualTo(new[] { "amount" }));
     });
 
+    /// <summary>What frontends ask for all the time costs one comparison, and counts as often as it was read.</summary>
+    [Test]
+    public void What_is_read_again_and_again_is_compared_once_and_counts_each_time() => Run(async () =>
+    {
+        var process = In(Stage.ShadowRead);
+        var (good, bad) = (await process.AddAsync("a"), await process.AddAsync("b"));
+        process.Memory.NewDatabase.Rows[process.Memory.NewDatabase.LocalKey(TestProcess.Key(bad.Id))!.Value].Root[1] = 99L;
+        for (var i = 0; i < 10; i++)
+        {
+            await process.FindAsync(good.Id);
+        }
+
+        await process.FindAsync(bad.Id);
+        await process.FindAsync(bad.Id);
+        var asked = new List<string>();
+        process.Memory.Fault = step =>
+        {
+            asked.Add(step);
+            return Task.CompletedTask;
+        };
+        await process.Runtime.Shadow.CompareQueuedAsync(default);
+        var (reads, mismatches) = process.Memory.NewDatabase.Shadow[5];
+        Assert.That(reads, Is.EqualTo(12));
+        Assert.That(mismatches.Select(one => one.Id), Is.EqualTo(new[] { bad.Id, bad.Id }));
+        Assert.That(asked.Count(step => step == "new.range.before"), Is.EqualTo(1), string.Join(' ', asked));
+    });
+
     [Test]
     public void What_is_in_flight_is_no_mismatch_and_no_read() => Run(async () =>
     {
