@@ -9,6 +9,9 @@ internal sealed class MongoDatabase
 
     private readonly MongoDataSource _foreground;
     private readonly MongoDataSource _background;
+    private readonly MongoDataSource _numbers;
+
+    private const int NumberConnections = 2;
 
     private MongoDatabase(MongoSideOptions options)
     {
@@ -16,6 +19,7 @@ internal sealed class MongoDatabase
         Options = options;
         _foreground = Source(options, options.ForegroundConnections, options.CommandTimeout);
         _background = Source(options, options.BackgroundConnections, options.BackgroundCommandTimeout);
+        _numbers = Source(options, NumberConnections, options.CommandTimeout);
     }
 
     public MongoSideOptions Options { get; }
@@ -31,6 +35,13 @@ internal sealed class MongoDatabase
     public Task<MongoSession> OpenAsync(bool background, CancellationToken cancellationToken) =>
         (background ? _background : _foreground).OpenAsync(cancellationToken);
 
+    /// <summary>
+    /// A session for the taking of numbers, which is done while a transaction is open: who holds a session never waits for another one of the same pool.
+    /// </summary>
+    public Task<MongoSession> OpenForNumbersAsync(CancellationToken cancellationToken) => _numbers.OpenAsync(cancellationToken);
+
+    public TimeSpan LockTimeout(bool background) => background ? Options.BackgroundLockTimeout : Options.LockTimeout;
+
     public static async ValueTask CloseAsync(MongoSideOptions options)
     {
         if (Shared.TryGetValue(options, out var database))
@@ -38,6 +49,7 @@ internal sealed class MongoDatabase
             Shared.Remove(options);
             await database._foreground.DisposeAsync().ConfigureAwait(false);
             await database._background.DisposeAsync().ConfigureAwait(false);
+            await database._numbers.DisposeAsync().ConfigureAwait(false);
         }
     }
 

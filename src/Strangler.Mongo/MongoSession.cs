@@ -39,6 +39,9 @@ public sealed class MongoSession : IAsyncDisposable
 
     internal MongoDataSource Source => _source;
 
+    /// <summary>It is not used again, and whether the server has ended its transaction is not known.</summary>
+    internal bool IsBroken => _isBroken;
+
     /// <summary>Runs a command once, as it is.</summary>
     /// <param name="command">The command's name comes first.</param>
     /// <param name="cancellationToken">Ends it, on the server, too.</param>

@@ -1,4 +1,5 @@
 using Strangler.DualWrite;
+using Strangler.Mongo.Bson;
 
 namespace Strangler.Mongo;
 
@@ -7,6 +8,7 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
 {
     // A transaction that met another's is repeated at once, then after a growing pause.
     private const int MostAttempts = 8;
+    private const int MostReads = 4;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(2);
 
     public SideName Name { get; } = name;
@@ -85,6 +87,121 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
         }
     }
 
+    /// <summary>A read, asked once more where the connection turned out to be lost, or its snapshot was not to be had.</summary>
+    public async Task<T> ReadAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await UseAsync(background, read, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SideUnavailableException e) when (e.IsConnectionLost || e.InnerException is MongoFailureException { IsTransientTransaction: true })
+        {
+            return await UseAsync(background, read, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Several reads of one moment: a transaction that writes nothing. Repeated where its snapshot was not to be had, or its connection.</summary>
+    public async Task<T> SnapshotAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await UseAsync(
+                    background,
+                    (session, token) =>
+                    {
+                        session.BeginTransaction(background ?? Lane.IsBackground ? Options.BackgroundCommandTimeout : Options.TransactionDeadline);
+                        return read(session, token);
+                    },
+                    cancellationToken).ConfigureAwait(false);
+            }
+            catch (SideUnavailableException e) when (
+                attempt < MostReads && (e.IsConnectionLost || e.InnerException is MongoFailureException { IsTransientTransaction: true }))
+            {
+                await Task.Delay(FirstPause * (1 << attempt), Options.Time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>The documents of a find outside of a transaction.</summary>
+    public Task<List<BsonDocument>> FindAsync(
+        string collection, BsonDocument filter, CancellationToken cancellationToken, bool? background = null, BsonDocument? sort = null, int limit = 0,
+        BsonDocument? fields = null) =>
+        ReadAsync(background, (session, token) => session.FindAsync(collection, filter, token, sort, limit, fields), cancellationToken);
+
+    /// <summary>The first of them; null when there is none.</summary>
+    public async Task<BsonDocument?> FirstAsync(
+        string collection, BsonDocument filter, CancellationToken cancellationToken, bool? background = null, BsonDocument? sort = null) =>
+        (await FindAsync(collection, filter, cancellationToken, background, sort, limit: 1).ConfigureAwait(false)).FirstOrDefault();
+
+    /// <summary>One statement outside of a transaction. Returns how many documents it matched or inserted.</summary>
+    public Task<long> UpdateAsync(string collection, MongoUpdate update, CancellationToken cancellationToken, bool? background = null) => UseAsync(
+        background,
+        async (session, token) =>
+            (await session.UpdateAsync(collection, [update], true, token).ConfigureAwait(false)).ThrowIfFailed().Count,
+        cancellationToken);
+
+    public Task<long> DeleteAsync(string collection, BsonDocument filter, CancellationToken cancellationToken, bool? background = null) => UseAsync(
+        background,
+        async (session, token) =>
+            (await session.DeleteAsync(collection, [new(filter, Many: true)], true, token).ConfigureAwait(false)).ThrowIfFailed().Count,
+        cancellationToken);
+
+    /// <summary>The next number of a name, greater than every one that was given out before.</summary>
+    public async Task<long> NumberAsync(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await MongoNumbers.Of(Database).NextInOrderAsync(name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (MongoFailureException e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    /// <summary>The server's clock.</summary>
+    public Task<DateTime> NowAsync(bool? background, CancellationToken cancellationToken) => ReadAsync(
+        background,
+        async (session, token) =>
+            (await session.RunAsync(BsonDocument.Of(("hello", 1)), token, "admin").ConfigureAwait(false)).Utc("localTime"),
+        cancellationToken);
+
+    /// <summary>
+    /// Begins something that another transaction may be in the way of; tried again until the lock's time is over. The server lets nobody wait:
+    /// of two transactions that write to one document, the second one is told at once.
+    /// </summary>
+    public async Task<T> WhenFreeAsync<T>(bool background, Func<CancellationToken, Task<T>> begin, CancellationToken cancellationToken)
+    {
+        var began = Options.Time.GetTimestamp();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await begin(cancellationToken).ConfigureAwait(false);
+            }
+            catch (MongoFailureException e) when (
+                e.Kind == MongoErrorKind.WriteConflict && Options.Time.GetElapsedTime(began) < Database.LockTimeout(background))
+            {
+                // As in a queue it is no longer than a transaction takes; at random, so that several do not meet again.
+            }
+            catch (SlotLostException) when (attempt < MostAttempts)
+            {
+                continue;
+            }
+            catch (MongoFailureException e)
+            {
+                throw Translate(e);
+            }
+
+            await Task.Delay(FirstPause * (1 << Math.Min(attempt, 4)) * (0.1 + Random.Shared.NextDouble()), Options.Time, cancellationToken)
+                .ConfigureAwait(false);
+        }
+    }
+
+    public Exception NotMigrated() => new NotMigratedException(Context, Name);
+
     /// <summary>Refuses what is no primary of a replica set: without one there are neither transactions nor change streams.</summary>
     /// <exception cref="SideUnavailableException">Not transient; the message has the commands that cure it.</exception>
     public Task CheckTopologyAsync(CancellationToken cancellationToken) => UseAsync(
@@ -116,6 +233,8 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
             MongoErrorKind.DiskFull => ($"{at}: its disk is full.", true),
             MongoErrorKind.CursorLost => ("the rest of a result was no longer to be had; try again.", true),
             MongoErrorKind.NotConfirmed => ($"{at}: the majority of the set did not confirm in time.", true),
+            // The server's own words (IllegalOperation) do not say what would cure it.
+            MongoErrorKind.Unsuitable when failure.Code != 0 && failure.Message.Contains("replica set", StringComparison.Ordinal) => (MongoTopology.Standalone(at), false),
             _ => (failure.Message, failure.IsTransientTransaction),
         };
         return new SideUnavailableException(Name, reason, transient, failure)

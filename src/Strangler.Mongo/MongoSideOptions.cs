@@ -32,6 +32,16 @@ public sealed class MongoSideOptions
     /// minutes.</summary>
     public TimeSpan BackgroundCommandTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>How long a caller's transaction waits for another one that has its key, or for a flip. 1 s to 1 minute; default 3 s.</summary>
+    public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The same for background work, which should be the victim. 1 s to 1 minute; default 1 s.</summary>
+    public TimeSpan BackgroundLockTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How many reserved public ids, and numbers for new ids, a process takes at a time; those not used when it ends become gaps. 1 to 1,000;
+    /// default 10.</summary>
+    public int IdBatch { get; set; } = 10;
+
     /// <summary>
     /// How long a transaction may last from its first command to its commit. The client gives up then. Of a client that is frozen or cut
     /// off the server ends the
@@ -58,6 +68,9 @@ public sealed class MongoSideOptions
         Range(nameof(ConnectTimeout), ConnectTimeout.TotalSeconds, 1, 60);
         Range(nameof(CommandTimeout), CommandTimeout.TotalSeconds, 1, 600);
         Range(nameof(BackgroundCommandTimeout), BackgroundCommandTimeout.TotalSeconds, 1, 3600);
+        Range(nameof(LockTimeout), LockTimeout.TotalSeconds, 1, 60);
+        Range(nameof(BackgroundLockTimeout), BackgroundLockTimeout.TotalSeconds, 1, 60);
+        Range(nameof(IdBatch), IdBatch, 1, 1000);
         Range(nameof(TransactionDeadline), TransactionDeadline.TotalSeconds, 2, 600);
         Range(nameof(CancellationGrace), CancellationGrace.TotalSeconds, 0.1, 10);
         if (errors.Count > 0)

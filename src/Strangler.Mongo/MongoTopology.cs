@@ -6,8 +6,8 @@ namespace Strangler.Mongo;
 /// <summary>What a server must be. One member of a set is enough.</summary>
 internal static class MongoTopology
 {
-    // 4.4: collections and indexes can be made while transactions run; getMore and commit behave as is relied upon here.
-    private const int LeastWireVersion = 9;
+    // 5.0: a read of several collections has one snapshot without a transaction.
+    private const int LeastWireVersion = 13;
 
     /// <exception cref="MongoFailureException"><see cref="MongoErrorKind.Unsuitable"/>, with the commands that cure it.</exception>
     public static async Task CheckAsync(MongoSession session, CancellationToken cancellationToken)
@@ -23,16 +23,18 @@ internal static class MongoTopology
         if (hello["msg"].Type == BsonType.String && hello["msg"].AsString == "isdbgrid")
             return $"{display} is a router of a sharded cluster (mongos); only replica sets are supported. Connect to a replica set.";
         if (hello["setName"].Type != BsonType.String)
-        {
-            return $"{display} is a standalone server, which has no transactions and no change streams. Make it a set of one member: stop mongod, start it with "
-                + "--replSet rs0 (or replication.replSetName: rs0 in mongod.conf), then once: mongosh --eval 'rs.initiate()'. Then add replicaSet=rs0 to the "
-                + "connection string.";
-        }
+            return Standalone(display);
         if (!hello["isWritablePrimary"].Equals(true, BsonComparison.Exact))
             return $"{display} is not the primary of its set {hello["setName"].AsString}; name the set in the connection string: replicaSet={hello["setName"].AsString}.";
         return hello["maxWireVersion"].TryGetInt64(out var version) && version >= LeastWireVersion
             ? null
             : string.Create(CultureInfo.InvariantCulture,
-                $"{display} speaks wire version {version}; {LeastWireVersion} (MongoDB 4.4) or newer is needed.");
+                $"{display} speaks wire version {version}; {LeastWireVersion} (MongoDB 5.0) or newer is needed.");
     }
+
+    /// <summary>What is wrong with a server that is no member of a set, and what cures it.</summary>
+    public static string Standalone(string display) =>
+        $"{display} is a standalone server, which has no transactions and no change streams. Make it a set of one member: stop mongod, start it with "
+        + "--replSet rs0 (or replication.replSetName: rs0 in mongod.conf), then once: mongosh --eval 'rs.initiate()'. Then add replicaSet=rs0 to the "
+        + "connection string.";
 }

@@ -231,6 +231,14 @@ public sealed class ContextHost : IAsyncDisposable
                 return null;
             }
 
+            if (SideDatabase.IsMongo(text))
+            {
+                errors.Add(
+                    $"{configuration.PlaceOf(context, side)} names a MongoDB server, on which no context can be yet; name a MySQL or MariaDB one "
+                    + "(Server=…;Database=…), or a PostgreSQL one (postgres:Host=…;Database=…).");
+                return null;
+            }
+
             var replicas = Collect(errors, () => configuration.ReplicaConnectionStrings(context, side)) ?? [];
             foreach (var replica in replicas)
             {

@@ -52,6 +52,10 @@ internal abstract class SideDatabase : IAsyncDisposable
     /// <summary>Whether a connection string names a PostgreSQL server.</summary>
     public static bool IsPostgres(string text) => IsPostgres(text, out _);
 
+    /// <summary>Whether a connection string names a MongoDB server, which no side of a configured context can be.</summary>
+    public static bool IsMongo(string text) =>
+        text.TrimStart().StartsWith("mongodb://", StringComparison.OrdinalIgnoreCase) || text.TrimStart().StartsWith("mongodb+srv://", StringComparison.OrdinalIgnoreCase);
+
     public abstract IMigrationDatabase Migrations(SideName side);
 
     /// <summary>The seams of a context whose legacy side it is.</summary>

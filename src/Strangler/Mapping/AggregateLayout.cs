@@ -22,6 +22,13 @@ public enum ColumnType
     Real,
 }
 
+/// <summary>
+/// In an <see cref="AggregateRow"/> of a new side whose store has no types of columns (documents): what stands in the column's place is of another type
+/// than the column. The lens says so; a change of other columns leaves it as it is.
+/// </summary>
+/// <param name="Reason">What is there and what should be; never the value.</param>
+public sealed record MistypedValue(string Reason);
+
 /// <summary>One column that the mapping knows. Columns that it does not name are never read nor written.</summary>
 /// <param name="Name">As in the database; quoted by the store.</param>
 /// <param name="Type">How its value is carried.</param>

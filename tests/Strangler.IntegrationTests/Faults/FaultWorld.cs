@@ -340,15 +340,25 @@ internal sealed class FaultWorld : IAsyncDisposable
 internal sealed class Replica : IAsyncDisposable
 {
     private readonly MySqlSideOptions _legacy;
-    private readonly MySqlSideOptions _new;
+    private readonly Func<ValueTask> _close;
 
     public Replica(
         MySqlSideOptions legacy, MySqlSideOptions @new, ContextOptions options,
         IReadOnlyDictionary<string, CompiledMapping> mappings, byte[] hashKey, TimeProvider time, LogBook logs)
+        : this(
+            legacy,
+            MySqlSides.Create(
+                legacy, @new, DonationsContext.Name, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout))),
+            () => MySqlSides.CloseAsync(@new), options, mappings, hashKey, time, logs)
     {
-        (_legacy, _new) = (legacy, @new);
-        Sides = MySqlSides.Create(
-            legacy, @new, DonationsContext.Name, mappings.ToDictionary(mapping => mapping.Key, mapping => (mapping.Value.Legacy.Layout, mapping.Value.New.Layout)));
+    }
+
+    /// <summary>With a new side on another kind of server.</summary>
+    public Replica(
+        MySqlSideOptions legacy, ContextSides sides, Func<ValueTask> closeNew, ContextOptions options,
+        IReadOnlyDictionary<string, CompiledMapping> mappings, byte[] hashKey, TimeProvider time, LogBook logs)
+    {
+        (_legacy, _close, Sides) = (legacy, closeNew, sides);
         var parts = DonationsContext.Definition.Compose(Sides, mappings);
         var hasher = new FieldHasher(hashKey, mappings.Values.Max(mapping => mapping.Version));
         Runtime = new ContextRuntime(Sides, parts.Kinds, options, hasher, time, logs);
@@ -375,6 +385,6 @@ internal sealed class Replica : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await MySqlSides.CloseAsync(_legacy);
-        await MySqlSides.CloseAsync(_new);
+        await _close();
     }
 }

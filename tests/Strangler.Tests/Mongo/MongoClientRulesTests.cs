@@ -101,7 +101,7 @@ public sealed class MongoClientRulesTests
             Assert.That(MongoTopology.Problem(primary.Without("setName"), "h"), Does.Contain("rs.initiate()"));
             Assert.That(MongoTopology.Problem(primary.With("isWritablePrimary", false), "h"), Does.Contain("replicaSet=rs0"));
             Assert.That(MongoTopology.Problem(primary.With("msg", "isdbgrid"), "h"), Does.Contain("mongos"));
-            Assert.That(MongoTopology.Problem(primary.With("maxWireVersion", 8), "h"), Does.Contain("4.4"));
+            Assert.That(MongoTopology.Problem(primary.With("maxWireVersion", 12), "h"), Does.Contain("5.0"));
         });
     }
 

@@ -230,15 +230,20 @@ def union_with(context, documents, argument):
 
 def lookup(context, documents, argument):
     foreign = View(context).get_collection(argument['from'])
+    pipeline = argument.get('pipeline', [])
+    first = {}
+    if pipeline and '$match' in pipeline[0]:
+        # By an index, as the server does it.
+        first, pipeline = pipeline[0]['$match'], pipeline[1:]
     for document in documents:
-        wanted = {}
+        wanted = first
         if 'localField' in argument:
             values = reach(document, parts_of(argument['localField']))
             flat = [v for value in values for v in (value if isinstance(value, list) else [None if value is MISSING else value])]
-            wanted = {argument['foreignField']: {'$in': flat}}
+            wanted = {'$and': [{argument['foreignField']: {'$in': flat}}, first]} if first else {argument['foreignField']: {'$in': flat}}
         if argument.get('let'):
             raise NotImplementedError('$lookup with let')
-        document[argument['as']] = run_pipeline(context, foreign.find(wanted), argument.get('pipeline', []))
+        document[argument['as']] = run_pipeline(context, foreign.find(wanted), pipeline)
     return documents
 
 

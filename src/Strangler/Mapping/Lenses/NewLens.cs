@@ -48,7 +48,7 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
         for (var i = 0; i < table.Columns.Length; i++)
         {
             var column = table.Columns[i];
-            values[column.Field] = row is null ? column.Default : column.Value.Read(row[i]);
+            values[column.Field] = row is null ? column.Default : column.Value.Get(row[i]);
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class NewLens(RecordSchema schema, AggregateLayout layout, NewTa
             items[i] = new object?[table.Columns.Length];
             for (var c = 0; c < table.Columns.Length; c++)
             {
-                items[i][table.Columns[c].Field] = table.Columns[c].Value.Read(rows[i][c]);
+                items[i][table.Columns[c].Field] = table.Columns[c].Value.Get(rows[i][c]);
             }
         }
 

@@ -5,6 +5,9 @@ internal abstract class NewValue(string place)
 {
     protected string Place { get; } = place;
 
+    /// <exception cref="UnreadableException">It is nothing that the column may hold.</exception>
+    public object? Get(object? raw) => raw is MistypedValue mistyped ? throw new UnreadableException(Place, mistyped.Reason) : Read(raw);
+
     public abstract object? Read(object? raw);
 
     public abstract object? Write(string field, object? value);

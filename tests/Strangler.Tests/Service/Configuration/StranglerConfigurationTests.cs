@@ -127,6 +127,16 @@ public sealed class StranglerConfigurationTests
         Assert.ThrowsAsync<ConfigurationException>(() => MigrationPlan.StatusAsync(configuration, ["donations"], CancellationToken.None));
     }
 
+    [TestCase("mongodb")]
+    [TestCase("mongodb+srv")]
+    public void A_MongoDB_server_is_refused_by_the_setting_that_names_it_and_no_part_of_a_password_shown(string scheme)
+    {
+        var error = ErrorsOf(() => Open(Load(
+            $$"""{ "hashKey": "{{Key}}", "contexts": { "donations": { "legacy": "{{Legacy}}", "new": "{{scheme}}://u:{{Secret}}@db2/donations" } } }"""))).Single();
+
+        Assert.That(error, Does.StartWith("contexts.donations.new names a MongoDB server").And.Contain("postgres:").And.Not.Contain(Secret));
+    }
+
     [Test]
     public void A_variable_is_named_where_the_connection_string_came_from_it()
     {

@@ -1,0 +1,371 @@
+using Strangler.Backfill;
+using Strangler.DualWrite;
+using Strangler.IdMap;
+using Strangler.IntegrationTests.MySql;
+using Strangler.Mapping;
+using Strangler.Mongo;
+using Strangler.Mongo.Bson;
+
+namespace Strangler.IntegrationTests.Mongo;
+
+internal sealed class MongoSideStoreTests() : SideStoreContract(SideName.New)
+{
+    private static readonly FenceRow Following = new(FenceRole.Follower, Stage.DualWrite, 5, 4);
+    private MongoTestSide? _side;
+
+    protected override string NoDate => "1000-01-01";
+
+    /// <summary>A build that slept through a release: it refuses, rather than to take the unknown for something that it knows.</summary>
+    [TestCase("role", "observer")]
+    [TestCase("stage", "Frozen")]
+    [Category("Case25")]
+    public async Task A_fence_that_a_newer_build_has_set_is_refused_and_nothing_is_written(string field, string value)
+    {
+        foreach (var collection in new[] { "strangler_fence", "strangler_fence_slot" })
+        {
+            await _side!.UpdateAsync(collection, BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of((field, value)))));
+        }
+
+        var key = new EntityKey(Kind, 7);
+        foreach (var act in new Func<Task>[]
+        {
+            () => Seams.Fence.ReadAsync(default),
+            () => Seams.Store.ReadAsync(key, default),
+            async () => await (await Seams.Store.BeginAsync(new WriteIntent(key), default)).DisposeAsync(),
+        })
+        {
+            var refused = Assert.ThrowsAsync<SideUnavailableException>(() => act())!;
+            Assert.That(refused.Message, Does.Contain("newer build"));
+            Assert.That(refused.IsTransient, Is.False);
+        }
+    }
+
+    [Test]
+    public async Task A_database_without_side_collections_says_that_it_is_not_migrated()
+    {
+        await using var database = await MongoServers.CreateDatabaseAsync("bare");
+        var options = new MongoSideOptions { ConnectionString = database.ConnectionString };
+        var seams = MongoTestSide.Open(options).Seams;
+        var key = new EntityKey(Kind, 7);
+
+        Assert.ThrowsAsync<NotMigratedException>(() => seams.Fence.ReadAsync(default));
+        Assert.ThrowsAsync<NotMigratedException>(() => seams.Store.ReadAsync(key, default));
+        Assert.ThrowsAsync<NotMigratedException>(() => seams.Store.BeginAsync(new WriteIntent(key), default));
+        Assert.ThrowsAsync<NotMigratedException>(() => seams.Store.ReadRangeAsync(Kind, 1, 10, default));
+        Assert.ThrowsAsync<NotMigratedException>(() => seams.Fence.CompareAndSetAsync(Following, Following, TimeSpan.FromSeconds(1), default));
+        await MongoSides.CloseAsync(options);
+    }
+
+    /// <summary>
+    /// Case 32. What was committed under an epoch was so before the fence was moved on from it; and the fence can be moved while writers never stop.
+    /// </summary>
+    [Test]
+    [Category("Case32")]
+    [CancelAfter(60_000)]
+    public async Task A_fence_is_set_among_writers_that_never_stop_and_none_commits_under_the_old_one(CancellationToken cancellationToken)
+    {
+        const int Flips = 8;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var written = 0L;
+        var writers = Enumerable.Range(1, 6).Select(id => Task.Run(() => WriteUntilAsync(id, () => Interlocked.Increment(ref written), stop.Token), cancellationToken)).ToList();
+        for (var epoch = 5L; epoch < 5 + Flips; epoch++)
+        {
+            var seen = Interlocked.Read(ref written);
+            while (Interlocked.Read(ref written) < seen + 5)
+            {
+                await Task.Delay(1, cancellationToken);
+            }
+
+            var (from, to) = (new FenceRow(FenceRole.Lead, Stage.DualWrite, epoch, 4), new FenceRow(FenceRole.Lead, Stage.DualWrite, epoch + 1, 4));
+            await RetryFenceAsync(from, to, cancellationToken);
+            var before = await CountAsync(epoch);
+            await Task.Delay(10, cancellationToken);
+            Assert.That(await CountAsync(epoch), Is.EqualTo(before), $"written under epoch {epoch} after it was over");
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(writers);
+        Assert.That((await Seams.Journal.DepthAsync(default)).Open, Is.EqualTo(written));
+    }
+
+    [Test]
+    [Category("Case11")]
+    public async Task A_transaction_that_began_before_the_fence_is_set_is_waited_for_and_committed()
+    {
+        await using var holder = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
+        var flip = Seams.Fence.CompareAndSetAsync(holder.State.Fence, holder.State.Fence with { Epoch = 6 }, TimeSpan.FromSeconds(10), default);
+        await WriteAsync(holder, 7, null, Simple("in time"));
+        Assert.That(flip.IsCompleted, Is.False);
+        await holder.CommitAsync(default);
+
+        Assert.That(await flip, Is.True);
+        var state = await Seams.Store.ReadAsync(new EntityKey(Kind, 7), default);
+        Assert.That((state.Row!.Root[0], state.Fence.Epoch), Is.EqualTo(("in time", 6L)));
+        await using var next = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7)), default);
+        Assert.That(next.State.Fence.Epoch, Is.EqualTo(6));
+    }
+
+    [Test]
+    public async Task Slots_of_processes_that_are_gone_are_removed_and_who_misses_one_takes_another()
+    {
+        await SaveAsync(7, null, Simple("a"));
+        await _side!.UpdateAsync(
+            "strangler_fence_slot", BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of(("used_at", BsonValue.FromMilliseconds(0))))));
+        var fence = await Seams.Fence.ReadAsync(default);
+
+        Assert.That(await Seams.Fence.CompareAndSetAsync(fence, fence with { Epoch = 6 }, TimeSpan.FromSeconds(1), default), Is.True);
+        Assert.That(await _side.FindAsync("strangler_fence_slot"), Is.Empty);
+
+        await SaveAsync(8, null, Simple("b"));
+        Assert.That((await _side.FindAsync("strangler_fence_slot")).Single().Number("epoch"), Is.EqualTo(6));
+    }
+
+    [Test]
+    public async Task What_the_mapping_does_not_know_stays_and_what_is_of_another_type_is_said()
+    {
+        var was = Row("a", "1", 1, 2, 3, null, null, null, "x", ["1", "2"]);
+        await SaveAsync(7, null, was);
+        await _side!.UpdateAsync("thing", BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of(
+            ("untouched", "as it was"), ("thing_extra.seen", true), ("thing_note.0.by", "somebody"), ("size", "broken")))));
+
+        var read = (await Seams.Store.ReadAsync(new EntityKey(Kind, 7), default)).Row!;
+        Assert.That(read.Root[3], Is.InstanceOf<MistypedValue>());
+        Assert.That((await Seams.Store.ReadRangeAsync(Kind, 1, 100, default)).Items.Single().Row!.SameAs(read), Is.True, "a run goes on");
+        var now = read.Clone();
+        (now.Root[0], now.Tables[2]) = ("b", [["one", null]]);
+        await SaveAsync(7, read, now);
+
+        var stored = (await _side.FindAsync("thing")).Single();
+        Assert.That(stored["name"].AsString, Is.EqualTo("b"));
+        Assert.That(stored["size"].AsString, Is.EqualTo("broken"));
+        Assert.That(stored["untouched"].AsString, Is.EqualTo("as it was"));
+        Assert.That(stored.At("thing_extra.seen").AsBoolean, Is.True);
+        Assert.That(stored.At("thing_note.0").AsDocument, Is.EqualTo(BsonDocument.Of(("text", "one"), ("by", "somebody"))));
+        Assert.That(stored["thing_note"].AsArray, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_validator_s_refusal_is_told_without_what_was_refused_and_is_not_tried_again()
+    {
+        await using (var session = await _side!.OpenAsync())
+        {
+            var shorter = BsonDocument.Of(("$jsonSchema", BsonDocument.Of(("properties", BsonDocument.Of(("name", BsonDocument.Of(("maxLength", 5))))))));
+            await session.RunAsync(BsonDocument.Of(("create", "thing"), ("validator", shorter)), default);
+        }
+
+        var refused = Assert.ThrowsAsync<SideUnavailableException>(() => SaveAsync(7, null, Simple("Erika Musterfrau")))!;
+
+        Assert.That(refused.IsTransient, Is.False);
+        Assert.That(refused.ToString(), Does.Not.Contain("Erika"));
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 7), default)).Entity, Is.Null);
+        await SaveAsync(8, null, Simple("Erika"));
+    }
+
+    [Test]
+    public async Task A_number_that_somebody_has_used_by_hand_is_not_given_out()
+    {
+        await using (var session = await _side!.OpenAsync())
+        {
+            await session.InsertAsync("thing", [BsonDocument.Of(("_id", 5_000_000L), ("name", "by hand"), ("flag", 0L))], true, default);
+        }
+
+        await SaveAsync(7, null, Simple("a"));
+
+        Assert.That(await _side.New.IdMap.FindNewIdAsync(Kind, 7, default), Is.GreaterThan(5_000_000));
+        Assert.That(await _side.New.IdMap.FindPublicIdAsync(Kind, (await _side.New.IdMap.FindNewIdAsync(Kind, 7, default))!.Value, default), Is.EqualTo(7));
+        Assert.That(await Seams.Store.UnmappedAsync(Kind, 0, 10, default), Is.EqualTo(new[] { 5_000_000L }));
+        Assert.That(await Seams.Store.CountAsync(Kind, default), Is.EqualTo(2));
+    }
+
+    /// <summary>Case 19.</summary>
+    [Test]
+    [Category("Case19")]
+    public async Task A_chunk_writes_inserts_changes_and_removals_and_a_live_write_that_slipped_in_wins()
+    {
+        await _side!.SetFenceAsync(Following);
+        var target = _side.New.BackfillTarget;
+        var (first, second) = (Row("a", "1", 1, 2, 3, "2020-02-29", "2016-05-17 11:42:02", [0, 1], "extra", ["x", "y"]), Simple("b"));
+        await using (var chunk = await target.BeginChunkAsync(Kind, 1, 100, default))
+        {
+            Assert.That(chunk.Fence, Is.EqualTo(Following));
+            await chunk.WriteAsync([Write(3, null, first), Write(5, null, second)], default);
+            await chunk.QuarantineAsync([new QuarantineEntry(4, "place", "reason", new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc))], default);
+            await chunk.SaveRequestsAsync([new EntityRequest(3, new StoredRequest("r", new EntityVersion(4, 0)), 0)], default);
+            await chunk.CommitAsync(new BackfillCheckpoint(4, 1, 101, 2, BackfillPhase.Copying, null), default);
+        }
+
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 3), default)).Row!.SameAs(first), Is.True);
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 4), default)).IsQuarantined, Is.True);
+        Assert.That(await _side.New.Quarantine.SignOffAsync(Kind, null, "me", "why", default), Is.EqualTo(1));
+        Assert.That(await target.ReadCheckpointAsync(Kind, default), Is.EqualTo(new BackfillCheckpoint(4, 1, 101, 2, BackfillPhase.Copying, null)));
+
+        await using (var chunk = await target.BeginChunkAsync(Kind, 1, 100, default))
+        {
+            var rows = await chunk.ReadRowsAsync([3, 5, 9], default);
+            Assert.That(rows.Keys, Is.EquivalentTo(new long[] { 3, 5 }));
+            Assert.That(rows[3].SameAs(first), Is.True);
+            await chunk.QuarantineAsync([new QuarantineEntry(4, "place", "reason", DateTime.UnixEpoch)], default);
+            await chunk.WriteAsync([Write(3, rows[3], second), Write(5, rows[5], null)], default);
+            await SaveLiveAsync(9);
+            var late = Assert.ThrowsAsync<SideUnavailableException>(() => chunk.WriteAsync([Write(9, null, Simple("late"))], default))!;
+            Assert.That(late.IsTransient, Is.True);
+        }
+
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 9), default)).Row!.Root[0], Is.EqualTo("live"));
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 3), default)).Row!.SameAs(first), Is.True, "nothing of a chunk that failed is kept");
+        await using (var chunk = await target.BeginChunkAsync(Kind, 1, 100, default))
+        {
+            var rows = await chunk.ReadRowsAsync([3, 5], default);
+            await chunk.WriteAsync([Write(3, rows[3], second), Write(5, rows[5], null)], default);
+            await chunk.QuarantineAsync([new QuarantineEntry(4, "place", "reason", DateTime.UnixEpoch)], default);
+            await chunk.CommitAsync(new BackfillCheckpoint(4, 2, 101, 2, BackfillPhase.Done, DateTime.UnixEpoch), default);
+        }
+
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 3), default)).Row!.SameAs(second), Is.True);
+        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 5), default)).Entity!.Tombstone, Is.True);
+        var entry = (await _side.New.Quarantine.FindAsync(new EntityKey(Kind, 4), default))!;
+        Assert.That((entry.SignedOffBy, entry.SinceUtc.Year), Is.EqualTo(("me", 2026)), "the same reason keeps its time and its sign-off");
+        Assert.That(await _side.New.Quarantine.CountAsync(Kind, default), Is.EqualTo((1L, 0L)));
+    }
+
+    [Test]
+    public async Task Reserved_ids_are_given_out_once_to_processes_that_ask_at_the_same_time()
+    {
+        await _side!.New.IdPool.AddAsync(Kind, [new IdBlock(100, 129), new IdBlock(1000, 1058, 2)], default);
+        await _side.New.IdPool.AddAsync(Kind, [new IdBlock(100, 129)], default);
+        Assert.That(await _side.New.IdPool.LeftAsync(Kind, default), Is.EqualTo(60));
+        var processes = Enumerable.Range(0, 6).Select(_ => MongoTestSide.Open(_side.Options).IdPool).ToList();
+
+        var taken = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => processes[i % 6].TakeAsync(Kind, default)));
+
+        Assert.That(taken, Is.EquivalentTo(Enumerable.Range(100, 30).Concat(Enumerable.Range(0, 30).Select(i => 1000 + (2 * i))).Select(id => (long)id)));
+        Assert.ThrowsAsync<IdsExhaustedException>(() => processes[0].TakeAsync(Kind, default));
+        await _side.SetFenceAsync(new FenceRow(FenceRole.Lead, Stage.NewOnly, 9, 4));
+        Assert.That(await processes[1].TakeAsync(Kind, default), Is.EqualTo(1059));
+    }
+
+    /// <summary>Case 5: the answer to a COMMIT that never comes is told as that, and the request key says afterwards what happened.</summary>
+    [Test]
+    [Category("Case5")]
+    public async Task A_commit_whose_answer_is_lost_is_told_as_unknown([Values] bool isCarriedOut)
+    {
+        await using var server = await MongoServers.StartPrivateAsync();
+        await using var side = await MongoTestSide.CreateAsync(server.ConnectionString("lost"), TimeSpan.FromSeconds(2));
+        var transaction = await side.New.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r"), default);
+        await WriteAsync(transaction, 7, null, Simple("a"));
+        await transaction.SaveRequestAsync("r", 7, new EntityVersion(4, 1), default);
+        var data = BsonDocument.Of(("failCommands", BsonArray.Of("commitTransaction")));
+        data = isCarriedOut
+            ? data.With("writeConcernError", BsonDocument.Of(("code", 64), ("errmsg", "waiting for replication timed out")))
+            : data.With("errorCode", 91).With("errorLabels", BsonArray.Of("RetryableWriteError"));
+        await side.RunAsync(BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", "alwaysOn"), ("data", data)));
+
+        Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => transaction.CommitAsync(default));
+
+        await side.RunAsync(BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", "off")));
+        await using var again = await side.New.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8), "r"), default);
+        Assert.That(again.Request is not null, Is.EqualTo(isCarriedOut));
+    }
+
+    [Test]
+    public async Task A_child_that_comes_before_its_parent_has_the_id_that_the_parent_will_have()
+    {
+        var layout = new AggregateLayout([new TableLayout("node", TableRole.Root, "id", [new ColumnLayout("parent_id", ColumnType.Integer, true) { References = "node" }])]);
+        var seams = MongoSides.CreateNew(_side!.Options, Context, new Dictionary<string, AggregateLayout> { ["node"] = layout });
+        await SaveNodeAsync(1, 2);
+        Assert.That((await seams.Seams.Store.ReadAsync(new EntityKey("node", 1), default)).Row!.Root[0], Is.EqualTo(2L));
+        var parent = (await seams.IdMap.FindNewIdAsync("node", 2, default))!.Value;
+        Assert.That((await _side.FindAsync("node")).Single().Number("parent_id"), Is.EqualTo(parent));
+        Assert.That((await seams.Seams.Store.ReadAsync(new EntityKey("node", 2), default)).Entity!.Tombstone, Is.True, "older than whatever it will be");
+
+        await SaveNodeAsync(2, 0);
+
+        Assert.That(await seams.IdMap.FindNewIdAsync("node", 2, default), Is.EqualTo(parent));
+        Assert.That((await seams.Seams.Store.ReadRangeAsync("node", 1, 10, default)).Items.Select(item => item.Row!.Root[0]), Is.EqualTo(new object[] { 2L, 0L }));
+
+        async Task SaveNodeAsync(long id, long refersTo)
+        {
+            var key = new EntityKey("node", id);
+            await using var transaction = await seams.Seams.Store.BeginAsync(new WriteIntent(key), default);
+            await transaction.SaveAsync(key, null, new AggregateRow(layout, [[[refersTo]]]), default);
+            await transaction.SetEntityAsync(key, new EntityState(new EntityVersion(4, 1), 0, false, [1, 2, 3]), default);
+            await transaction.CommitAsync(default);
+        }
+    }
+
+    [Test]
+    public async Task An_own_write_over_an_accepted_state_keeps_what_both_sides_agreed_on()
+    {
+        var key = new EntityKey(Kind, 7);
+        await SetAsync(new EntityState(new EntityVersion(4, 1), 0, false, [1, 2, 3, 4, 5, 6, 7, 8]));
+        Assert.That(await _side!.New.Merges.BaseAsync(key, default), Is.Null);
+
+        await SetAsync(new EntityState(new EntityVersion(4, 2), 0, false, [.. Enumerable.Repeat((byte)9, 15)]));
+        await SetAsync(new EntityState(new EntityVersion(4, 3), 0, false, [.. Enumerable.Repeat((byte)8, 15)]));
+
+        var agreed = (await _side.New.Merges.BaseAsync(key, default))!;
+        Assert.That(agreed.Version, Is.EqualTo(new EntityVersion(4, 1)));
+        Assert.That(agreed.Hashes, Is.EqualTo(new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 }));
+
+        async Task SetAsync(EntityState state)
+        {
+            await using var transaction = await Seams.Store.BeginAsync(new WriteIntent(key), default);
+            await transaction.SetEntityAsync(key, state, default);
+            await transaction.CommitAsync(default);
+        }
+    }
+
+    protected override async Task<StoreUnderTest> CreateAsync(SideName side)
+    {
+        var made = _side = await MongoTestSide.CreateAsync();
+        return new StoreUnderTest(made.New.Seams, made.SetFenceAsync, made.DisposeAsync);
+    }
+
+    protected override Task BeginWritingAsync(ISideTransaction transaction) => ((MongoSideTransaction)transaction).FlushAsync(default);
+
+    private static BackfillWrite Write(long id, AggregateRow? was, AggregateRow? now) =>
+        new(id, was, now, new EntityState(new EntityVersion(4, was is null ? 0 : 1), 0, now is null, now is null ? [] : [1, 2, 3]));
+
+    private async Task SaveLiveAsync(long id)
+    {
+        await using var transaction = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, id)), default);
+        await WriteAsync(transaction, id, null, Simple("live"));
+        await transaction.CommitAsync(default);
+    }
+
+    // One journal entry a write, with the epoch of the fence that was read.
+    private async Task WriteUntilAsync(long id, Action wrote, CancellationToken stop)
+    {
+        for (var counter = 1; !stop.IsCancellationRequested; counter++)
+        {
+            try
+            {
+                await using var transaction = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, id)), default);
+                await transaction.AppendJournalAsync(new EntityKey(Kind, id), new EntityVersion(transaction.State.Fence.Epoch, counter), "test", default);
+                await transaction.CommitAsync(default);
+                wrote();
+            }
+            catch (SideUnavailableException e) when (e.IsTransient)
+            {
+            }
+        }
+    }
+
+    private async Task RetryFenceAsync(FenceRow from, FenceRow to, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                Assert.That(await Seams.Fence.CompareAndSetAsync(from, to, TimeSpan.FromSeconds(2), cancellationToken), Is.True);
+                return;
+            }
+            catch (FenceBusyException)
+            {
+            }
+        }
+    }
+
+    private async Task<int> CountAsync(long epoch) =>
+        (await _side!.FindAsync("strangler_journal", BsonDocument.Of(("epoch", epoch)))).Count;
+}
