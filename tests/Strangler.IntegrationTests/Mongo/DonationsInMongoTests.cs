@@ -98,7 +98,7 @@ internal sealed class DonationsInMongoTests
     /// <summary>Case 57, of the classes that differ from a table's: another encoding is none, another value and another type are found.</summary>
     [Test]
     [Category("Case57")]
-    public async Task Reconciliation_sees_values_and_not_encodings_and_repair_mends_what_differs()
+    public async Task Reconciliation_sees_values_and_not_encodings()
     {
         await StepAsync(forward: true);
         await new BackfillJob(_replica.Runtime, new BackfillOptions()).RunAsync(Kind, null, default);
