@@ -128,7 +128,17 @@ internal sealed class MongoAudit(MongoSide side) : IAudit
     public async Task<IReadOnlyList<AuditEntry>> ListAsync(int limit, CancellationToken cancellationToken) =>
         (await side.FindAsync(
             Names.Audit, BsonDocument.Of(("context", side.Context)), cancellationToken, sort: BsonDocument.Of(("_id", -1)), limit: limit).ConfigureAwait(false))
-            .ConvertAll(entry => new AuditEntry(
-                entry.Utc("at"), entry.Text("actor"), entry.Text("action"), entry.Text("from_stage"), entry.Text("to_stage"), entry.Number("epoch"),
-                entry.Flag("forced"), entry.Text("reason"), entry.Text("detail")));
+            .ConvertAll(Read);
+
+    public async Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken)
+    {
+        var from = await side.NowAsync(null, cancellationToken).ConfigureAwait(false) - within;
+        var entries = await side.FindAsync(
+            Names.Audit, BsonDocument.Of(("context", side.Context), ("epoch", epoch)), cancellationToken, sort: BsonDocument.Of(("_id", -1))).ConfigureAwait(false);
+        return [.. entries.Select(Read).Where(entry => entry.AtUtc > from)];
+    }
+
+    private static AuditEntry Read(BsonDocument entry) => new(
+        entry.Utc("at"), entry.Text("actor"), entry.Text("action"), entry.Text("from_stage"), entry.Text("to_stage"), entry.Number("epoch"),
+        entry.Flag("forced"), entry.Text("reason"), entry.Text("detail"));
 }
