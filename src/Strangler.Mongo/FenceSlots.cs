@@ -63,6 +63,9 @@ internal sealed class FenceSlots
         return slot;
     }
 
+    /// <summary>One of them was removed, since it lay unused for long; so did those below it.</summary>
+    public void Forget() => _free.Clear();
+
     /// <summary>Its transaction is over, and the server knows it.</summary>
     public void GiveBack(string slot) => _free.Push(slot);
 

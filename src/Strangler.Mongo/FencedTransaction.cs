@@ -41,9 +41,15 @@ internal sealed class FencedTransaction : IAsyncDisposable
             (transaction.Fence, transaction.NowUtc) = await slots.EnterAsync(transaction.Session, side, slot, cancellationToken).ConfigureAwait(false);
             return transaction;
         }
-        catch (Exception e)
+        catch (SlotLostException)
         {
-            await transaction.EndAsync(keepsSlot: e is not SlotLostException).ConfigureAwait(false);
+            await transaction.EndAsync(keepsSlot: false).ConfigureAwait(false);
+            slots.Forget();
+            throw;
+        }
+        catch
+        {
+            await transaction.EndAsync(keepsSlot: true).ConfigureAwait(false);
             throw;
         }
     }

@@ -30,7 +30,14 @@ internal sealed class MongoFence(MongoSide side) : IFence
         {
             try
             {
-                return await SetAsync(expected, next, cancellationToken).ConfigureAwait(false);
+                if (await SetAsync(expected, next, cancellationToken).ConfigureAwait(false))
+                {
+                    return true;
+                }
+
+                // Somebody else has set it: what was closed for this one keeps nobody waiting.
+                await OpenAsync(closed).ConfigureAwait(false);
+                return false;
             }
             catch (MongoFailureException e) when (e.Kind == MongoErrorKind.WriteConflict)
             {
@@ -43,6 +50,8 @@ internal sealed class MongoFence(MongoSide side) : IFence
             }
             catch (MongoFailureException e)
             {
+                await OpenAsync(closed).ConfigureAwait(false);
+
                 // Nobody knows whether it was set: whoever asks the fence does.
                 throw e.IsCommitUnknown
                     ? new SideUnavailableException(Side, "the connection was lost while the fence was being set.", true, e) { IsOutage = true, IsConnectionLost = true }

@@ -51,17 +51,18 @@ internal sealed class MongoObligationLog(MongoSide side) : IObligationLog
             ? new CompletedWalk(completed, walk.Number("completed_checked"))
             : null;
 
-    public Task<bool> AddAsync(EntityKey key, CancellationToken cancellationToken) => side.UseAsync(
-        true,
-        async (session, token) => (await session.UpdateAsync(
-            Names.Lost,
-            [
-                new(
-                    Keys.Filter(Keys.Of(side.Context, key)),
-                    BsonDocument.Of(("$setOnInsert", BsonDocument.Of(("found_at", Times.Of(await side.NowAsync(true, token).ConfigureAwait(false)))))), Upsert: true),
-            ],
-            true, token).ConfigureAwait(false)).ThrowIfFailed().Upserted.Count > 0,
-        cancellationToken);
+    public async Task<bool> AddAsync(EntityKey key, CancellationToken cancellationToken)
+    {
+        // Before a session is taken: a second one of the same pool might never come.
+        var now = await side.NowAsync(true, cancellationToken).ConfigureAwait(false);
+        return await side.UseAsync(
+            true,
+            async (session, token) => (await session.UpdateAsync(
+                Names.Lost,
+                [new(Keys.Filter(Keys.Of(side.Context, key)), BsonDocument.Of(("$setOnInsert", BsonDocument.Of(("found_at", Times.Of(now))))), Upsert: true)],
+                true, token).ConfigureAwait(false)).ThrowIfFailed().Upserted.Count > 0,
+            cancellationToken).ConfigureAwait(false);
+    }
 
     public Task RemoveAsync(string kind, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) => ids.Count == 0
         ? Task.CompletedTask

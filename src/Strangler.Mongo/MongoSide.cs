@@ -175,6 +175,7 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
     public async Task<T> WhenFreeAsync<T>(bool background, Func<CancellationToken, Task<T>> begin, CancellationToken cancellationToken)
     {
         var began = Options.Time.GetTimestamp();
+        var lost = 0;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -186,9 +187,13 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
             {
                 // As in a queue it is no longer than a transaction takes; at random, so that several do not meet again.
             }
-            catch (SlotLostException) when (attempt < MostAttempts)
+            catch (SlotLostException) when (++lost < MostAttempts)
             {
                 continue;
+            }
+            catch (SlotLostException e)
+            {
+                throw new SideUnavailableException(Name, "slots of the fence vanish again and again; try again.", true, e);
             }
             catch (MongoFailureException e)
             {

@@ -7,9 +7,21 @@ internal sealed class MySqlAnswerLog(MySqlSide side) : IAnswerLog
 {
     private static readonly Sql Columns = new("fingerprint, owner, answer, CAST(lease_until > UTC_TIMESTAMP(6) AS SIGNED)");
 
+    public async Task<KnownRequest> ClaimAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            // Null: whoever had it has released it between the two statements.
+            if (await TryClaimAsync(request, lease, cancellationToken).ConfigureAwait(false) is { } known)
+            {
+                return known;
+            }
+        }
+    }
+
     // Assignments are made from left to right: the lease is given to whom the line before has made the owner.
-    public async Task<KnownRequest> ClaimAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) =>
-        (await side.QueryAsync(
+    private Task<KnownRequest?> TryClaimAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) =>
+        side.QueryAsync(
             new Batch()
                 .Add($"""
                     INSERT INTO strangler_answer (context, request_key, fingerprint, owner, lease_until, created_at)
@@ -20,7 +32,7 @@ internal sealed class MySqlAnswerLog(MySqlSide side) : IAnswerLog
                     """)
                 .Add($"SELECT {Columns} FROM strangler_answer WHERE context = {side.Context} AND request_key = {request.Key}"),
             ReadAsync,
-            cancellationToken).ConfigureAwait(false))!;
+            cancellationToken);
 
     public Task<KnownRequest?> FindAsync(byte[] key, CancellationToken cancellationToken) =>
         side.QueryAsync(

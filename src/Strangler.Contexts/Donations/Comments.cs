@@ -28,9 +28,12 @@ public static class LegacyComments
         ];
     }
 
+    // Of cents, as many as fit.
+    private const decimal Most = long.MaxValue / 100;
+
     // The list shows what the amount's text says up to the first character that is no number; texts that the mapping cannot read count as 0.
     private static long CentsOf(string amount) =>
-        decimal.TryParse(amount, NumberStyles.Float, CultureInfo.InvariantCulture, out var euros)
+        decimal.TryParse(amount, NumberStyles.Float, CultureInfo.InvariantCulture, out var euros) && Math.Abs(euros) < Most
             ? (long)decimal.Round(euros * 100, MidpointRounding.AwayFromZero)
             : 0;
 

@@ -98,15 +98,27 @@ public sealed class CutoverService
         }
 
         var failed = await LookAtGatesAsync(move, status, request, null, cancellationToken);
-        return await _requests.AskAsync(status, move, request, failed.Count > 0, cancellationToken);
+        return await _requests.AskAsync(status, move, request, failed, cancellationToken);
     }
 
-    /// <summary>Takes back a request for a step, one's own or another's. Throws <see cref="CutoverException"/> when none waits.</summary>
-    public async Task<AskedStep> WithdrawAsync(string actor, string reason, CancellationToken cancellationToken)
+    /// <summary>
+    /// Takes back a request for a step, one's own or another's. Throws <see cref="CutoverException"/> when none waits, another than the one that was looked at,
+    /// or it was approved meanwhile.
+    /// </summary>
+    /// <param name="id">Which; null: whichever waits.</param>
+    /// <param name="actor">Who.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<AskedStep> WithdrawAsync(string? id, string actor, string reason, CancellationToken cancellationToken)
     {
         var status = await StatusAsync(cancellationToken);
         var asked = await AskedAsync(status, cancellationToken) ?? throw new CutoverException($"Nobody waits for a second person to move {_runtime.Context}.");
-        await _requests.WithdrawAsync(status, asked, actor, reason, cancellationToken);
+        if (id is not null && id != asked.Id)
+        {
+            throw new CutoverException($"Request {id} is void; {asked.Id} of {asked.AskedBy} waits, for the step to {asked.To}. Look again.");
+        }
+
+        await _requests.WithdrawAsync(status, actor, reason, cancellationToken);
         return asked;
     }
 
@@ -208,6 +220,12 @@ public sealed class CutoverService
                 $"{_runtime.Context} is in {status.Stage}; the step {action} leads to {move.To}, not to {target}. One step at a time.");
         }
 
+        if (request.ApprovalOf is not null && !_runtime.Options.SecondApprover)
+        {
+            throw new CutoverException(
+                $"Request {request.ApprovalOf} is void: contexts.{_runtime.Context}.options.secondApprover is false here, and one person makes a step.");
+        }
+
         if (_runtime.Options.SecondApprover && !request.DryRun)
         {
             var asked = await _requests.RequireAsync(status, move, request, cancellationToken);
@@ -297,7 +315,8 @@ public sealed class CutoverService
             return failed;
         }
 
-        if (!request.Force || string.IsNullOrWhiteSpace(request.Reason) || failed.Any(gate => gate.Unforceable))
+        var isNew = request.Approved is { } approved && failed.Exists(gate => !approved.Overrides(gate));
+        if (!request.Force || isNew || string.IsNullOrWhiteSpace(request.Reason) || failed.Any(gate => gate.Unforceable))
         {
             if (request.Force && string.IsNullOrWhiteSpace(request.Reason))
             {

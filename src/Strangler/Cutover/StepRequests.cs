@@ -12,8 +12,13 @@ namespace Strangler.Cutover;
 /// <param name="Force">Whether closed gates are to be overridden.</param>
 /// <param name="AskedUtc">By the lead's clock.</param>
 /// <param name="UntilUtc">From then on it is void.</param>
+/// <param name="Closed">The gates that were closed when it was asked for, one a line, and are to be overridden; no others.</param>
 public sealed record AskedStep(
-    string Id, Stage From, Stage To, long Epoch, string AskedBy, string Reason, bool Force, DateTime AskedUtc, DateTime UntilUtc);
+    string Id, Stage From, Stage To, long Epoch, string AskedBy, string Reason, bool Force, DateTime AskedUtc, DateTime UntilUtc, string Closed)
+{
+    /// <summary>Whether a yes to it overrides this gate.</summary>
+    internal bool Overrides(Gate gate) => Force && Closed.Split('\n').Contains(gate.Name);
+}
 
 /// <summary>
 /// Steps that wait for a second person. They stand in the audit trail of the side that leads and nowhere else: every replica sees them, and they survive each of
@@ -28,25 +33,62 @@ internal sealed class StepRequests(ContextRuntime runtime)
     private readonly string _context = runtime.Context;
 
     /// <summary>The one that waits; null: there is none.</summary>
-    public async Task<AskedStep?> FindAsync(StageView view, CancellationToken cancellationToken)
-    {
-        var entries = await runtime.Sides.Of(view.Lead).Audit.OfEpochAsync(view.Epoch, runtime.Options.ApprovalWithin, cancellationToken);
-        var withdrawn = entries.Where(entry => entry.Action == Withdrawn).Select(entry => entry.Detail).ToHashSet(StringComparer.Ordinal);
-        return entries.Where(entry => entry.Action == Asked && !withdrawn.Contains(entry.Detail)).Select(entry => Of(entry, view)).OfType<AskedStep>()
-            .FirstOrDefault(asked => asked.From == view.Stage);
-    }
+    public async Task<AskedStep?> FindAsync(StageView view, CancellationToken cancellationToken) =>
+        await WaitingAsync(view, cancellationToken) is [var newest, ..] ? newest : null;
 
-    public async Task<AskedStep> AskAsync(StageView view, StageMove move, CutoverRequest request, bool forced, CancellationToken cancellationToken)
+    /// <summary>Throws <see cref="CutoverException"/> when somebody else has asked at the same time: only one waits.</summary>
+    public async Task<AskedStep> AskAsync(StageView view, StageMove move, CutoverRequest request, IEnumerable<Gate> closed, CancellationToken cancellationToken)
     {
         var id = Guid.NewGuid().ToString("N")[..12];
-        await runtime.Sides.Of(view.Lead).Audit.AppendAsync(
-            new AuditEntry(default, request.Actor, Asked, move.From.ToString(), move.To.ToString(), view.Epoch, forced, request.Reason, id), cancellationToken);
-        return await FindAsync(view, cancellationToken) ?? throw CutoverException.LostRace(_context);
+        string[] names = [.. closed.Select(gate => gate.Name)];
+        var trail = runtime.Sides.Of(view.Lead).Audit;
+        await trail.AppendAsync(
+            new AuditEntry(
+                default, request.Actor, Asked, move.From.ToString(), move.To.ToString(), view.Epoch, names.Length > 0, request.Reason, string.Join('\n', [id, .. names])),
+            cancellationToken);
+        if (await FindAsync(view, cancellationToken) is { } asked && asked.Id == id)
+        {
+            return asked;
+        }
+
+        await WithdrawAsync(view, id, move.From, request.Actor, "somebody else has asked meanwhile", cancellationToken);
+        throw CutoverException.LostRace(_context);
     }
 
-    public Task WithdrawAsync(StageView view, AskedStep asked, string actor, string reason, CancellationToken cancellationToken) =>
+    /// <summary>All that wait, also what a newer one hides. Throws <see cref="CutoverException"/> where one of them has been approved meanwhile.</summary>
+    public async Task WithdrawAsync(StageView view, string actor, string reason, CancellationToken cancellationToken)
+    {
+        var waiting = await WaitingAsync(view, cancellationToken);
+        foreach (var asked in waiting)
+        {
+            await WithdrawAsync(view, asked.Id, asked.From, actor, reason, cancellationToken);
+        }
+
+        var (_, _, approved) = await TrailAsync(view, cancellationToken);
+        if (waiting.FirstOrDefault(asked => approved.Contains(asked.Id)) is { } late)
+        {
+            throw new CutoverException($"Request {late.Id} was approved at the same moment; look where {_context} stands.");
+        }
+    }
+
+    private Task WithdrawAsync(StageView view, string id, Stage from, string actor, string reason, CancellationToken cancellationToken) =>
         runtime.Sides.Of(view.Lead).Audit.AppendAsync(
-            new AuditEntry(default, actor, Withdrawn, asked.From.ToString(), asked.From.ToString(), view.Epoch, false, reason, asked.Id), cancellationToken);
+            new AuditEntry(default, actor, Withdrawn, from.ToString(), from.ToString(), view.Epoch, false, reason, id), cancellationToken);
+
+    // Newest first. A yes counts once, also where the step that it was for has failed.
+    private async Task<IReadOnlyList<AskedStep>> WaitingAsync(StageView view, CancellationToken cancellationToken)
+    {
+        var (asked, withdrawn, approved) = await TrailAsync(view, cancellationToken);
+        return [.. asked.Where(step => step.From == view.Stage && !withdrawn.Contains(step.Id) && !approved.Contains(step.Id))];
+    }
+
+    private async Task<(IReadOnlyList<AskedStep> Asked, HashSet<string> Withdrawn, HashSet<string> Approved)> TrailAsync(StageView view, CancellationToken cancellationToken)
+    {
+        var entries = await runtime.Sides.Of(view.Lead).Audit.OfEpochAsync(view.Epoch, runtime.Options.ApprovalWithin, cancellationToken);
+        return ([.. entries.Where(entry => entry.Action == Asked).Select(entry => Of(entry, view)).OfType<AskedStep>()], Ids(Withdrawn), Ids(Approved));
+
+        HashSet<string> Ids(string action) => entries.Where(entry => entry.Action == action).Select(entry => entry.Detail.Split(',', '\n')[0]).ToHashSet(StringComparer.Ordinal);
+    }
 
     /// <summary>What a step that needs two people was asked for; throws <see cref="GateException"/> unless a second one approves of just that.</summary>
     public async Task<AskedStep> RequireAsync(StageView view, StageMove move, CutoverRequest request, CancellationToken cancellationToken)
@@ -59,10 +101,19 @@ internal sealed class StepRequests(ContextRuntime runtime)
         return value is null ? asked! : throw new GateException(_context, move.To, [Gate(value)]);
     }
 
-    /// <summary>Before the step: it has been approved, whatever becomes of it.</summary>
-    public Task ApproveAsync(StageView view, AskedStep asked, CutoverRequest request, CancellationToken cancellationToken) =>
-        runtime.Sides.Of(view.Lead).Audit.AppendAsync(
+    /// <summary>
+    /// Before the step: it has been approved, whatever becomes of it. Throws <see cref="GateException"/> when it was withdrawn while the gates were looked at:
+    /// whoever withdraws looks for the approval afterwards, so that one of the two sees the other.
+    /// </summary>
+    public async Task ApproveAsync(StageView view, AskedStep asked, CutoverRequest request, CancellationToken cancellationToken)
+    {
+        await runtime.Sides.Of(view.Lead).Audit.AppendAsync(
             new AuditEntry(default, request.Actor, Approved, asked.From.ToString(), asked.To.ToString(), view.Epoch, asked.Force, request.Reason, Describe(asked)), cancellationToken);
+        if ((await TrailAsync(view, cancellationToken)).Withdrawn.Contains(asked.Id))
+        {
+            throw new GateException(_context, asked.To, [Gate($"the request {asked.Id} was withdrawn")]);
+        }
+    }
 
     /// <summary>For the trail of the step itself.</summary>
     public static string Describe(AskedStep asked) => $"{asked.Id}, asked for by {asked.AskedBy}: {asked.Reason}";
@@ -75,6 +126,7 @@ internal sealed class StepRequests(ContextRuntime runtime)
     };
 
     private AskedStep? Of(AuditEntry entry, StageView view) =>
-        Enum.TryParse<Stage>(entry.From, out var from) && Enum.TryParse<Stage>(entry.To, out var to)
-            ? new AskedStep(entry.Detail, from, to, view.Epoch, entry.Actor, entry.Reason, entry.Forced, entry.AtUtc, entry.AtUtc + runtime.Options.ApprovalWithin) : null;
+        Enum.TryParse<Stage>(entry.From, out var from) && Enum.TryParse<Stage>(entry.To, out var to) && entry.Detail.Split('\n', 2) is [var id, .. var closed]
+            ? new AskedStep(
+                id, from, to, view.Epoch, entry.Actor, entry.Reason, entry.Forced, entry.AtUtc, entry.AtUtc + runtime.Options.ApprovalWithin, string.Concat(closed)) : null;
 }

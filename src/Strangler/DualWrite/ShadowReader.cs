@@ -115,8 +115,18 @@ public sealed class ShadowReader
     {
         var first = samples[0];
         long[] ids = [.. samples.Select(sample => sample.Key.Id).Distinct()];
-        var lead = await _runtime.Sides.Of(first.Lead).Store.ReadRangeAsync(kind, ids, cancellationToken);
-        var follower = await _runtime.Sides.Of(Stages.Other(first.Lead)).Store.ReadRangeAsync(kind, ids, cancellationToken);
+        RangeSnapshot lead, follower;
+        try
+        {
+            lead = await _runtime.Sides.Of(first.Lead).Store.ReadRangeAsync(kind, ids, cancellationToken);
+            follower = await _runtime.Sides.Of(Stages.Other(first.Lead)).Store.ReadRangeAsync(kind, ids, cancellationToken);
+        }
+        catch (UnreadableException)
+        {
+            // One of them: the others are not to go with it.
+            return [];
+        }
+
         var (left, right) = (lead.Items.ToDictionary(item => item.Id), follower.Items.ToDictionary(item => item.Id));
         return lead.Fence.Epoch != first.Epoch
             ? []

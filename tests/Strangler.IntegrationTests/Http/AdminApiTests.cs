@@ -208,7 +208,7 @@ public sealed partial class AdminApiTests
                 }
             }
 
-            foreach (var name in need.Query.Where(name => name is not "reason"))
+            foreach (var name in need.Query.Where(_ => need.Method == "GET").Where(name => name is not "reason"))
             {
                 foreach (var text in evil.Where(text => text != "0"))
                 {
@@ -323,11 +323,12 @@ public sealed partial class AdminApiTests
             Keep("asked", page);
             if (withdrawn)
             {
-                Assert.That((await FormAsync("/ui/contexts/donations/stage/withdrawal", eva, TokenOf(page), there, ("reason", "not today"))).Status, Is.EqualTo(HttpStatusCode.SeeOther));
+                Assert.That((await FormAsync("/ui/contexts/donations/stage/withdrawal", eva, TokenOf(page), there, ("reason", "not today"), ("request", "another"))).Status, Is.EqualTo(HttpStatusCode.Conflict));
+                Assert.That((await FormAsync("/ui/contexts/donations/stage/withdrawal", eva, TokenOf(page), there, ("reason", "not today"), ("request", RequestOf(page)))).Status, Is.EqualTo(HttpStatusCode.SeeOther));
                 continue;
             }
 
-            (string, string)[] yes = [("request", Regex.Match(page.Body, "name=\"request\" value=\"([^\"]+)\"").Groups[1].Value), ("seen", made.Tag!), ("reason", "yes"), ("confirm", "donations")];
+            (string, string)[] yes = [("request", RequestOf(page)), ("seen", made.Tag!), ("reason", "yes"), ("confirm", "donations")];
             Assert.That((await FormAsync("/ui/contexts/donations/stage/approval", eva, null, there, yes)).Status, Is.EqualTo(HttpStatusCode.Forbidden));
             Assert.That((await FormAsync("/ui/contexts/donations/stage/approval", eva, TokenOf(page), there, yes)).Status, Is.EqualTo(HttpStatusCode.SeeOther));
             break;
@@ -411,6 +412,8 @@ public sealed partial class AdminApiTests
     private Task<Reply> FormAsync(string path, string cookie, string? token, int service, params (string Name, string Value)[] fields) => _world.SendAsync(
         "POST", path, null,
         new FormUrlEncodedContent(fields.Concat(token is null ? [] : [("form_token", token)]).Select(field => KeyValuePair.Create(field.Item1, field.Item2))), service, ("Cookie", cookie));
+
+    private static string RequestOf(Reply page) => Regex.Match(page.Body, "name=\"request\" value=\"([^\"]+)\"").Groups[1].Value;
 
     private static string TokenOf(Reply page) => Regex.Match(page.Body, "name=\"form_token\" value=\"([^\"]+)\"").Groups[1].Value;
 

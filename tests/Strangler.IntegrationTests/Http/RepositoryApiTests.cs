@@ -162,7 +162,12 @@ public sealed class RepositoryApiTests
 
         var now = await _world.GetAsync(path);
         Assert.That((now.Body, now.Tag), Is.EqualTo((born.Body, born.Tag)));
-        var erased = await _world.ChangeAsync(path, """{ "is_anonymized": true }""", born.Tag);
+
+        // A key that named another request before names this one as well: nothing is taken for done that was not.
+        var key = ("Idempotency-Key", "refused-changes");
+        var changed = await _world.ChangeAsync(path, """{ "amount_in_cents": 800 }""", born.Tag, 0, key);
+        Assert.That(changed.Json.GetProperty("amount_in_cents").GetInt64(), Is.EqualTo(800), changed.ToString());
+        var erased = await _world.ChangeAsync(path, """{ "is_anonymized": true }""", changed.Tag, 0, key);
         Assert.That(erased.Json.GetProperty("donor").GetProperty("type").GetString(), Is.EqualTo("anonymized"), erased.ToString());
         Assert.That((await _world.ChangeAsync(path, """{ "is_anonymized": false }""", erased.Tag)).Status, Is.EqualTo(HttpStatusCode.Conflict));
         var trail = await _world.Contexts["donations"].Host.Cutover.HistoryAsync(10, CancellationToken.None);
@@ -232,7 +237,7 @@ public sealed class RepositoryApiTests
             ? throw new SideUnavailableException(side, "down on purpose", isTransient: false, new IOException(Email)) : default);
         var refused = await _world.CreateAsync("donations", Donation, "later", down);
         Assert.That((refused.Status, refused.RetryAfter), Is.EqualTo((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1))), refused.ToString());
-        Assert.That(refused.Detail, Does.Contain("Nothing was written"));
+        Assert.That(refused.Detail, Does.Contain("has written nothing"));
         Assert.That((await _world.CreateAsync("donations", Donation, "later")).Status, Is.EqualTo(HttpStatusCode.Created));
         var only = await _world.StartAsync(null, "\"donations\"");
         Assert.That((await _world.GetAsync("/v1/subscriptions/1", only)).Detail, Does.Contain("http.repositories does not name it"));

@@ -46,7 +46,7 @@ public sealed class SecondPersonTests
         Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", old))).Value, Does.Contain("is void"));
 
         var withdrawn = await AskAsync(process, "anna", Stage.LegacyOnly);
-        await process.Cutover.WithdrawAsync("ben", "not today", default);
+        await process.Cutover.WithdrawAsync(withdrawn.Id, "ben", "not today", default);
         Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", withdrawn))).Value, Does.Contain("is void"));
 
         var back = await AskAsync(process, "anna", Stage.LegacyOnly);
@@ -78,6 +78,59 @@ public sealed class SecondPersonTests
         Assert.That(asked.Force, Is.True);
         Assert.That((await ApproveAsync(process, "ben", asked)).Stage, Is.EqualTo(Stage.ShadowRead));
         Assert.That((await process.Cutover.HistoryAsync(1, default))[0], Has.Property("Forced").True);
+    });
+
+    /// <summary>Only those that whoever asked and whoever approves have both seen closed.</summary>
+    [Test]
+    public void Force_overrides_the_gates_that_were_closed_when_it_was_asked_for_and_no_others() => Run(async () =>
+    {
+        var process = Ready();
+        await process.ReconcileAsync("clean");
+        var asked = await process.Cutover.AskAsync(new CutoverRequest { Actor = "anna", Reason = "it is explained", Target = Stage.ShadowRead, Force = true }, default);
+        Assert.That(asked.Closed, Does.Contain("backfill").And.Not.Contain("reconciliation"));
+        await process.ReconcileAsync("drift");
+        Assert.That((await RefusedAsync(() => ApproveAsync(process, "ben", asked))).Failed.Select(gate => gate.Name), Has.Member("full reconciliation of note"));
+        Assert.That((await process.Cutover.StatusAsync(default)).Stage, Is.EqualTo(Stage.DualWrite));
+    });
+
+    [Test]
+    public void A_request_that_is_withdrawn_while_its_gates_are_looked_at_is_not_carried_out_and_a_yes_counts_once() => Run(async () =>
+    {
+        var process = Ready();
+        var asked = await AskAsync(process, "anna", Stage.LegacyOnly);
+        process.Memory.Fault = async step =>
+        {
+            if (step == "legacy.audit.before")
+            {
+                process.Memory.Fault = null;
+                await process.Cutover.WithdrawAsync(asked.Id, "anna", "wait", default);
+            }
+        };
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", asked))).Value, Does.Contain("was withdrawn"));
+        Assert.That((await process.Cutover.StatusAsync(default)).Stage, Is.EqualTo(Stage.DualWrite));
+    });
+
+    [Test]
+    public void A_withdrawal_names_what_was_looked_at_and_takes_back_all_that_wait() => Run(async () =>
+    {
+        var process = Ready();
+        var asked = await AskAsync(process, "anna", Stage.LegacyOnly);
+        await Assert.ThatAsync(() => process.Cutover.WithdrawAsync("another", "ben", "no", default), Throws.TypeOf<CutoverException>().With.Message.Contains(asked.Id));
+        await process.Cutover.WithdrawAsync(null, "ben", "no", default);
+        await Assert.ThatAsync(() => process.Cutover.WithdrawAsync(asked.Id, "ben", "no", default), Throws.TypeOf<CutoverException>());
+    });
+
+    /// <summary>A page that was open while the setting was changed: its button means the step that it names.</summary>
+    [Test]
+    public void A_yes_where_one_person_is_enough_makes_no_step() => Run(async () =>
+    {
+        var process = Ready();
+        await process.BackfillAsync();
+        await process.ReconcileAsync("clean");
+        var asked = await AskAsync(process, "anna", Stage.ShadowRead);
+        var other = process.Another(2, options => options.SecondApprover = false);
+        await Assert.ThatAsync(() => ApproveAsync(other, "ben", asked), Throws.TypeOf<CutoverException>().With.Message.Contains("secondApprover is false"));
+        Assert.That((await process.Cutover.StatusAsync(default)).Stage, Is.EqualTo(Stage.DualWrite));
     });
 
     private TestProcess Ready()

@@ -102,14 +102,11 @@ public sealed class AccessControl : IDisposable
         if (await FindCallerAsync(http, need).ConfigureAwait(false) is { } caller)
         {
             http.Items[CallerItem] = caller;
-            if (caller.May(need))
-            {
-                await RateLimitedAsync(http, caller.Role == Role.Anyone ? AddressOf(http) : caller.Name, next).ConfigureAwait(false);
-            }
-            else
-            {
-                await RefuseKnownAsync(http, caller, need).ConfigureAwait(false);
-            }
+
+            // Refusals count as well: they are told in the audit trail, which nobody may flood.
+            await RateLimitedAsync(
+                http, caller.Role == Role.Anyone ? AddressOf(http) : caller.Name,
+                caller.May(need) ? next : _ => RefuseKnownAsync(http, caller, need)).ConfigureAwait(false);
         }
     }
 

@@ -83,7 +83,7 @@ public static class RouteTable
         new("GET", "/contexts/{context}/stage", Role.Viewer, "who leads, the gates forward and back; ETag"),
         new("PUT", "/contexts/{context}/stage", Role.Engineer, "one stage forward or back; If-Match; 409 with the closed gates; 202: it waits for a second person") { Body = typeof(StageBody), Headers = ["If-Match"] },
         new("PUT", "/contexts/{context}/stage/approval", Role.Engineer, "the second person's yes, never of whoever asked; If-Match; the gates are looked at again") { Body = typeof(ApprovalBody), Headers = ["If-Match"] },
-        new("DELETE", "/contexts/{context}/stage/request", Role.Engineer, "withdraw the request that waits") { Query = ["reason"] },
+        new("DELETE", "/contexts/{context}/stage/request", Role.Engineer, "withdraw the request that waits, or the one that is named") { Query = ["reason", "request"] },
         new("PUT", "/contexts/{context}/flip", Role.Engineer, "finish a flip whose process died") { Body = typeof(ReasonBody) },
         new("DELETE", "/contexts/{context}/flip", Role.Engineer, "take back a flip that is not decided") { Query = ["reason"] },
         new("GET", "/contexts/{context}/reports", Role.Viewer, "stored reconciliations, newest first") { Query = Page },

@@ -112,12 +112,14 @@ internal sealed class KeyedRequests(ServiceParts parts)
     private async Task<object?> CarryOutAsync(
         ApiRequest request, IAnswerLog log, KeyedRequest keyed, Func<ApiRequest, CancellationToken, Task<object?>> answer, CancellationToken cancellationToken)
     {
+        using var limit = new CancellationTokenSource(parts.Options.Limits.Timeout, parts.Time);
         using var done = new CancellationTokenSource();
         var keeping = KeepAsync(log, keyed, done.Token);
         Answered? answered = null;
         try
         {
-            var value = await answer(request, cancellationToken).ConfigureAwait(false);
+            // Not ended by a client that goes away: what it had done by then would be done again for the next who sends the key.
+            var value = await answer(request, limit.Token).ConfigureAwait(false);
             answered = Answered.Of(request.Http, value);
             return new RawJson(answered.Body);
         }
@@ -134,7 +136,14 @@ internal sealed class KeyedRequests(ServiceParts parts)
         using var timer = new PeriodicTimer(Lease / 3, parts.Time);
         while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
         {
-            await log.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await log.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SideUnavailableException)
+            {
+                // The next may succeed, in time.
+            }
         }
     }
 

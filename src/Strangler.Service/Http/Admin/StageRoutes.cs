@@ -101,7 +101,7 @@ internal static class StageRoutes
     private static async Task<object?> WithdrawAsync(ApiRequest request, CancellationToken cancellationToken)
     {
         var reason = ApiRequest.Reason(request.Query("reason"));
-        var withdrawn = await request.Host.Cutover.WithdrawAsync(request.Actor, reason, cancellationToken).ConfigureAwait(false);
+        var withdrawn = await request.Host.Cutover.WithdrawAsync(request.Query("request"), request.Actor, reason, cancellationToken).ConfigureAwait(false);
         return new { context = request.Host.Name, withdrawn };
     }
 

@@ -70,7 +70,7 @@ internal sealed class ContextPages(PageHandler pages)
         E("div", Class("head"), E("h2", A("id", "asked"), $"{asked.From} → {asked.To} waits for a second person"), Pieces.Badge("waits", "open")),
         E("p", Text($"{asked.AskedBy} asked for it at {asked.AskedUtc:yyyy-MM-dd HH:mm} UTC: {asked.Reason}")),
         E("p", Class("hint"), Text($"Void from {asked.UntilUtc:yyyy-MM-dd HH:mm} UTC on, and as soon as the context moves. Gates are looked at again.")),
-        asked.Force ? E("p", Class("note bad"), "Closed gates are to be overridden.") : null,
+        asked.Force ? E("p", Class("note bad"), $"Closed gates are to be overridden: {asked.Closed.Replace("\n", ", ", StringComparison.Ordinal)}.") : null,
         asked.To == Stage.NewOnly ? E("p", Class("note bad"), "From NewOnly no way leads back.") : null,
         !request.Caller.May(Role.Engineer) ? null : new object?[]
         {
@@ -78,7 +78,7 @@ internal sealed class ContextPages(PageHandler pages)
                 "form", Class("stack"), A("method", "post"), A("action", $"/ui/contexts/{request.Host.Name}/stage/approval"), pages.Token(request.Http), Hidden("request", asked.Id),
                 Hidden("seen", stage.Tag), ReasonField(), ConfirmField(request.Host), E("div", Class("actions"), E("button", Class("danger"), $"Approve: go to {asked.To}"))),
             E(
-                "form", Class("row actions"), A("method", "post"), A("action", $"/ui/contexts/{request.Host.Name}/stage/withdrawal"), pages.Token(request.Http),
+                "form", Class("row actions"), A("method", "post"), A("action", $"/ui/contexts/{request.Host.Name}/stage/withdrawal"), pages.Token(request.Http), Hidden("request", asked.Id),
                 E("label", Class("grow"), "Reason to withdraw it", E("input", A("name", "reason"), A("required", true), A("maxlength", 1000), A("autocomplete", "off"))),
                 E("button", Class("quiet"), "Withdraw")),
         });
@@ -213,7 +213,7 @@ internal sealed class ContextPages(PageHandler pages)
 
     private static async Task<PageContent?> WithdrawAsync(ApiRequest request, IFormCollection form, CancellationToken cancellationToken)
     {
-        await request.Host.Cutover.WithdrawAsync(request.Actor, ApiRequest.Reason(form["reason"]), cancellationToken).ConfigureAwait(false);
+        await request.Host.Cutover.WithdrawAsync(form["request"].ToString(), request.Actor, ApiRequest.Reason(form["reason"]), cancellationToken).ConfigureAwait(false);
         return PageHandler.SeeOther(request.Http, $"/ui/contexts/{request.Host.Name}");
     }
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -8,6 +9,9 @@ namespace Strangler.Service.Http.Repositories;
 /// <summary>The members that a body gives, checked and read.</summary>
 internal sealed class Given(IReadOnlyDictionary<string, object?> values)
 {
+    /// <summary>Of the body as it was sent; empty where there was none.</summary>
+    public byte[] Print { get; private init; } = [];
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Of what has no body.</summary>
@@ -35,8 +39,9 @@ internal sealed class Given(IReadOnlyDictionary<string, object?> values)
 
         using var buffer = new MemoryStream();
         await request.Http.Request.Body.CopyToAsync(buffer, cancellationToken).ConfigureAwait(false);
-        using var document = Parse(buffer.ToArray());
-        return Read(document.RootElement, wanted);
+        var body = buffer.ToArray();
+        using var document = Parse(body);
+        return new Given(Read(document.RootElement, wanted)) { Print = SHA256.HashData(body) };
     }
 
     private static JsonDocument Parse(byte[] body)
@@ -58,7 +63,7 @@ internal sealed class Given(IReadOnlyDictionary<string, object?> values)
         }
     }
 
-    private static Given Read(JsonElement body, WantedMembers wanted)
+    private static Dictionary<string, object?> Read(JsonElement body, WantedMembers wanted)
     {
         List<MemberError> errors = [];
         try
@@ -72,10 +77,10 @@ internal sealed class Given(IReadOnlyDictionary<string, object?> values)
                 errors.Add(new MemberError("(the body)", "an object"));
             }
 
-            return errors.Count > 0 ? throw Refused(errors) : new Given(body.EnumerateObject().ToDictionary(
+            return errors.Count > 0 ? throw Refused(errors) : body.EnumerateObject().ToDictionary(
                 member => member.Name,
                 member => member.Value.Deserialize(wanted[member.Name].Type, RepositoryJson.Options),
-                StringComparer.Ordinal));
+                StringComparer.Ordinal);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or NotSupportedException)
         {

@@ -16,6 +16,9 @@ internal sealed class RepositoryProblems(ILogger log)
         "Whether it was written is not known. After a POST send the same again with the same Idempotency-Key; after a PATCH or DELETE read "
         + "the entity, and compare its ETag with the one you have.";
 
+    // Of an attempt that carries a key, an earlier one may have written.
+    private const string Again = "This attempt has written nothing; try again, with the same Idempotency-Key if it has one.";
+
     public ApiException Translate(Exception exception) => exception switch
     {
         ConflictException => new ApiException(
@@ -31,11 +34,11 @@ internal sealed class RepositoryProblems(ILogger log)
         CommitOutcomeUnknownException => Later(exception, Unknown),
         IdsExhaustedException => Later(
             exception,
-            "There are no ids left for new ones at the moment; an operator has to reserve more. Nothing was written; try again."),
+            $"There are no ids left for new ones at the moment; an operator has to reserve more. {Again}"),
         SwitchingException or FenceBusyException => Later(
-            exception, "It is being moved from one side to the other at the moment. Nothing was written; try again."),
+            exception, $"It is being moved from one side to the other at the moment. {Again}"),
         _ when Answers.IsOutage(exception) || exception is Schemas.SchemaMismatchException => Later(
-            exception, "The database does not answer at the moment. Nothing was written; try again."),
+            exception, $"The database does not answer at the moment. {Again}"),
         _ when ApiHandler.Translate(exception) is { } known && exception is not ArgumentException => known,
         _ => Unexpected(exception),
     };

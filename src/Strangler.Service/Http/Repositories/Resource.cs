@@ -82,6 +82,9 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
 
     private string One => $"{All}/{{id}}";
 
+    // By which an erasure is asked for, where there is one.
+    private const string Erasure = "is_anonymized";
+
     private string Name => description.Kind.Replace('-', '_');
 
     private string Words => description.Kind.Replace('-', ' ');
@@ -101,7 +104,7 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
     private async Task<object?> CreateAsync(ApiRequest request, ILogger log, CancellationToken cancellationToken)
     {
         var (host, entities) = Served(request);
-        var key = RequestKeys.Of(request) ?? throw Refusal.Bad(
+        var key = RequestKeys.Of(request, request.Http.Request.Method) ?? throw Refusal.Bad(
             $"Send {RequestKeys.Header} with a text that no other create of yours has, such as a UUID: then nothing is made twice.");
         var given = await Given.ReadAsync(request, _atCreation, cancellationToken).ConfigureAwait(false);
         var act = ActOf(request, host);
@@ -139,8 +142,12 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
     private async Task<object?> ChangeAsync(ApiRequest request, ILogger log, CancellationToken cancellationToken)
     {
         var (host, entities) = Served(request);
-        var (key, seen, requestKey) = (KeyOf(request), Versions.Of(request), RequestKeys.Of(request));
+        var (key, seen) = (KeyOf(request), Versions.Of(request));
         var given = await Given.ReadAsync(request, _changes, cancellationToken).ConfigureAwait(false);
+
+        // Another change under the same key is another request, which has not been carried out.
+        var requestKey = RequestKeys.Of(
+            request, $"{request.Http.Request.Method} {key} {request.Http.Request.Headers.IfMatch} {Convert.ToHexStringLower(given.Print)}");
         if (given.Values.Count == 0)
         {
             throw Refusal.Bad($"Nothing is given to be changed; there are: {_changes.Names}.");
@@ -155,7 +162,7 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
 
         var wasErased = description.IsErased(entity);
         Change(entity, given, ActOf(request, host), description.Members);
-        if (!wasErased && description.IsErased(entity))
+        if (given.Find<bool?>(Erasure) == true || (!wasErased && description.IsErased(entity)))
         {
             await AuditDesk.AppendAsync(host, request.Actor, "erase", "", $"{key}", cancellationToken).ConfigureAwait(false);
         }
@@ -288,12 +295,14 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
         private const int Longest = 255;
 
         /// <summary>Null: none is given. What two callers send is never the same: neither may come by what the other has made.</summary>
-        public static string? Of(ApiRequest request)
+        /// <param name="request">The request.</param>
+        /// <param name="what">What else makes it the same request.</param>
+        public static string? Of(ApiRequest request, string what)
         {
             var given = request.Http.Request.Headers[Header];
             return given.Count == 0 ? null
                 : given is [{ Length: > 0 and <= Longest } text] && text.All(c => c is > ' ' and <= '~')
-                    ? $"http:{Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Actor}\n{text}")))}"
+                    ? $"http:{Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Actor}\n{what}\n{text}")))}"
                     : throw Refusal.Bad($"{Header} is 1 to {Longest} letters, digits and signs without blanks.");
         }
     }
