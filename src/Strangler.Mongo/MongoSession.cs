@@ -364,13 +364,15 @@ public sealed class MongoSession : IAsyncDisposable
         _ = kill;
     }
 
-    /// <summary>What ended a commit: unless the server has said no, it may have happened.</summary>
+    /// <summary>
+    /// What ended a commit: unless the server has said no, it may have happened. That a server knows no such transaction says it only with the label: without
+    /// it the server could not reach the majority, which may know better.
+    /// </summary>
     private MongoFailureException Unknown(Exception e)
     {
         var isRefused = e is MongoFailureException { IsCommitUnknown: false } failure
-            && failure.Kind is not (MongoErrorKind.ConnectionLost or MongoErrorKind.Timeout or MongoErrorKind.Interrupted
-                or MongoErrorKind.NotPrimary
-                or MongoErrorKind.Unreachable or MongoErrorKind.NotConfirmed);
+            && (failure.Kind is MongoErrorKind.WriteConflict or MongoErrorKind.Duplicate or MongoErrorKind.Invalid or MongoErrorKind.TooLarge
+                || (failure.Kind == MongoErrorKind.NoTransaction && failure.IsTransientTransaction));
         EndDeadline();
         return isRefused ? (MongoFailureException)e : new(
             (e as MongoFailureException)?.Kind ?? MongoErrorKind.Timeout,

@@ -173,31 +173,43 @@ internal sealed class MongoSideStore(MongoSide side, IReadOnlyDictionary<string,
         },
         cancellationToken);
 
-    public Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken) => side.SnapshotAsync(
+    // A snapshot a page: the server ends a transaction that takes longer than a minute, and a whole collection may.
+    public async Task<IReadOnlyList<long>> UnmappedAsync(string kind, long after, int limit, CancellationToken cancellationToken)
+    {
+        List<long> unmapped = [];
+        for (var from = after; unmapped.Count < limit;)
+        {
+            var (last, found) = await UnmappedPageAsync(kind, from, cancellationToken).ConfigureAwait(false);
+            if (last is not { } end)
+            {
+                break;
+            }
+
+            unmapped.AddRange(found);
+            from = end;
+        }
+
+        return [.. unmapped.Take(limit)];
+    }
+
+    private Task<(long? Last, IReadOnlyList<long> Unmapped)> UnmappedPageAsync(string kind, long after, CancellationToken cancellationToken) => side.SnapshotAsync(
         true,
         async (session, token) =>
         {
             const int Page = 2000;
-            List<long> unmapped = [];
-            for (var from = after; unmapped.Count < limit;)
+            var ids = (await session.FindAsync(
+                Kind(kind).Collection, Keys.Filter(BsonDocument.Of(("$gt", after))), token, ById, Page, OnlyId).ConfigureAwait(false))
+                .ConvertAll(document => document.Number("_id"));
+            if (ids.Count == 0)
             {
-                var ids = (await session.FindAsync(
-                    Kind(kind).Collection, Keys.Filter(BsonDocument.Of(("$gt", from))), token, ById, Page, OnlyId).ConfigureAwait(false))
-                    .ConvertAll(document => document.Number("_id"));
-                if (ids.Count == 0)
-                {
-                    break;
-                }
-
-                var targets = BsonArray.FromDocuments(ids.Select(id => Keys.Of(side.Context, kind, id)));
-                var mapped = (await session.FindAsync(
-                    Names.IdMap, BsonDocument.Of(("target", BsonDocument.Of(("$in", targets)))), token).ConfigureAwait(false))
-                    .Select(map => Keys.Id(map, "target")).ToHashSet();
-                unmapped.AddRange(ids.Where(id => !mapped.Contains(id)));
-                from = ids[^1];
+                return ((long?)null, (IReadOnlyList<long>)[]);
             }
 
-            return (IReadOnlyList<long>)[.. unmapped.Take(limit)];
+            var targets = BsonArray.FromDocuments(ids.Select(id => Keys.Of(side.Context, kind, id)));
+            var mapped = (await session.FindAsync(
+                Names.IdMap, BsonDocument.Of(("target", BsonDocument.Of(("$in", targets)))), token).ConfigureAwait(false))
+                .Select(map => Keys.Id(map, "target")).ToHashSet();
+            return (ids[^1], [.. ids.Where(id => !mapped.Contains(id))]);
         },
         cancellationToken);
 
