@@ -69,7 +69,7 @@ internal sealed class ApiHandler(IEndpointRouteBuilder routes, ServiceParts part
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
         try
         {
-            if (await answer(new ApiRequest(http, parts), either.Token).ConfigureAwait(false) is { } value)
+            if (await answer(new ApiRequest(http, parts) { Deadline = deadline.Token }, either.Token).ConfigureAwait(false) is { } value)
             {
                 await SendAsync(http, http.Response.StatusCode, value).ConfigureAwait(false);
             }

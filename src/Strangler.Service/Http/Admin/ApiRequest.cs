@@ -18,6 +18,9 @@ internal sealed class ApiRequest(HttpContext http, ServiceParts parts)
 
     public ServiceParts Parts => parts;
 
+    /// <summary>Fires when the route's time is up, if it has one; not when the client goes away.</summary>
+    public CancellationToken Deadline { get; init; }
+
     public Caller Caller => AccessControl.CallerOf(http);
 
     public string Actor => Caller.Name;

@@ -53,7 +53,7 @@ internal sealed class KeyedRequests(ServiceParts parts)
             throw new ApiException(StatusCodes.Status409Conflict, "The request with this key is being carried out; send it again in a moment for its answer.");
         }
 
-        return await CarryOutAsync(request, log, keyed, answer, cancellationToken).ConfigureAwait(false);
+        return await CarryOutAsync(request, log, keyed, answer).ConfigureAwait(false);
     }
 
     private static string? KeyOf(HttpContext http)
@@ -110,16 +110,15 @@ internal sealed class KeyedRequests(ServiceParts parts)
     }
 
     private async Task<object?> CarryOutAsync(
-        ApiRequest request, IAnswerLog log, KeyedRequest keyed, Func<ApiRequest, CancellationToken, Task<object?>> answer, CancellationToken cancellationToken)
+        ApiRequest request, IAnswerLog log, KeyedRequest keyed, Func<ApiRequest, CancellationToken, Task<object?>> answer)
     {
-        using var limit = new CancellationTokenSource(parts.Options.Limits.Timeout, parts.Time);
         using var done = new CancellationTokenSource();
         var keeping = KeepAsync(log, keyed, done.Token);
         Answered? answered = null;
         try
         {
             // Not ended by a client that goes away: what it had done by then would be done again for the next who sends the key.
-            var value = await answer(request, limit.Token).ConfigureAwait(false);
+            var value = await answer(request, request.Deadline).ConfigureAwait(false);
             answered = Answered.Of(request.Http, value);
             return new RawJson(answered.Body);
         }
