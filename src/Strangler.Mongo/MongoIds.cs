@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Strangler.DualWrite;
 using Strangler.IdMap;
 using Strangler.Mongo.Bson;
@@ -20,76 +19,49 @@ internal sealed class MongoIdMap(MongoSide side) : IIdMap
 
 /// <summary>The new side's stock of reserved public ids. A process takes a few at a time, so that creates do not queue for one document; what it
 /// does not use becomes gaps.</summary>
-internal sealed class MongoIdPool(MongoSide side) : IIdPool
+internal sealed class MongoIdPool : IIdPool
 {
-    /// <summary>Ids that NewOnly adds at a time once legacy no longer allots any.</summary>
-    private const long OwnBlock = 10_000;
-
     private static readonly BsonDocument ById = BsonDocument.Of(("_id", 1));
 
-    private readonly ConcurrentDictionary<string, Stock> _stocks = new();
+    private readonly MongoSide _side;
+    private readonly IdStock _stock;
+
+    public MongoIdPool(MongoSide side) => (_side, _stock) = (side, new IdStock(side.Context, TakeBatchAsync, MayFindMoreAsync));
 
     public Task AddAsync(string kind, IReadOnlyList<IdBlock> blocks, CancellationToken cancellationToken) => blocks.Count == 0
         ? Task.CompletedTask
-        : side.UseAsync(
+        : _side.UseAsync(
             null,
             async (session, token) => (await session.UpdateAsync(
                 Names.IdPool,
                 [.. blocks.Select(block => new MongoUpdate(
-                    Keys.Filter(Keys.Of(side.Context, kind, block.FirstId)), BsonDocument.Of(("$setOnInsert", Block(block))), Upsert: true))],
+                    Keys.Filter(Keys.Of(_side.Context, kind, block.FirstId)), BsonDocument.Of(("$setOnInsert", Block(block))), Upsert: true))],
                 true, token).ConfigureAwait(false)).ThrowIfFailed(),
             cancellationToken);
 
-    public async Task<long> TakeAsync(string kind, CancellationToken cancellationToken)
-    {
-        var stock = _stocks.GetOrAdd(kind, static _ => new Stock());
-        if (stock.Ids.TryDequeue(out var id))
-        {
-            return id;
-        }
-
-        // One refill at a time: a crowd that finds the stock empty would each take a batch, and other processes would find nothing left.
-        await stock.Refill.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            while (!stock.Ids.TryDequeue(out id))
-            {
-                var ids = await TakeBatchAsync(kind, cancellationToken).ConfigureAwait(false);
-                if (ids.Count == 0 && await LeftAsync(kind, cancellationToken).ConfigureAwait(false) == 0
-                    && !await ExtendAsync(kind, cancellationToken).ConfigureAwait(false))
-                {
-                    throw new IdsExhaustedException(side.Context, kind);
-                }
-
-                ids.ForEach(stock.Ids.Enqueue);
-            }
-
-            return id;
-        }
-        finally
-        {
-            stock.Refill.Release();
-        }
-    }
+    public Task<long> TakeAsync(string kind, CancellationToken cancellationToken) => _stock.TakeAsync(kind, cancellationToken);
 
     public async Task<long> LeftAsync(string kind, CancellationToken cancellationToken) =>
-        (await side.FindAsync(Names.IdPool, Unused(kind), cancellationToken).ConfigureAwait(false))
+        (await _side.FindAsync(Names.IdPool, Unused(kind), cancellationToken).ConfigureAwait(false))
             .Sum(block => new IdBlock(Keys.Id(block), block.Number("last_id"), (int)block.Number("step")).CountFrom(block.Number("next_id")));
 
-    private BsonDocument Unused(string kind) => Keys.Between(side.Context, kind, 0, long.MaxValue).With("used", false);
+    private BsonDocument Unused(string kind) => Keys.Between(_side.Context, kind, 0, long.MaxValue).With("used", false);
 
     private static BsonDocument Block(IdBlock block) =>
         BsonDocument.Of(("last_id", block.LastId), ("step", (long)block.Step), ("next_id", block.FirstId), ("used", false));
 
+    private async Task<bool> MayFindMoreAsync(string kind, CancellationToken cancellationToken) =>
+        await LeftAsync(kind, cancellationToken).ConfigureAwait(false) > 0 || await ExtendAsync(kind, cancellationToken).ConfigureAwait(false);
+
     // One document is changed by one command, if it still is as it was read: of several who take at once, one gets them, and the others look again.
-    private Task<List<long>> TakeBatchAsync(string kind, CancellationToken cancellationToken) => side.UseAsync(
+    private Task<List<long>> TakeBatchAsync(string kind, CancellationToken cancellationToken) => _side.UseAsync(
         null,
         async (session, token) =>
         {
             while (await session.FirstAsync(Names.IdPool, Unused(kind), token, ById).ConfigureAwait(false) is { } block)
             {
                 var (first, last, step) = (block.Number("next_id"), block.Number("last_id"), block.Number("step"));
-                var next = first + (side.Options.IdBatch * step);
+                var next = first + (_side.Options.IdBatch * step);
                 var taken = await session.UpdateAsync(
                     Names.IdPool,
                     [new(
@@ -97,7 +69,7 @@ internal sealed class MongoIdPool(MongoSide side) : IIdPool
                     true, token).ConfigureAwait(false);
                 if (taken.ThrowIfFailed().Count == 1)
                 {
-                    return [.. Enumerable.Range(0, side.Options.IdBatch).Select(i => first + (i * step)).TakeWhile(id => id <= last)];
+                    return [.. Enumerable.Range(0, _side.Options.IdBatch).Select(i => first + (i * step)).TakeWhile(id => id <= last)];
                 }
             }
 
@@ -110,11 +82,11 @@ internal sealed class MongoIdPool(MongoSide side) : IIdPool
     /// reserve. The fence is held so that this cannot happen while the stage goes. Two who extend at once begin at the same id: one of them
     /// finds its block there.
     /// </summary>
-    private Task<bool> ExtendAsync(string kind, CancellationToken cancellationToken) => side.WhenFreeAsync(
+    private Task<bool> ExtendAsync(string kind, CancellationToken cancellationToken) => _side.WhenFreeAsync(
         Lane.IsBackground,
         async token =>
         {
-            var transaction = await FencedTransaction.BeginAsync(side, Lane.IsBackground, side.Options.TransactionDeadline, token).ConfigureAwait(false);
+            var transaction = await FencedTransaction.BeginAsync(_side, Lane.IsBackground, _side.Options.TransactionDeadline, token).ConfigureAwait(false);
             await using (transaction.ConfigureAwait(false))
             {
                 return transaction.Fence is { Role: FenceRole.Lead, Stage: Stage.NewOnly }
@@ -125,23 +97,16 @@ internal sealed class MongoIdPool(MongoSide side) : IIdPool
 
     private async Task<bool> ExtendAsync(MongoSession session, string kind, CancellationToken cancellationToken)
     {
-        var (all, descending) = (Keys.Between(side.Context, kind, 0, long.MaxValue), BsonDocument.Of(("_id", -1)));
+        var (all, descending) = (Keys.Between(_side.Context, kind, 0, long.MaxValue), BsonDocument.Of(("_id", -1)));
         var blocks = await session.FindAsync(Names.IdPool, all, cancellationToken, descending, limit: 1).ConfigureAwait(false);
         var maps = await session.FindAsync(Names.IdMap, all, cancellationToken, descending, limit: 1).ConfigureAwait(false);
         var above = Math.Max(blocks.Select(block => block.Number("last_id")).FirstOrDefault(), maps.Select(map => Keys.Id(map)).FirstOrDefault());
         await session.UpdateAsync(
             Names.IdPool,
             [new(
-                Keys.Filter(Keys.Of(side.Context, kind, above + 1)), BsonDocument.Of(("$setOnInsert", Block(new IdBlock(above + 1, above + OwnBlock)))), Upsert: true)],
+                Keys.Filter(Keys.Of(_side.Context, kind, above + 1)), BsonDocument.Of(("$setOnInsert", Block(new IdBlock(above + 1, above + IdStock.OwnBlock)))), Upsert: true)],
             true, cancellationToken).ConfigureAwait(false);
         await session.CommitAsync().ConfigureAwait(false);
         return true;
-    }
-
-    private sealed class Stock
-    {
-        public ConcurrentQueue<long> Ids { get; } = new();
-
-        public SemaphoreSlim Refill { get; } = new(1);
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Strangler.DualWrite;
 using Strangler.IdMap;
 
@@ -23,12 +22,12 @@ internal sealed class PostgresIdMap(PostgresSide side) : IIdMap
 
 /// <summary>The new side's stock of reserved public ids. A process takes a few at a time, so that creates do not queue for one row; what it
 /// does not use becomes gaps.</summary>
-internal sealed class PostgresIdPool(PostgresSide side) : IIdPool
+internal sealed class PostgresIdPool : IIdPool
 {
-    /// <summary>Ids that NewOnly adds at a time once legacy no longer allots any.</summary>
-    private const long OwnBlock = 10_000;
+    private readonly PostgresSide _side;
+    private readonly IdStock _stock;
 
-    private readonly ConcurrentDictionary<string, Stock> _stocks = new();
+    public PostgresIdPool(PostgresSide side) => (_side, _stock) = (side, new IdStock(side.Context, TakeBatchAsync, MayFindMoreAsync));
 
     public Task AddAsync(string kind, IReadOnlyList<IdBlock> blocks, CancellationToken cancellationToken)
     {
@@ -42,66 +41,38 @@ internal sealed class PostgresIdPool(PostgresSide side) : IIdPool
         var separator = "";
         foreach (var block in blocks)
         {
-            batch.Raw(separator).Part($"({side.Context}, {kind}, {block.FirstId}, {block.LastId}, {block.Step}, {block.FirstId})");
+            batch.Raw(separator).Part($"({_side.Context}, {kind}, {block.FirstId}, {block.LastId}, {block.Step}, {block.FirstId})");
             separator = ", ";
         }
 
-        return side.WriteAsync(batch.Raw(" ON CONFLICT (context, kind, first_id) DO NOTHING").End(), cancellationToken);
+        return _side.WriteAsync(batch.Raw(" ON CONFLICT (context, kind, first_id) DO NOTHING").End(), cancellationToken);
     }
 
-    public async Task<long> TakeAsync(string kind, CancellationToken cancellationToken)
-    {
-        var stock = _stocks.GetOrAdd(kind, static _ => new Stock());
-        if (stock.Ids.TryDequeue(out var id))
-        {
-            return id;
-        }
-
-        // One refill at a time: a crowd that finds the stock empty would each take a batch, and other processes would find nothing left.
-        await stock.Refill.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            while (!stock.Ids.TryDequeue(out id))
-            {
-                var ids = await TakeBatchAsync(kind, cancellationToken).ConfigureAwait(false);
-
-                // A block that another process used up while it was waited for shows as nothing, though the next one may be full.
-                if (ids.Count == 0 && await LeftAsync(kind, cancellationToken).ConfigureAwait(false) == 0
-                    && !await ExtendAsync(kind, cancellationToken).ConfigureAwait(false))
-                {
-                    throw new IdsExhaustedException(side.Context, kind);
-                }
-
-                ids.ForEach(stock.Ids.Enqueue);
-            }
-
-            return id;
-        }
-        finally
-        {
-            stock.Refill.Release();
-        }
-    }
+    public Task<long> TakeAsync(string kind, CancellationToken cancellationToken) => _stock.TakeAsync(kind, cancellationToken);
 
     public Task<long> LeftAsync(string kind, CancellationToken cancellationToken) =>
-        side.FirstAsync(
+        _side.FirstAsync(
             new Batch().Add($"""
                 SELECT CAST(COALESCE(SUM((last_id - next_id) / step + 1), 0) AS bigint) FROM strangler_id_pool
-                WHERE context = {side.Context} AND kind = {kind} AND NOT used
+                WHERE context = {_side.Context} AND kind = {kind} AND NOT used
                 """),
             reader => reader.GetInt64(0),
             cancellationToken);
 
+    // A block that another process used up while it was waited for shows as nothing, though the next one may be full.
+    private async Task<bool> MayFindMoreAsync(string kind, CancellationToken cancellationToken) =>
+        await LeftAsync(kind, cancellationToken).ConfigureAwait(false) > 0 || await ExtendAsync(kind, cancellationToken).ConfigureAwait(false);
+
     private Task<List<long>> TakeBatchAsync(string kind, CancellationToken cancellationToken)
     {
         // WITH looks once: as a part of the join it might look again for each block, and take from all of them.
-        var count = side.Options.IdBatch;
-        return side.WriteAsync(
+        var count = _side.Options.IdBatch;
+        return _side.WriteAsync(
             new Batch().Add($"""
                 WITH o AS (SELECT first_id, last_id, next_id, step FROM strangler_id_pool
-                    WHERE context = {side.Context} AND kind = {kind} AND NOT used ORDER BY first_id LIMIT 1 FOR UPDATE)
+                    WHERE context = {_side.Context} AND kind = {kind} AND NOT used ORDER BY first_id LIMIT 1 FOR UPDATE)
                 UPDATE strangler_id_pool p SET next_id = o.next_id + {count} * o.step, used = o.next_id + {count} * o.step > o.last_id
-                FROM o WHERE p.context = {side.Context} AND p.kind = {kind} AND p.first_id = o.first_id
+                FROM o WHERE p.context = {_side.Context} AND p.kind = {kind} AND p.first_id = o.first_id
                 RETURNING o.next_id, o.last_id, o.step
                 """),
             async (reader, token) =>
@@ -128,18 +99,18 @@ internal sealed class PostgresIdPool(PostgresSide side) : IIdPool
     /// </summary>
     private Task<bool> ExtendAsync(string kind, CancellationToken cancellationToken)
     {
-        var batch = side.ShareFence(new Batch());
+        var batch = _side.ShareFence(new Batch());
         batch.Add($"""
             INSERT INTO strangler_id_pool (context, kind, first_id, last_id, next_id)
-            SELECT f.context, {kind}, l.id + 1, l.id + {OwnBlock}, l.id + 1 FROM strangler_fence f,
+            SELECT f.context, {kind}, l.id + 1, l.id + {IdStock.OwnBlock}, l.id + 1 FROM strangler_fence f,
                 (SELECT GREATEST(
-                    COALESCE((SELECT MAX(last_id) FROM strangler_id_pool WHERE context = {side.Context} AND kind = {kind}), 0),
-                    COALESCE((SELECT MAX(public_id) FROM strangler_id_map WHERE context = {side.Context} AND kind = {kind}), 0)) AS id) l
-            WHERE f.context = {side.Context} AND f.role = 'lead' AND f.stage = 'NewOnly'
+                    COALESCE((SELECT MAX(last_id) FROM strangler_id_pool WHERE context = {_side.Context} AND kind = {kind}), 0),
+                    COALESCE((SELECT MAX(public_id) FROM strangler_id_map WHERE context = {_side.Context} AND kind = {kind}), 0)) AS id) l
+            WHERE f.context = {_side.Context} AND f.role = 'lead' AND f.stage = 'NewOnly'
             ON CONFLICT (context, kind, first_id) DO NOTHING
             """);
-        batch.Add($"SELECT COUNT(*) FROM strangler_fence f WHERE f.context = {side.Context} AND f.role = 'lead' AND f.stage = 'NewOnly'");
-        return side.WriteAsync(
+        batch.Add($"SELECT COUNT(*) FROM strangler_fence f WHERE f.context = {_side.Context} AND f.role = 'lead' AND f.stage = 'NewOnly'");
+        return _side.WriteAsync(
             batch,
             async (reader, token) =>
             {
@@ -147,12 +118,5 @@ internal sealed class PostgresIdPool(PostgresSide side) : IIdPool
                 return await reader.ReadAsync(token).ConfigureAwait(false) && reader.GetInt64(0) > 0;
             },
             cancellationToken);
-    }
-
-    private sealed class Stock
-    {
-        public ConcurrentQueue<long> Ids { get; } = new();
-
-        public SemaphoreSlim Refill { get; } = new(1);
     }
 }
