@@ -25,37 +25,15 @@ internal sealed class MySqlQueries(MySqlSide side) : ISqlQueries
             cancellationToken);
 
     public Task<(FenceRow Fence, List<T> Rows)> ListAsync<T>(
-        FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken)
-    {
-        var batch = new Batch().Add($"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) => side.QueryAsync(
+        new Batch().Add($"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             .Part($"SELECT {FenceSql.Columns}, q.* FROM strangler_fence f LEFT JOIN (").Formatted(statement)
-            .Add($") q ON TRUE WHERE f.context = {side.Context}");
-        return side.UseAsync(
-            background: null,
-            (connection, token) => side.QueryAsync(
-                connection,
-                batch,
-                async (reader, inner) =>
-                {
-                    // The one row of the fence is there also where the statement has none.
-                    var fence = await ReadFenceAsync(reader, inner).ConfigureAwait(false);
-                    List<T> rows = [];
-                    if (!reader.IsDBNull(FenceSql.Width))
-                    {
-                        do
-                        {
-                            rows.Add(row(reader, FenceSql.Width));
-                        }
-                        while (await reader.ReadAsync(inner).ConfigureAwait(false));
-                    }
-
-                    return (fence, rows);
-                },
-                null,
-                token),
-            cancellationToken,
-            keepsSession: true);
-    }
+            .Add($") q ON TRUE WHERE f.context = {side.Context}"),
+        async (reader, token) => (
+            await ReadFenceAsync(reader, token).ConfigureAwait(false),
+            await FencedRows.ReadAsync(reader, FenceSql.Width, row, token).ConfigureAwait(false)),
+        cancellationToken,
+        keepsSession: true);
 
     public Task<(FenceRow Fence, T Result)> ReadAsync<T>(
         IReadOnlyList<FormattableString> statements, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
@@ -66,20 +44,14 @@ internal sealed class MySqlQueries(MySqlSide side) : ISqlQueries
             batch.Formatted(statement).End();
         }
 
-        batch.Add($"COMMIT");
-        return side.UseAsync(
-            background: null,
-            (connection, token) => side.QueryAsync(
-                connection,
-                batch,
-                async (reader, inner) =>
-                {
-                    var fence = await ReadFenceAsync(reader, inner).ConfigureAwait(false);
-                    await reader.NextResultAsync(inner).ConfigureAwait(false);
-                    return (fence, await read(reader, inner).ConfigureAwait(false));
-                },
-                null,
-                token),
+        return side.QueryAsync(
+            batch.Add($"COMMIT"),
+            async (reader, token) =>
+            {
+                var fence = await ReadFenceAsync(reader, token).ConfigureAwait(false);
+                await reader.NextResultAsync(token).ConfigureAwait(false);
+                return (fence, await read(reader, token).ConfigureAwait(false));
+            },
             cancellationToken,
             keepsSession: true);
     }

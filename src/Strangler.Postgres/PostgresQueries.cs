@@ -30,22 +30,9 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
         FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) => side.QueryAsync(
         new Batch().Part($"SELECT {FenceSql.Columns}, q.* FROM strangler_fence f LEFT JOIN LATERAL (").Formatted(statement)
             .Add($") q ON true WHERE f.context = {side.Context}"),
-        async (reader, token) =>
-        {
-            // The one row of the fence is there also where the statement has none.
-            var fence = await FenceSql.ReadAsync(reader, side, token).ConfigureAwait(false);
-            List<T> rows = [];
-            if (!reader.IsDBNull(FenceSql.Width))
-            {
-                do
-                {
-                    rows.Add(row(reader, FenceSql.Width));
-                }
-                while (await reader.ReadAsync(token).ConfigureAwait(false));
-            }
-
-            return (fence, rows);
-        },
+        async (reader, token) => (
+            await FenceSql.ReadAsync(reader, side, token).ConfigureAwait(false),
+            await FencedRows.ReadAsync(reader, FenceSql.Width, row, token).ConfigureAwait(false)),
         cancellationToken);
 
     public Task<(FenceRow Fence, T Result)> ReadAsync<T>(
@@ -57,20 +44,14 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
             batch.Formatted(statement).End();
         }
 
-        batch.Add($"COMMIT");
-        return side.UseAsync(
-            background: null,
-            (connection, token) => side.QueryAsync(
-                connection,
-                batch,
-                async (reader, inner) =>
-                {
-                    var fence = await FenceSql.ReadAsync(reader, side, inner).ConfigureAwait(false);
-                    await reader.NextResultAsync(inner).ConfigureAwait(false);
-                    return (fence, await read(reader, inner).ConfigureAwait(false));
-                },
-                null,
-                token),
+        return side.QueryAsync(
+            batch.Add($"COMMIT"),
+            async (reader, token) =>
+            {
+                var fence = await FenceSql.ReadAsync(reader, side, token).ConfigureAwait(false);
+                await reader.NextResultAsync(token).ConfigureAwait(false);
+                return (fence, await read(reader, token).ConfigureAwait(false));
+            },
             cancellationToken);
     }
 
