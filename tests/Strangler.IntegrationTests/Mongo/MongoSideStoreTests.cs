@@ -8,37 +8,13 @@ using Strangler.Mongo.Bson;
 
 namespace Strangler.IntegrationTests.Mongo;
 
-internal sealed class MongoSideStoreTests() : SideStoreContract(SideName.New)
+internal sealed class MongoSideStoreTests : NewSideStoreContract
 {
-    private static readonly FenceRow Following = new(FenceRole.Follower, Stage.DualWrite, 5, 4);
     private MongoTestSide? _side;
 
+    protected override NewSide New => _side!.New;
+
     protected override string NoDate => "1000-01-01";
-
-    /// <summary>A build that slept through a release: it refuses, rather than to take the unknown for something that it knows.</summary>
-    [TestCase("role", "observer")]
-    [TestCase("stage", "Frozen")]
-    [Category("Case25")]
-    public async Task A_fence_that_a_newer_build_has_set_is_refused_and_nothing_is_written(string field, string value)
-    {
-        foreach (var collection in new[] { "strangler_fence", "strangler_fence_slot" })
-        {
-            await _side!.UpdateAsync(collection, BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of((field, value)))));
-        }
-
-        var key = new EntityKey(Kind, 7);
-        foreach (var act in new Func<Task>[]
-        {
-            () => Seams.Fence.ReadAsync(default),
-            () => Seams.Store.ReadAsync(key, default),
-            async () => await (await Seams.Store.BeginAsync(new WriteIntent(key), default)).DisposeAsync(),
-        })
-        {
-            var refused = Assert.ThrowsAsync<SideUnavailableException>(() => act())!;
-            Assert.That(refused.Message, Does.Contain("newer build"));
-            Assert.That(refused.IsTransient, Is.False);
-        }
-    }
 
     [Test]
     public async Task A_database_without_side_collections_says_that_it_is_not_migrated()
@@ -177,73 +153,6 @@ internal sealed class MongoSideStoreTests() : SideStoreContract(SideName.New)
         Assert.That(await Seams.Store.CountAsync(Kind, default), Is.EqualTo(2));
     }
 
-    /// <summary>Case 19.</summary>
-    [Test]
-    [Category("Case19")]
-    public async Task A_chunk_writes_inserts_changes_and_removals_and_a_live_write_that_slipped_in_wins()
-    {
-        await _side!.SetFenceAsync(Following);
-        var target = _side.New.BackfillTarget;
-        var (first, second) = (Row("a", "1", 1, 2, 3, "2020-02-29", "2016-05-17 11:42:02", [0, 1], "extra", ["x", "y"]), Simple("b"));
-        await using (var chunk = await target.BeginChunkAsync(Kind, 1, 100, default))
-        {
-            Assert.That(chunk.Fence, Is.EqualTo(Following));
-            await chunk.WriteAsync([Write(3, null, first), Write(5, null, second)], default);
-            await chunk.QuarantineAsync([new QuarantineEntry(4, "place", "reason", new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc))], default);
-            await chunk.SaveRequestsAsync([new EntityRequest(3, new StoredRequest("r", new EntityVersion(4, 0)), 0)], default);
-            await chunk.CommitAsync(new BackfillCheckpoint(4, 1, 101, 2, BackfillPhase.Copying, null), default);
-        }
-
-        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 3), default)).Row!.SameAs(first), Is.True);
-        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 4), default)).IsQuarantined, Is.True);
-        Assert.That(await _side.New.Quarantine.SignOffAsync(Kind, null, "me", "why", default), Is.EqualTo(1));
-        Assert.That(await target.ReadCheckpointAsync(Kind, default), Is.EqualTo(new BackfillCheckpoint(4, 1, 101, 2, BackfillPhase.Copying, null)));
-
-        await using (var chunk = await target.BeginChunkAsync(Kind, 1, 100, default))
-        {
-            var rows = await chunk.ReadRowsAsync([3, 5, 9], default);
-            Assert.That(rows.Keys, Is.EquivalentTo(new long[] { 3, 5 }));
-            Assert.That(rows[3].SameAs(first), Is.True);
-            await chunk.QuarantineAsync([new QuarantineEntry(4, "place", "reason", DateTime.UnixEpoch)], default);
-            await chunk.WriteAsync([Write(3, rows[3], second), Write(5, rows[5], null)], default);
-            await SaveLiveAsync(9);
-            var late = Assert.ThrowsAsync<SideUnavailableException>(() => chunk.WriteAsync([Write(9, null, Simple("late"))], default))!;
-            Assert.That(late.IsTransient, Is.True);
-        }
-
-        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 9), default)).Row!.Root[0], Is.EqualTo("live"));
-        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 3), default)).Row!.SameAs(first), Is.True, "nothing of a chunk that failed is kept");
-        await using (var chunk = await target.BeginChunkAsync(Kind, 1, 100, default))
-        {
-            var rows = await chunk.ReadRowsAsync([3, 5], default);
-            await chunk.WriteAsync([Write(3, rows[3], second), Write(5, rows[5], null)], default);
-            await chunk.QuarantineAsync([new QuarantineEntry(4, "place", "reason", DateTime.UnixEpoch)], default);
-            await chunk.CommitAsync(new BackfillCheckpoint(4, 2, 101, 2, BackfillPhase.Done, DateTime.UnixEpoch), default);
-        }
-
-        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 3), default)).Row!.SameAs(second), Is.True);
-        Assert.That((await Seams.Store.ReadAsync(new EntityKey(Kind, 5), default)).Entity!.Tombstone, Is.True);
-        var entry = (await _side.New.Quarantine.FindAsync(new EntityKey(Kind, 4), default))!;
-        Assert.That((entry.SignedOffBy, entry.SinceUtc.Year), Is.EqualTo(("me", 2026)), "the same reason keeps its time and its sign-off");
-        Assert.That(await _side.New.Quarantine.CountAsync(Kind, default), Is.EqualTo((1L, 0L)));
-    }
-
-    [Test]
-    public async Task Reserved_ids_are_given_out_once_to_processes_that_ask_at_the_same_time()
-    {
-        await _side!.New.IdPool.AddAsync(Kind, [new IdBlock(100, 129), new IdBlock(1000, 1058, 2)], default);
-        await _side.New.IdPool.AddAsync(Kind, [new IdBlock(100, 129)], default);
-        Assert.That(await _side.New.IdPool.LeftAsync(Kind, default), Is.EqualTo(60));
-        var processes = Enumerable.Range(0, 6).Select(_ => MongoTestSide.Open(_side.Options).IdPool).ToList();
-
-        var taken = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => processes[i % 6].TakeAsync(Kind, default)));
-
-        Assert.That(taken, Is.EquivalentTo(Enumerable.Range(100, 30).Concat(Enumerable.Range(0, 30).Select(i => 1000 + (2 * i))).Select(id => (long)id)));
-        Assert.ThrowsAsync<IdsExhaustedException>(() => processes[0].TakeAsync(Kind, default));
-        await _side.SetFenceAsync(new FenceRow(FenceRole.Lead, Stage.NewOnly, 9, 4));
-        Assert.That(await processes[1].TakeAsync(Kind, default), Is.EqualTo(1059));
-    }
-
     /// <summary>Case 5: the answer to a COMMIT that never comes is told as that, and the request key says afterwards what happened.</summary>
     [Test]
     [Category("Case5")]
@@ -315,23 +224,23 @@ internal sealed class MongoSideStoreTests() : SideStoreContract(SideName.New)
         }
     }
 
+    protected override NewSide OpenAnother() => MongoTestSide.Open(_side!.Options);
+
     protected override async Task<StoreUnderTest> CreateAsync(SideName side)
     {
         var made = _side = await MongoTestSide.CreateAsync();
         return new StoreUnderTest(made.New.Seams, made.SetFenceAsync, made.DisposeAsync);
     }
 
-    protected override Task BeginWritingAsync(ISideTransaction transaction) => ((MongoSideTransaction)transaction).FlushAsync(default);
-
-    private static BackfillWrite Write(long id, AggregateRow? was, AggregateRow? now) =>
-        new(id, was, now, new EntityState(new EntityVersion(4, was is null ? 0 : 1), 0, now is null, now is null ? [] : [1, 2, 3]));
-
-    private async Task SaveLiveAsync(long id)
+    protected override async Task SetFenceFieldAsync(string field, string value)
     {
-        await using var transaction = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, id)), default);
-        await WriteAsync(transaction, id, null, Simple("live"));
-        await transaction.CommitAsync(default);
+        foreach (var collection in new[] { "strangler_fence", "strangler_fence_slot" })
+        {
+            await _side!.UpdateAsync(collection, BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of((field, value)))));
+        }
     }
+
+    protected override Task BeginWritingAsync(ISideTransaction transaction) => ((MongoSideTransaction)transaction).FlushAsync(default);
 
     // One journal entry a write, with the epoch of the fence that was read.
     private async Task WriteUntilAsync(long id, Action wrote, CancellationToken stop)

@@ -29,33 +29,13 @@ internal sealed class MySqlSideStoreTests(SideName side) : SideStoreContract(sid
         Assert.That((await Seams.Journal.ClaimAsync("relay", 10, TimeSpan.FromMinutes(5), default)).Single().Version.Counter, Is.EqualTo(2));
     }
 
-    /// <summary>A build that slept through a release: it refuses, rather than to take the unknown for something that it knows.</summary>
-    [TestCase("role", "observer")]
-    [TestCase("stage", "Frozen")]
-    [TestCase("stage", "9")]
-    [Category("Case25")]
-    public async Task A_fence_that_a_newer_build_has_set_is_refused_and_nothing_is_written(string column, string value)
-    {
-        await _sides!.RunAsync(_side, $"UPDATE strangler_fence SET {column} = '{value}'");
-        var key = new EntityKey(Kind, 7);
-        foreach (var act in new Func<Task>[]
-        {
-            () => Seams.Fence.ReadAsync(default),
-            () => Seams.Store.ReadAsync(key, default),
-            async () => await (await Seams.Store.BeginAsync(new WriteIntent(key), default)).DisposeAsync(),
-        })
-        {
-            var refused = Assert.ThrowsAsync<SideUnavailableException>(() => act())!;
-            Assert.That(refused.Message, Does.Contain("newer build"));
-            Assert.That(refused.IsTransient, Is.False);
-        }
-    }
-
     protected override async Task<StoreUnderTest> CreateAsync(SideName side)
     {
         var sides = _sides = await MySqlTestSides.CreateAsync();
         return new StoreUnderTest(sides.Sides.Of(side), fence => sides.SetFenceAsync(side, fence), sides.DisposeAsync);
     }
+
+    protected override Task SetFenceFieldAsync(string field, string value) => _sides!.RunAsync(_side, $"UPDATE strangler_fence SET {field} = '{value}'");
 
     protected override Task BeginWritingAsync(ISideTransaction transaction) => ((MySqlSideTransaction)transaction).FlushAsync(default);
 }

@@ -52,6 +52,28 @@ public abstract class SideStoreContract(SideName side)
     [TearDown]
     public async Task DropStore() => await _test.DisposeAsync();
 
+    /// <summary>A build that slept through a release: it refuses, rather than to take the unknown for something that it knows.</summary>
+    [TestCase("role", "observer")]
+    [TestCase("stage", "Frozen")]
+    [TestCase("stage", "9")]
+    [Category("Case25")]
+    public async Task A_fence_that_a_newer_build_has_set_is_refused_and_nothing_is_written(string field, string value)
+    {
+        await SetFenceFieldAsync(field, value);
+        var key = new EntityKey(Kind, 7);
+        foreach (var act in new Func<Task>[]
+        {
+            () => Seams.Fence.ReadAsync(default),
+            () => Store.ReadAsync(key, default),
+            async () => await (await Store.BeginAsync(new WriteIntent(key), default)).DisposeAsync(),
+        })
+        {
+            var refused = Assert.ThrowsAsync<SideUnavailableException>(() => act())!;
+            Assert.That(refused.Message, Does.Contain("newer build"));
+            Assert.That(refused.IsTransient, Is.False);
+        }
+    }
+
     [Test]
     public async Task A_requests_answer_is_kept_and_a_claim_whose_time_is_up_is_anothers()
     {
@@ -500,6 +522,11 @@ public abstract class SideStoreContract(SideName side)
     protected virtual string NoDate => "0000-00-00";
 
     protected abstract Task<StoreUnderTest> CreateAsync(SideName side);
+
+    /// <summary>Writes a text into a field of the fence, past the store.</summary>
+    protected abstract Task SetFenceFieldAsync(string field, string value);
+
+    protected Task SetFenceAsync(FenceRow fence) => _test.SetFenceAsync(fence);
 
     /// <summary>Makes a store that buffers its writes send them now, so that the database allots what it allots.</summary>
     protected abstract Task BeginWritingAsync(ISideTransaction transaction);

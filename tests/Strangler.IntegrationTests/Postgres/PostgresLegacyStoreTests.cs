@@ -129,6 +129,8 @@ internal sealed class PostgresLegacyStoreTests() : SideStoreContract(SideName.Le
         return new StoreUnderTest(made.Seams, made.SetFenceAsync, made.DisposeAsync);
     }
 
+    protected override Task SetFenceFieldAsync(string field, string value) => _side!.RunAsync($"UPDATE strangler_fence SET {field} = '{value}'");
+
     protected override Task BeginWritingAsync(ISideTransaction transaction) => ((PostgresSideTransaction)transaction).FlushAsync(default);
 
     private async Task UntilAsync(string count)
