@@ -102,16 +102,7 @@ internal static class ReconcileLoadBench
     {
         public static async Task<Reconciling> StartAsync(BenchWorld world, CancellationToken cancellationToken)
         {
-            var start = new ProcessStartInfo("dotnet")
-            {
-                RedirectStandardOutput = true, RedirectStandardInput = true, ArgumentList = { typeof(ReconcileLoadBench).Assembly.Location, Verb },
-            };
-            foreach (var (name, value) in world.Settings)
-            {
-                start.Environment[name] = value;
-            }
-
-            var started = new Reconciling(Process.Start(start)!);
+            var started = new Reconciling(Child.Start(world.Settings, [typeof(ReconcileLoadBench).Assembly.Location, Verb]));
             await started.Line(cancellationToken);
             return started;
         }

@@ -86,17 +86,8 @@ internal static class ReconcileMemoryBench
 
     private static async Task<(double Mebibytes, string Told)> ChildAsync(BenchWorld world, long to, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo("dotnet")
-        {
-            RedirectStandardOutput = true,
-            ArgumentList = { typeof(ReconcileMemoryBench).Assembly.Location, Verb, to.ToString(CultureInfo.InvariantCulture) },
-        };
-        foreach (var (name, value) in world.Settings)
-        {
-            start.Environment[name] = value;
-        }
-
-        using var process = Process.Start(start)!;
+        using var process = Child.Start(
+            world.Settings, [typeof(ReconcileMemoryBench).Assembly.Location, Verb, to.ToString(CultureInfo.InvariantCulture)]);
         var said = (await process.StandardOutput.ReadToEndAsync(cancellationToken)).Trim();
         await process.WaitForExitAsync(cancellationToken);
         return process.ExitCode == 0

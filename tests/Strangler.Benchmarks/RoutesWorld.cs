@@ -187,13 +187,7 @@ internal sealed class RoutesWorld : IAsyncDisposable
 
     private async Task<Uri> StartAsync(int port, IEnumerable<string> arguments, string ready, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in Settings)
-        {
-            start.Environment[name] = value;
-        }
-
-        var process = Process.Start(start)!;
+        var process = Child.Start(Settings, arguments, redirectsErrors: true);
         _processes.Add(process);
         var said = new System.Text.StringBuilder();
         process.OutputDataReceived += (_, line) => said.AppendLine(line.Data);
