@@ -44,8 +44,8 @@ public static class StageDesk
             : (await MoveAsync(host, seen, request, cancellationToken).ConfigureAwait(false), null);
 
     /// <summary>
-    /// Makes the step that another person has asked for. Throws <see cref="GateException"/> also when it is void, or whoever approves has asked for it, which
-    /// is told in the audit trail.
+    /// Makes the step that another person has asked for. Throws <see cref="CutoverException"/> when none waits, <see cref="GateException"/> also when it is
+    /// another one that waits, or whoever approves has asked for it, which is told in the audit trail.
     /// </summary>
     public static async Task<StageView> ApproveAsync(ContextHost host, StageView seen, string id, CutoverRequest request, CancellationToken cancellationToken)
     {
@@ -55,9 +55,9 @@ public static class StageDesk
             await AuditDesk.AppendAsync(host, request.Actor, "refused", "", $"approve {asked.Id}: asked for it", cancellationToken).ConfigureAwait(false);
         }
 
-        // One that is void names no target: the next step stands for it, and is refused.
-        var target = asked?.To ?? (seen.Stage == Stage.NewOnly ? seen.Stage : seen.Stage + 1);
-        return await MoveAsync(host, seen, request with { Target = target, ApprovalOf = id }, cancellationToken).ConfigureAwait(false);
+        return asked is null
+            ? throw new CutoverException($"The request {id} is void: approved, withdrawn, too old, or {host.Name} has moved.")
+            : await MoveAsync(host, seen, request with { Target = asked.To, ApprovalOf = id }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
