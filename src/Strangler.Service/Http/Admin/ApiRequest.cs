@@ -86,7 +86,14 @@ internal sealed class ApiRequest(HttpContext http, ServiceParts parts)
         var (offset, limit) = Page;
         var all = await read(offset + limit + 1).ConfigureAwait(false);
         var items = all.Skip(offset).Take(limit).Select(shape).ToList();
-        return new { items, next = all.Count > offset + limit && offset + limit <= DeepestOffset ? $"{http.Request.Path}?offset={offset + limit}&limit={limit}" : null };
+        return new { items, next = Next(all.Count > offset + limit) };
+    }
+
+    /// <summary>Where the page behind this one is; null: there is none, or it lies deeper than may be asked for.</summary>
+    public string? Next(bool isMore)
+    {
+        var (offset, limit) = Page;
+        return isMore && offset + limit <= DeepestOffset ? $"{http.Request.Path}?offset={offset + limit}&limit={limit}" : null;
     }
 
     /// <summary>The body as JSON. What it may not hold is a problem, and so is what is too much.</summary>

@@ -47,8 +47,6 @@ internal sealed class AddressChangeResource : ResourceDescription<AddressChange>
     public override RepositoryWrapper<AddressChange> Of(ContextHost host) => host.Part<AddressChangesContext>().AddressChanges;
 
     /// <summary>None of it is ever erased: its address goes, or the whole of it.</summary>
-    public override bool IsErased(AddressChange entity) => false;
-
     public override AddressChange Make(Given given, Act act) => new(
         0, given.Get<AddressType>("type"), given.Get<Owner>("owner"), given.Find<string>("current_identifier") ?? Guid.NewGuid().ToString(),
         given.Find<DateTime?>("created_at") ?? act.Now);

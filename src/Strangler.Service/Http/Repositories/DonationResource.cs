@@ -56,8 +56,6 @@ internal sealed class DonationResource : ResourceDescription<Donation>
 
     public override RepositoryWrapper<Donation> Of(ContextHost host) => host.Part<DonationsContext>().Donations;
 
-    public override bool IsErased(Donation entity) => entity.IsAnonymized;
-
     public override Donation Make(Given given, Act act) => new(
         0, given.Find<DateTime?>("created_at") ?? act.Now, given.Get<long>("amount_in_cents"), given.Get<int>("interval_in_months"),
         Known(given.Get<Donor>("donor")), given.Get<Payment>("payment"));
@@ -70,6 +68,6 @@ internal sealed class DonationResource : ResourceDescription<Donation>
         var (offset, limit) = asked.Request.Page;
         var comments = await asked.Host.Part<DonationsContext>().Comments.FindPublicAsync(limit + 1, offset, cancellationToken)
             .ConfigureAwait(false);
-        return Lists.Page(comments, limit, $"{asked.Request.Http.Request.Path}?offset={offset + limit}&limit={limit}");
+        return Lists.Page(comments, limit, asked.Request.Next(comments.Count > limit));
     }
 }

@@ -75,8 +75,6 @@ internal sealed class MembershipResource : ResourceDescription<MembershipApplica
 
     public override RepositoryWrapper<MembershipApplication> Of(ContextHost host) => host.Part<MembershipsContext>().Memberships;
 
-    public override bool IsErased(MembershipApplication entity) => entity.IsAnonymized;
-
     public override MembershipApplication Make(Given given, Act act)
     {
         var fee = given.Get<Fee>("fee");

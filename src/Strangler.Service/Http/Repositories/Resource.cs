@@ -82,7 +82,7 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
 
     private string One => $"{All}/{{id}}";
 
-    // By which an erasure is asked for, where there is one.
+    // By which, and nothing else, an erasure is asked for, where there is one.
     private const string Erasure = "is_anonymized";
 
     private string Name => description.Kind.Replace('-', '_');
@@ -160,9 +160,8 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
             return Shown(request, entities, entity);
         }
 
-        var wasErased = description.IsErased(entity);
         Change(entity, given, ActOf(request, host), description.Members);
-        if (given.Find<bool?>(Erasure) == true || (!wasErased && description.IsErased(entity)))
+        if (given.Find<bool?>(Erasure) == true)
         {
             await AuditDesk.AppendAsync(host, request.Actor, "erase", "", $"{key}", cancellationToken).ConfigureAwait(false);
         }
@@ -290,7 +289,7 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
     /// <summary>What names a request, so that it can be sent again.</summary>
     private static class RequestKeys
     {
-        public const string Header = "Idempotency-Key";
+        public const string Header = KeyedRequests.Header;
 
         private const int Longest = 255;
 

@@ -24,9 +24,6 @@ internal abstract class ResourceDescription<TEntity> : MemberList<TEntity>
 
     public abstract RepositoryWrapper<TEntity> Of(ContextHost host);
 
-    /// <summary>Whether its personal data is gone for good.</summary>
-    public abstract bool IsErased(TEntity entity);
-
     /// <summary>Makes one of what it must be given, with the id 0.</summary>
     public abstract TEntity Make(Given given, Act act);
 

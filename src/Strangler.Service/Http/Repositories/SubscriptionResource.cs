@@ -56,8 +56,6 @@ internal sealed class SubscriptionResource : ResourceDescription<Subscription>
 
     public override RepositoryWrapper<Subscription> Of(ContextHost host) => host.Part<SubscriptionsContext>().Subscriptions;
 
-    public override bool IsErased(Subscription entity) => entity.IsAnonymized;
-
     public override Subscription Make(Given given, Act act) => new(
         0, given.Find<DateTime?>("created_at") ?? act.Now, given.Get<string>("email"), given.Find<string>("confirmation_code") ?? "");
 
