@@ -171,7 +171,58 @@ public sealed class RepositoryApiTests
         Assert.That(erased.Json.GetProperty("donor").GetProperty("type").GetString(), Is.EqualTo("anonymized"), erased.ToString());
         Assert.That((await _world.ChangeAsync(path, """{ "is_anonymized": false }""", erased.Tag)).Status, Is.EqualTo(HttpStatusCode.Conflict));
         var trail = await _world.Contexts["donations"].Host.Cutover.HistoryAsync(10, CancellationToken.None);
-        Assert.That(trail.Select(act => (act.Actor, act.Action, act.Detail)), Has.Member(("key:shop", "erase", $"donation {path.Split('/')[^1]}")));
+        Assert.That(
+            trail.Where(act => act.Action == "erase").Select(act => (act.Actor, act.Detail)).Reverse(),
+            Is.EqualTo(new[] { "asked for", "done" }.Select(what => ("key:shop", $"donation {IdOf(born)}: {what}"))));
+    }
+
+    [Test, Order(1)]
+    public async Task The_trail_says_of_a_removal_what_was_asked_for_and_what_came_of_it_and_nothing_is_removed_untold()
+    {
+        var refusing = await _world.StartAsync((point, side) => point is HookPoint.WriteBeforeBegin
+            ? throw new SideUnavailableException(side, "down on purpose", isTransient: false, new IOException(Email)) : default);
+        var lost = await _world.StartAsync((point, _) => point is HookPoint.WriteCommitted ? throw new InvalidDataException(Email) : default);
+        var mute = await _world.StartAsync(async (point, _) =>
+        {
+            if (point is HookPoint.WriteBeforeCommit)
+            {
+                await RenameAuditAsync("strangler_audit", "strangler_audit_away");
+            }
+        });
+        await AssertToldAsync(refusing, HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK, "not done (SideUnavailableException)", "asked for");
+        await AssertToldAsync(lost, HttpStatusCode.InternalServerError, HttpStatusCode.NotFound, "not known whether it was done (InvalidDataException)", "asked for");
+        await AssertToldAsync(0, HttpStatusCode.NoContent, HttpStatusCode.NotFound, "done", "asked for");
+        await AssertToldAsync(
+            mute, HttpStatusCode.NoContent, HttpStatusCode.NotFound, async () => await RenameAuditAsync("strangler_audit_away", "strangler_audit"), "asked for");
+        Assert.That(_world.Logs.Lines, Has.One.Contains("is in the audit trail as asked for; what came of it could not be added (NotMigratedException): done"));
+
+        var born = await _world.CreateAsync("donations", Donation, "no-trail");
+        await RenameAuditAsync("strangler_audit", "strangler_audit_away");
+        Assert.That((await RemoveAsync(born.Location!.ToString(), born.Tag!)).Status, Is.Not.EqualTo(HttpStatusCode.NoContent));
+        await RenameAuditAsync("strangler_audit_away", "strangler_audit");
+        Assert.That((await _world.GetAsync(born.Location!.ToString())).Status, Is.EqualTo(HttpStatusCode.OK), "what cannot be told is not done");
+    }
+
+    private Task AssertToldAsync(int service, HttpStatusCode status, HttpStatusCode after, params string[] told) =>
+        AssertToldAsync(service, status, after, () => Task.CompletedTask, told);
+
+    private async Task AssertToldAsync(int service, HttpStatusCode status, HttpStatusCode after, Func<Task> then, params string[] told)
+    {
+        var born = await _world.CreateAsync("donations", Donation, $"told-{service}");
+        var path = born.Location!.ToString();
+        var removed = await _world.SendAsync("DELETE", path, null, service, "shop", ("If-Match", born.Tag!));
+        await then();
+        Assert.That((removed.Status, (await _world.GetAsync(path)).Status), Is.EqualTo((status, after)), removed.ToString());
+        var trail = await _world.Contexts["donations"].Host.Cutover.HistoryAsync(10, CancellationToken.None);
+        Assert.That(
+            trail.Where(act => act.Detail.StartsWith($"donation {IdOf(born)}:", StringComparison.Ordinal)).Select(act => (act.Actor, act.Action, act.Detail)),
+            Is.EqualTo(told.Select(what => ("key:shop", "remove", $"donation {IdOf(born)}: {what}"))));
+    }
+
+    private async Task RenameAuditAsync(string from, string to)
+    {
+        await using var connection = await _world.Contexts["donations"].LegacyDatabase.OpenAsync();
+        await connection.ExecuteAsync($"RENAME TABLE {from} TO {to}");
     }
 
     [Test, Order(1)]

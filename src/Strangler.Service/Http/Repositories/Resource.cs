@@ -161,15 +161,14 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
         }
 
         Change(entity, given, ActOf(request, host), description.Members);
-        if (given.Find<bool?>(Erasure) == true)
-        {
-            await AuditDesk.AppendAsync(host, request.Actor, "erase", "", $"{key}", cancellationToken).ConfigureAwait(false);
-        }
-
-        var result = await entities.StoreAsync(entity, cancellationToken, requestKey, request.Actor).ConfigureAwait(false);
+        var result = await (given.Find<bool?>(Erasure) == true
+            ? AuditDesk.ActAsync(host, request.Actor, "erase", key, StoreAsync, log, cancellationToken)
+            : StoreAsync()).ConfigureAwait(false);
         log.Changed(request.Actor, "changed", $"{key}", Context, given.Names);
         return Shown(
             request, entities, entities.Held(result) ?? await FindAsync(entities, key.Id, cancellationToken).ConfigureAwait(false));
+
+        Task<WriteResult> StoreAsync() => entities.StoreAsync(entity, cancellationToken, requestKey, request.Actor);
     }
 
     // Not what was seen: unless it is this very request that has changed it, and its answer got lost.
@@ -196,8 +195,14 @@ internal sealed class Resource<TEntity>(ResourceDescription<TEntity> description
             throw Stale(key);
         }
 
-        await AuditDesk.AppendAsync(host, request.Actor, "remove", "", $"{key}", cancellationToken).ConfigureAwait(false);
-        await entities.DeleteAsync(key.Id, cancellationToken, null, request.Actor, token).ConfigureAwait(false);
+        await AuditDesk.ActAsync(
+            host, request.Actor, "remove", key,
+            async () =>
+            {
+                await entities.DeleteAsync(key.Id, cancellationToken, null, request.Actor, token).ConfigureAwait(false);
+                return true;
+            },
+            log, cancellationToken).ConfigureAwait(false);
         log.Changed(request.Actor, "removed", $"{key}", Context, "-");
         request.Http.Response.StatusCode = StatusCodes.Status204NoContent;
         return null;
