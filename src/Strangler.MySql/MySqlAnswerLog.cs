@@ -38,20 +38,20 @@ internal sealed class MySqlAnswerLog(MySqlSide side) : IAnswerLog
         side.QueryAsync(
             new Batch().Add($"SELECT {Columns} FROM strangler_answer WHERE context = {side.Context} AND request_key = {key}"), ReadAsync, cancellationToken);
 
-    public Task RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) =>
-        side.ExecuteAsync(
+    public async Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) =>
+        await side.ExecuteAsync(
             new Batch().Add($"""
                 UPDATE strangler_answer SET lease_until = UTC_TIMESTAMP(6) + INTERVAL {Micro(lease)} MICROSECOND
                 WHERE context = {side.Context} AND request_key = {request.Key} AND owner = {request.Owner} AND answer IS NULL
                 """),
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false) > 0;
 
-    public Task AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken) =>
-        side.ExecuteAsync(
+    public async Task<bool> AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken) =>
+        await side.ExecuteAsync(
             new Batch().Add($"""
                 UPDATE strangler_answer SET answer = {answer} WHERE context = {side.Context} AND request_key = {request.Key} AND owner = {request.Owner}
                 """),
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false) > 0;
 
     public Task ReleaseAsync(KeyedRequest request, CancellationToken cancellationToken) =>
         side.ExecuteAsync(

@@ -150,6 +150,14 @@ internal sealed class MySqlAudit(MySqlSide side) : IAudit
                 """),
             Read, cancellationToken).ConfigureAwait(false);
 
+    public async Task<IReadOnlyList<AuditEntry>> OfActionAsync(string action, string about, int limit, CancellationToken cancellationToken) =>
+        await side.ListAsync(
+            new Batch().Add($"""
+                SELECT {Columns} FROM strangler_audit WHERE context = {side.Context} AND action = {action} AND detail LIKE {$"{about}%"}
+                ORDER BY id DESC LIMIT {limit}
+                """),
+            Read, cancellationToken).ConfigureAwait(false);
+
     private static AuditEntry Read(DbDataReader reader) => new(
         FenceSql.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5), reader.GetInt64(6) != 0,
         reader.GetString(7), reader.GetString(8));

@@ -31,20 +31,20 @@ internal sealed class PostgresAnswerLog(PostgresSide side) : IAnswerLog
         side.FirstAsync<KnownRequest?>(
             new Batch().Add($"SELECT {Columns} FROM strangler_answer WHERE context = {side.Context} AND request_key = {key}"), Read, cancellationToken);
 
-    public Task RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) =>
-        side.WriteAsync(
+    public async Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) =>
+        await side.WriteAsync(
             new Batch().Add($"""
                 UPDATE strangler_answer SET lease_until = statement_timestamp() + {Times.Whole(lease)}
                 WHERE context = {side.Context} AND request_key = {request.Key} AND owner = {request.Owner} AND answer IS NULL
                 """),
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false) > 0;
 
-    public Task AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken) =>
-        side.WriteAsync(
+    public async Task<bool> AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken) =>
+        await side.WriteAsync(
             new Batch().Add($"""
                 UPDATE strangler_answer SET answer = {answer} WHERE context = {side.Context} AND request_key = {request.Key} AND owner = {request.Owner}
                 """),
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false) > 0;
 
     public Task ReleaseAsync(KeyedRequest request, CancellationToken cancellationToken) =>
         side.WriteAsync(

@@ -143,6 +143,14 @@ internal sealed class PostgresAudit(PostgresSide side) : IAudit
                 """),
             Read, cancellationToken).ConfigureAwait(false);
 
+    public async Task<IReadOnlyList<AuditEntry>> OfActionAsync(string action, string about, int limit, CancellationToken cancellationToken) =>
+        await side.ListAsync(
+            new Batch().Add($"""
+                SELECT {Columns} FROM strangler_audit WHERE context = {side.Context} AND action = {action} AND left(detail, 64) LIKE {$"{about}%"}
+                ORDER BY id DESC LIMIT {limit}
+                """),
+            Read, cancellationToken).ConfigureAwait(false);
+
     private static AuditEntry Read(NpgsqlDataReader reader) => new(
         Times.Utc(reader, 0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5), reader.GetBoolean(6),
         reader.GetString(7), reader.GetString(8));

@@ -31,7 +31,7 @@ internal sealed class PostgresTraces(PostgresSide side) : IEntityTraces
                 """)
             .Add($"""
                 SELECT at, actor, action, reason, detail FROM strangler_audit
-                WHERE context = {side.Context} AND (detail LIKE {$"{key}:%"} OR detail = {$"id {key.Id}"}) ORDER BY id DESC LIMIT 1000
+                WHERE context = {side.Context} AND (left(detail, 64) LIKE {$"{key}:%"} OR left(detail, 64) = {$"id {key.Id}"}) ORDER BY id DESC LIMIT 1000
                 """);
         if (side.Name == SideName.New)
         {

@@ -19,7 +19,6 @@ public sealed class ReconciliationJobs : BackgroundService
     private const string Started = "reconcile";
     private const string Finished = "reconciled";
     private const string Cancel = "cancel";
-    private const int SearchedEntries = 500;
     private const int Remembered = 200;
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
@@ -55,13 +54,13 @@ public sealed class ReconciliationJobs : BackgroundService
     /// <summary>One by its name, wherever it runs or ran; null when nobody knows of it (any more).</summary>
     public async Task<JobView?> FindAsync(ContextHost host, string id, CancellationToken cancellationToken) =>
         _jobs.TryGetValue(id, out var job) ? job.View.Context == host.Name ? job.View : null
-        : (await FromTrailAsync(host, cancellationToken).ConfigureAwait(false)).FirstOrDefault(view => view.Id == id);
+        : (await FromTrailAsync(host, $"job {id}:", 1, cancellationToken).ConfigureAwait(false)).FirstOrDefault(view => view.Id == id);
 
     /// <summary>Those of a context, newest first.</summary>
     public async Task<IReadOnlyList<JobView>> ListAsync(ContextHost host, int limit, CancellationToken cancellationToken)
     {
-        var trail = await FromTrailAsync(host, cancellationToken).ConfigureAwait(false);
-        return [.. trail.Select(view => _jobs.TryGetValue(view.Id, out var job) ? job.View : view).Take(limit)];
+        var trail = await FromTrailAsync(host, "job ", limit, cancellationToken).ConfigureAwait(false);
+        return [.. trail.Select(view => _jobs.TryGetValue(view.Id, out var job) ? job.View : view)];
     }
 
     /// <summary>Asks for an end; what runs elsewhere hears of it within a few seconds. Null: there is none of that name.</summary>
@@ -151,8 +150,7 @@ public sealed class ReconciliationJobs : BackgroundService
         try
         {
             var host = _hosts.First(host => host.Name == job.View.Context);
-            var entries = await host.Cutover.HistoryAsync(SearchedEntries, cancellationToken).ConfigureAwait(false);
-            if (entries.Any(entry => entry.Action == Cancel && entry.Detail == $"job {job.View.Id}"))
+            if ((await host.Cutover.HistoryOfAsync(Cancel, $"job {job.View.Id}", 1, cancellationToken).ConfigureAwait(false)).Count > 0)
             {
                 job.Cancel();
             }
@@ -261,29 +259,41 @@ public sealed class ReconciliationJobs : BackgroundService
         }
     }
 
-    private async Task<List<JobView>> FromTrailAsync(ContextHost host, CancellationToken cancellationToken)
+    private async Task<List<JobView>> FromTrailAsync(ContextHost host, string about, int limit, CancellationToken cancellationToken)
     {
-        var entries = await host.Cutover.HistoryAsync(SearchedEntries, cancellationToken).ConfigureAwait(false);
+        var begun = await host.Cutover.HistoryOfAsync(Started, about, limit, cancellationToken).ConfigureAwait(false);
+        var ends = EndsById(await host.Cutover.HistoryOfAsync(Finished, about, begun.Count, cancellationToken).ConfigureAwait(false));
         List<JobView> views = [];
         IReadOnlySet<string>? live = null;
-        foreach (var entry in entries.Where(entry => entry.Action == Started && entry.Detail.StartsWith("job ", StringComparison.Ordinal)))
+        foreach (var entry in begun)
         {
-            if (entry.Detail["job ".Length..].Split(": ", 2) is [var id, var scope])
+            if (entry.Detail["job ".Length..].Split(": ", 2) is not [var id, var scope])
             {
-                var end = entries.FirstOrDefault(one => one.Action == Finished && one.Detail.StartsWith($"job {id}: ", StringComparison.Ordinal));
-                var view = Ended(new JobView(id, host.Name, JobState.Running, entry.Actor, scope, entry.AtUtc), end?.Detail.Split(": ", 2)[1]);
-                if (view.State == JobState.Running && !_jobs.ContainsKey(id) && _time.GetUtcNow().UtcDateTime - entry.AtUtc > host.Runtime.Options.ReplicaLiveness)
-                {
-                    live ??= await LiveAsync(host, cancellationToken).ConfigureAwait(false);
-                    view = live?.Contains(entry.Reason) == false ? Left(view) : view;
-                }
-
-                views.Add(view);
+                continue;
             }
+
+            var view = new JobView(id, host.Name, JobState.Running, entry.Actor, scope, entry.AtUtc);
+            view = Ended(view, ends.GetValueOrDefault(id) ?? await EndAsync(host, id, cancellationToken).ConfigureAwait(false));
+            if (view.State == JobState.Running && !_jobs.ContainsKey(id) && _time.GetUtcNow().UtcDateTime - entry.AtUtc > host.Runtime.Options.ReplicaLiveness)
+            {
+                live ??= await LiveAsync(host, cancellationToken).ConfigureAwait(false);
+                view = live?.Contains(entry.Reason) == false ? Left(view) : view;
+            }
+
+            views.Add(view);
         }
 
         return views;
     }
+
+    private static Dictionary<string, string> EndsById(IReadOnlyList<AuditEntry> entries) => entries
+        .Select(entry => entry.Detail["job ".Length..].Split(": ", 2)).Where(parts => parts.Length == 2)
+        .DistinctBy(parts => parts[0]).ToDictionary(parts => parts[0], parts => parts[1], StringComparer.Ordinal);
+
+    // Those that ended last need not be those that were begun last: then this one is asked for by its name. While it runs here there is none.
+    private async Task<string?> EndAsync(ContextHost host, string id, CancellationToken cancellationToken) =>
+        _jobs.TryGetValue(id, out var job) && job.View.State == JobState.Running ? null
+        : EndsById(await host.Cutover.HistoryOfAsync(Finished, $"job {id}:", 1, cancellationToken).ConfigureAwait(false)).GetValueOrDefault(id);
 
     // The reason of an entry that begins one is the process that runs it; whoever has just begun may not have shown up yet.
     private static JobView Left(JobView view) => view with { State = JobState.Failed, Error = "the process that ran it has gone; start one with \"resume\": true" };

@@ -25,11 +25,11 @@ public interface IAnswerLog
     /// <summary>What is known of a key; null: nothing.</summary>
     Task<KnownRequest?> FindAsync(byte[] key, CancellationToken cancellationToken);
 
-    /// <summary>Makes a claim last on. Nothing happens when it is another's by now.</summary>
-    Task RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken);
+    /// <summary>Makes a claim last on. False: nothing has happened, as when it is another's by now.</summary>
+    Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken);
 
     /// <summary>Stores the answer; likewise.</summary>
-    Task AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken);
+    Task<bool> AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken);
 
     /// <summary>It came to nothing: the key is as good as new; likewise.</summary>
     Task ReleaseAsync(KeyedRequest request, CancellationToken cancellationToken);

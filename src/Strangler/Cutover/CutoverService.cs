@@ -176,7 +176,14 @@ public sealed class CutoverService
     }
 
     /// <summary>Both sides' audit trails, newest first; of the side that answers when the other does not.</summary>
-    public async Task<IReadOnlyList<AuditEntry>> HistoryAsync(int limit, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<AuditEntry>> HistoryAsync(int limit, CancellationToken cancellationToken) =>
+        OfBothAsync(audit => audit.ListAsync(limit, cancellationToken), limit);
+
+    /// <summary>Likewise those of one action whose detail begins with a text.</summary>
+    public Task<IReadOnlyList<AuditEntry>> HistoryOfAsync(string action, string about, int limit, CancellationToken cancellationToken) =>
+        OfBothAsync(audit => audit.OfActionAsync(action, about, limit, cancellationToken), limit);
+
+    private async Task<IReadOnlyList<AuditEntry>> OfBothAsync(Func<IAudit, Task<IReadOnlyList<AuditEntry>>> read, int limit)
     {
         List<AuditEntry> entries = [];
         Exception? fault = null;
@@ -185,7 +192,7 @@ public sealed class CutoverService
         {
             try
             {
-                entries.AddRange(await Sides.Of(side).Audit.ListAsync(limit, cancellationToken));
+                entries.AddRange(await read(Sides.Of(side).Audit));
                 answers++;
             }
             catch (Exception exception) when (exception is SideUnavailableException or NotMigratedException)

@@ -27,6 +27,14 @@ public interface IAudit
 
     /// <summary>All entries of one epoch that are younger than <paramref name="within"/> by the store's clock, newest first.</summary>
     Task<IReadOnlyList<AuditEntry>> OfEpochAsync(long epoch, TimeSpan within, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Those of one action whose detail begins with a text, newest first, at most <paramref name="limit"/>, however long the trail is. A store that has no index
+    /// for that reads the trail.
+    /// </summary>
+    async Task<IReadOnlyList<AuditEntry>> OfActionAsync(string action, string about, int limit, CancellationToken cancellationToken) =>
+        [.. (await ListAsync(int.MaxValue, cancellationToken))
+            .Where(entry => entry.Action == action && entry.Detail.StartsWith(about, StringComparison.Ordinal)).Take(limit)];
 }
 
 /// <summary>A running process that writes to the context: which stages its build knows.</summary>

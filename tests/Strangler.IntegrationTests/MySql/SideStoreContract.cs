@@ -95,9 +95,9 @@ public abstract class SideStoreContract(SideName side)
         Assert.That((await log.ClaimAsync(first, TimeSpan.Zero, default)).Owner, Is.EqualTo("first"));
         Assert.That((await log.ClaimAsync(second with { Fingerprint = other }, TimeSpan.FromHours(1), default)), Has.Property("Owner").EqualTo("first").And.Property("Fingerprint").EqualTo(print));
         Assert.That((await log.ClaimAsync(second, TimeSpan.FromHours(1), default)).Owner, Is.EqualTo("second"), "the first one's time is up");
-        await log.RenewAsync(first, TimeSpan.FromDays(1), default);
-        await log.AnswerAsync(first, "too late", default);
-        await log.AnswerAsync(second, "{ \"an\": \"änswer 🦊\" }", default);
+        Assert.That((await log.RenewAsync(first, TimeSpan.FromDays(1), default), await log.RenewAsync(second, TimeSpan.FromDays(1), default)), Is.EqualTo((false, true)));
+        Assert.That(await log.AnswerAsync(first, "too late", default), Is.False);
+        Assert.That(await log.AnswerAsync(second, "{ \"an\": \"änswer 🦊\" }", default), Is.True);
         await log.ReleaseAsync(second, default);
         var known = await log.ClaimAsync(first, TimeSpan.FromHours(1), default);
         Assert.That((known.Owner, known.Answer, known.Fingerprint), Is.EqualTo(("second", "{ \"an\": \"änswer 🦊\" }", print)));
@@ -115,6 +115,25 @@ public abstract class SideStoreContract(SideName side)
 
         Assert.That((await Seams.Audit.OfEpochAsync(5, TimeSpan.FromHours(1), default)).Select(entry => entry.Action), Is.EqualTo(new[] { "withdraw", "ask" }));
         Assert.That(await Seams.Audit.OfEpochAsync(5, TimeSpan.Zero, default), Is.Empty);
+    }
+
+    [Test]
+    public async Task Of_one_action_the_last_are_told_however_long_ago_that_was()
+    {
+        foreach (var detail in new[] { "job a: all", "job ab: all", "job b: all", "no job" })
+        {
+            await Seams.Audit.AppendAsync(new AuditEntry(default, "anna", "reconcile", "", "", 1, false, "", detail), default);
+        }
+
+        for (var at = 0; at < 20; at++)
+        {
+            await Seams.Audit.AppendAsync(new AuditEntry(default, "anna", "other", "", "", 1, false, "", "job a: all"), default);
+        }
+
+        Assert.That((await Seams.Audit.OfActionAsync("reconcile", "job ", 2, default)).Select(entry => entry.Detail), Is.EqualTo(new[] { "job b: all", "job ab: all" }));
+        Assert.That((await Seams.Audit.OfActionAsync("reconcile", "job a:", 10, default)).Select(entry => entry.Detail), Is.EqualTo(new[] { "job a: all" }));
+        Assert.That(await Seams.Audit.OfActionAsync("reconcile", "job A", 10, default), Is.Empty, "as it is written");
+        Assert.That((await Seams.Audit.OfActionAsync("reconcile", "", 10, default)).Count, Is.EqualTo(4));
     }
 
     [Test]

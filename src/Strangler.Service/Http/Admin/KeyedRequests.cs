@@ -19,8 +19,6 @@ internal sealed class KeyedRequests(ServiceParts parts)
     private const int LongestKey = 200;
     private const int PrunedAtATime = 100;
 
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
-
     private readonly ILogger _log = parts.Loggers.CreateLogger<KeyedRequests>();
 
     /// <summary>Whether a route takes keys: each that changes something. Clear values are never stored, so whoever asks for them twice is shown them twice.</summary>
@@ -92,7 +90,7 @@ internal sealed class KeyedRequests(ServiceParts parts)
         }
 
         await log.PruneAsync(host.Runtime.Options.RequestRetention, PrunedAtATime, cancellationToken).ConfigureAwait(false);
-        return (log, await log.ClaimAsync(keyed, Lease, cancellationToken).ConfigureAwait(false));
+        return (log, await log.ClaimAsync(keyed, ClaimedRequest.Lease, cancellationToken).ConfigureAwait(false));
     }
 
     // A follower that is down keeps nobody from work.
@@ -112,52 +110,16 @@ internal sealed class KeyedRequests(ServiceParts parts)
     private async Task<object?> CarryOutAsync(
         ApiRequest request, IAnswerLog log, KeyedRequest keyed, Func<ApiRequest, CancellationToken, Task<object?>> answer)
     {
-        using var done = new CancellationTokenSource();
-        var keeping = KeepAsync(log, keyed, done.Token);
-        Answered? answered = null;
-        try
+        // Not ended by a client that goes away: what it had done by then would be done again for the next who sends the key.
+        var (answered, isKept) = await new ClaimedRequest(log, keyed, request.Host.Name, parts.Time, _log).RunAsync(
+            async () => Answered.Of(request.Http, await answer(request, request.Deadline).ConfigureAwait(false)),
+            done => JsonSerializer.Serialize(done)).ConfigureAwait(false);
+        if (!isKept)
         {
-            // Not ended by a client that goes away: what it had done by then would be done again for the next who sends the key.
-            var value = await answer(request, request.Deadline).ConfigureAwait(false);
-            answered = Answered.Of(request.Http, value);
-            return new RawJson(answered.Body);
+            request.Http.Response.Headers["Idempotency-Kept"] = "false";
         }
-        finally
-        {
-            await done.CancelAsync().ConfigureAwait(false);
-            await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await EndAsync(request.Host, log, keyed, answered).ConfigureAwait(false);
-        }
-    }
 
-    private async Task KeepAsync(IAnswerLog log, KeyedRequest keyed, CancellationToken cancellationToken)
-    {
-        using var timer = new PeriodicTimer(Lease / 3, parts.Time);
-        while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
-        {
-            try
-            {
-                await log.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false);
-            }
-            catch (SideUnavailableException)
-            {
-                // The next may succeed, in time.
-            }
-        }
-    }
-
-    // It has happened, whether that can be written down or not.
-    private async Task EndAsync(ContextHost host, IAnswerLog log, KeyedRequest keyed, Answered? answered)
-    {
-        try
-        {
-            await (answered is null ? log.ReleaseAsync(keyed, CancellationToken.None)
-                : log.AnswerAsync(keyed, JsonSerializer.Serialize(answered), CancellationToken.None)).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (ApiHandler.Translate(exception) is not null)
-        {
-            _log.AnswerNotKept(host.Name, exception.GetType().Name);
-        }
+        return new RawJson(answered.Body);
     }
 
     private static RawJson Again(HttpContext http, Answered answered)

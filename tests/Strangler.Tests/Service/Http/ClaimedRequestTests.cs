@@ -1,0 +1,145 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Strangler.Answers;
+using Strangler.DualWrite;
+using Strangler.Service.Http.Admin;
+using Strangler.Tests.Doubles;
+
+namespace Strangler.Tests.Service.Http;
+
+/// <summary>A request with a key while the database of its answers comes and goes.</summary>
+public sealed class ClaimedRequestTests
+{
+    private static readonly SideUnavailableException Away = new(SideName.Legacy, "away", isTransient: true, new IOException());
+
+    private readonly TestTimeProvider _time = new();
+    private readonly Answers _answers = new();
+
+    [Test]
+    public async Task A_claim_is_renewed_for_as_long_as_the_request_takes_also_after_failures_of_any_kind()
+    {
+        var act = new TaskCompletionSource<string>();
+        var running = Run(() => act.Task);
+        _answers.Renewals.Enqueue(() => throw Away);
+        _answers.Renewals.Enqueue(() => throw new NotMigratedException("donations", SideName.Legacy));
+        _answers.Renewals.Enqueue(() => throw new InvalidOperationException());
+        await PassAsync(TimeSpan.FromSeconds(30));
+        act.SetResult("done");
+        Assert.That(await running, Is.EqualTo(("done", true)));
+        Assert.That(_answers.Stored, Is.EqualTo("done"));
+        var gaps = _answers.RenewedAt.Zip(_answers.RenewedAt.Skip(1), (one, next) => next - one).ToList();
+        Assert.That(_answers.RenewedAt, Has.Count.GreaterThanOrEqualTo(8));
+        Assert.That(gaps, Is.All.LessThan(ClaimedRequest.Lease), "it never ended");
+    }
+
+    [Test]
+    public async Task An_answer_that_cannot_be_stored_at_once_is_stored_later_while_the_claim_lasts()
+    {
+        foreach (var _ in Enumerable.Range(0, 4))
+        {
+            _answers.Stores.Enqueue(() => throw Away);
+        }
+
+        var running = Run(() => Task.FromResult("done"));
+        await PassAsync(TimeSpan.FromSeconds(4));
+        Assert.That(await running, Is.EqualTo(("done", true)));
+        Assert.That(_answers.RenewedAt, Is.Not.Empty, "nobody else takes it while it is tried");
+    }
+
+    [Test]
+    public async Task An_answer_that_cannot_be_stored_at_all_is_given_and_said_to_be_not_kept()
+    {
+        foreach (var _ in Enumerable.Range(0, 20))
+        {
+            _answers.Stores.Enqueue(() => throw Away);
+        }
+
+        var running = Run(() => Task.FromResult("done"));
+        await PassAsync(TimeSpan.FromSeconds(10));
+        Assert.That(await running, Is.EqualTo(("done", false)));
+        Assert.That(_answers.Stored, Is.Null);
+    }
+
+    [Test]
+    public async Task A_claim_that_another_has_by_now_is_told_and_its_answer_is_not_overwritten()
+    {
+        _answers.Owner = "another";
+        Assert.That(await Run(() => Task.FromResult("done")), Is.EqualTo(("done", false)));
+        Assert.That(_answers.Stored, Is.Null);
+    }
+
+    [Test]
+    public void What_fails_gives_its_key_back()
+    {
+        Assert.ThrowsAsync<TimeoutException>(() => Run(() => Task.FromException<string>(new TimeoutException())));
+        Assert.That((_answers.IsReleased, _answers.Stored), Is.EqualTo((true, (string?)null)));
+    }
+
+    private Task<(string, bool)> Run(Func<Task<string>> act)
+    {
+        _answers.Time = _time;
+        return new ClaimedRequest(_answers, new KeyedRequest(new byte[32], new byte[32], "me"), "donations", _time, NullLogger.Instance).RunAsync(act, text => text);
+    }
+
+    // In small steps, since what goes on at a timer may go on elsewhere.
+    private async Task PassAsync(TimeSpan time)
+    {
+        for (var passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromMilliseconds(100))
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+    }
+
+    private sealed class Answers : IAnswerLog
+    {
+        public TestTimeProvider Time { get; set; } = new();
+
+        public string Owner { get; set; } = "me";
+
+        public string? Stored { get; private set; }
+
+        public bool IsReleased { get; private set; }
+
+        public List<DateTimeOffset> RenewedAt { get; } = [];
+
+        public Queue<Action> Renewals { get; } = [];
+
+        public Queue<Action> Stores { get; } = [];
+
+        public Task<KnownRequest> ClaimAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<KnownRequest?> FindAsync(byte[] key, CancellationToken cancellationToken) =>
+            Task.FromResult<KnownRequest?>(new KnownRequest(new byte[32], Owner, Stored, true));
+
+        public Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken)
+        {
+            if (Renewals.TryDequeue(out var fails))
+            {
+                fails();
+            }
+
+            RenewedAt.Add(Time.GetUtcNow());
+            return Task.FromResult(Owner == request.Owner);
+        }
+
+        public Task<bool> AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken)
+        {
+            if (Stores.TryDequeue(out var fails))
+            {
+                fails();
+            }
+
+            Stored = Owner == request.Owner ? answer : Stored;
+            return Task.FromResult(Owner == request.Owner);
+        }
+
+        public Task ReleaseAsync(KeyedRequest request, CancellationToken cancellationToken)
+        {
+            IsReleased = true;
+            return Task.CompletedTask;
+        }
+
+        public Task<int> PruneAsync(TimeSpan age, int limit, CancellationToken cancellationToken) => Task.FromResult(0);
+    }
+}
