@@ -31,6 +31,9 @@ internal sealed class CommandRun : IDisposable
 
                 // Who has written what stands there, in LegacyOnly there alone.
                 .MinimumLevel.Override("Strangler.Service.Http.Repositories", LogEventLevel.Information)
+
+                // Whoever changes the file of a running service looks for what came of it.
+                .MinimumLevel.Override("Strangler.Service.Configuration", LogEventLevel.Information)
                 .WriteTo.Sink(new LogLines(parsed.InvocationConfiguration.Error))
                 .CreateLogger(),
             dispose: true);

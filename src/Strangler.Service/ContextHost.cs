@@ -21,6 +21,9 @@ public sealed class ContextHost : IAsyncDisposable
     private readonly SidePair _databases;
     private readonly ContextParts _parts;
     private readonly Neighbourhood _neighbours;
+    private readonly Lock _adopting = new();
+    private TaskCompletionSource _adopted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ContextConfiguration _settings;
 
     private ContextHost(
         StranglerConfiguration configuration,
@@ -33,6 +36,7 @@ public sealed class ContextHost : IAsyncDisposable
     {
         (_configuration, _databases, _parts, _neighbours) = (configuration, databases, parts, neighbours);
         (Mappings, Sides, Runtime) = (mappings, sides, runtime);
+        _settings = configuration.Contexts[sides.Context];
         Writer = new DualWriter(runtime);
         Relay = new Relay(runtime);
         Cutover = new CutoverService(runtime);
@@ -167,7 +171,7 @@ public sealed class ContextHost : IAsyncDisposable
                 Declared = [.. Mappings.Values.SelectMany(mapping => mapping.DeclaredDifferences)],
                 Sums = [.. Mappings.Values.SelectMany(mapping => mapping.Sums)],
             };
-            _configuration.Contexts[Name].TuneReconciliation(options);
+            Volatile.Read(ref _settings).TuneReconciliation(options);
             return options;
         }
     }
@@ -176,7 +180,28 @@ public sealed class ContextHost : IAsyncDisposable
     public RunningPause Pause { get; } = new();
 
     /// <summary>When the service reconciles this context by itself.</summary>
-    public IReadOnlyList<ReconciliationSchedule> Schedules => _configuration.Contexts[Name].Schedules;
+    public IReadOnlyList<ReconciliationSchedule> Schedules => Volatile.Read(ref _settings).Schedules;
+
+    /// <summary>The schedules, and what ends when they may be others.</summary>
+    internal (IReadOnlyList<ReconciliationSchedule> Schedules, Task Changed) WatchSchedules()
+    {
+        lock (_adopting)
+        {
+            return (Schedules, _adopted.Task);
+        }
+    }
+
+    /// <summary>Goes on by other settings, as far as they may change while it runs: <see cref="LiveSettings"/>.</summary>
+    internal void Adopt(ContextConfiguration next)
+    {
+        lock (_adopting)
+        {
+            LiveSettings.Adopt(next.Options, Runtime.Options);
+            Volatile.Write(ref _settings, next);
+            _adopted.SetResult();
+            _adopted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
 
     /// <summary>The report of a stored reconciliation. Throws <see cref="ArgumentException"/> when there is no such finished run.</summary>
     public async Task<ReconciliationReport> ReportAsync(long runId, CancellationToken cancellationToken)

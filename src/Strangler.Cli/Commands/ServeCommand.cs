@@ -74,6 +74,7 @@ internal static class ServeCommand
             run.Output.Step($"{host.Name}: relay{Planned(host, run.Time.GetUtcNow().UtcDateTime)}");
         }
 
+        loops.Add(new ConfigurationWatch(configuration, hosts, web, run.Time, run.Loggers));
         await ServiceLoops.RunAsync(loops, Started, () => web?.LeaveAsync() ?? Task.CompletedTask, token).ConfigureAwait(false);
         run.Output.Step("Stopped. Reconciliations that were under way are taken up by another service, or by this one when it is started again.");
 

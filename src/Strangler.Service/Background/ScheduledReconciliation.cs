@@ -23,17 +23,18 @@ public sealed class ScheduledReconciliation : BackgroundService
 
     private readonly ContextRuntime _runtime;
     private readonly Func<ReconciliationOptions> _options;
-    private readonly IReadOnlyList<ReconciliationSchedule> _schedules;
+    private readonly Func<(IReadOnlyList<ReconciliationSchedule> Schedules, Task Changed)> _schedules;
     private readonly RunningPause _pause;
     private readonly ILogger _log;
     private TimeSpan _offset;
 
     /// <param name="runtime">The context.</param>
     /// <param name="options">How it is reconciled; asked for each run.</param>
-    /// <param name="schedules">When.</param>
+    /// <param name="schedules">When, and what ends when that may have changed.</param>
     /// <param name="pause">Is told why a run pauses; null: nobody is.</param>
     public ScheduledReconciliation(
-        ContextRuntime runtime, Func<ReconciliationOptions> options, IReadOnlyList<ReconciliationSchedule> schedules, RunningPause? pause = null)
+        ContextRuntime runtime, Func<ReconciliationOptions> options, Func<(IReadOnlyList<ReconciliationSchedule> Schedules, Task Changed)> schedules,
+        RunningPause? pause = null)
     {
         (_runtime, _options, _schedules, _pause) = (runtime, options, schedules, pause ?? new RunningPause());
         _log = runtime.Loggers.CreateLogger<ScheduledReconciliation>();
@@ -41,19 +42,60 @@ public sealed class ScheduledReconciliation : BackgroundService
 
     private string Actor => $"schedule ({_runtime.Replica})";
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(_schedules.Select(schedule => RunAsync(schedule, stoppingToken)));
-
-    private async Task RunAsync(ReconciliationSchedule schedule, CancellationToken cancellationToken)
+    // Never ends by itself: there may be a schedule tomorrow.
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // The host that starts it goes on at the first wait.
         await Task.Yield();
+        var stopped = Task.Delay(Timeout.InfiniteTimeSpan, _runtime.Time, stoppingToken);
+        Dictionary<string, TaskCompletionSource> planned = new(StringComparer.Ordinal);
+        List<Task> running = [];
+        try
+        {
+            while (!stopped.IsCompleted)
+            {
+                var (schedules, changed) = _schedules();
+                Plan(schedules, planned, running, stoppingToken);
+                await Task.WhenAny([stopped, changed, .. running]).ConfigureAwait(false);
+                foreach (var ended in running.Where(task => task.IsCompleted).ToList())
+                {
+                    running.Remove(ended);
+                    await ended.ConfigureAwait(false);
+                }
+            }
+        }
+        finally
+        {
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Plan(
+        IReadOnlyList<ReconciliationSchedule> schedules, Dictionary<string, TaskCompletionSource> planned, List<Task> running, CancellationToken cancellationToken)
+    {
+        foreach (var gone in planned.Keys.Except(schedules.Select(schedule => schedule.Name), StringComparer.Ordinal).ToList())
+        {
+            planned.Remove(gone, out var retired);
+            retired!.SetResult();
+        }
+
+        foreach (var schedule in schedules.Where(schedule => !planned.ContainsKey(schedule.Name)))
+        {
+            var retired = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            planned.Add(schedule.Name, retired);
+            running.Add(RunAsync(schedule, retired.Task, cancellationToken));
+        }
+    }
+
+    // A schedule that was taken out of the configuration has no next occurrence; a run that it has begun is brought to its end.
+    private async Task RunAsync(ReconciliationSchedule schedule, Task retired, CancellationToken cancellationToken)
+    {
         var now = await NowAsync(cancellationToken).ConfigureAwait(false);
-        while (schedule.Next(now) is { } next)
+        while (!retired.IsCompleted && schedule.Next(now) is { } next)
         {
             _log.DueNext(_runtime.Context, schedule.Name, next);
-            now = await WaitAsync(schedule, next, cancellationToken).ConfigureAwait(false);
-            if (await IsDualAsync(cancellationToken).ConfigureAwait(false))
+            now = await WaitAsync(schedule, next, retired, cancellationToken).ConfigureAwait(false);
+            if (!retired.IsCompleted && await IsDualAsync(cancellationToken).ConfigureAwait(false))
             {
                 await RunOnceAsync(schedule, next, cancellationToken).ConfigureAwait(false);
                 now = await NowAsync(cancellationToken).ConfigureAwait(false);
@@ -62,10 +104,13 @@ public sealed class ScheduledReconciliation : BackgroundService
             now = now > next ? now : next;
         }
 
-        await SayAsync(schedule, null, cancellationToken).ConfigureAwait(false);
+        if (await IsDualAsync(cancellationToken).ConfigureAwait(false))
+        {
+            await SayAsync(schedule, null, cancellationToken).ConfigureAwait(false);
+        }
     }
 
-    private async Task<DateTime> WaitAsync(ReconciliationSchedule schedule, DateTime next, CancellationToken cancellationToken)
+    private async Task<DateTime> WaitAsync(ReconciliationSchedule schedule, DateTime next, Task retired, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -76,13 +121,14 @@ public sealed class ScheduledReconciliation : BackgroundService
             }
 
             var now = await NowAsync(cancellationToken).ConfigureAwait(false);
-            if (now >= next)
+            if (now >= next || retired.IsCompleted)
             {
                 return now;
             }
 
             var left = next - now;
-            await Task.Delay(left < Beat ? left : Beat, _runtime.Time, cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(retired, Task.Delay(left < Beat ? left : Beat, _runtime.Time, cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
         }
     }
 

@@ -8,14 +8,12 @@ namespace Strangler.Service.Background;
 /// </summary>
 public static class ServiceLoops
 {
-    /// <summary>The loops of one context: its relay with all that belongs to it, and its scheduled reconciliations, if it has any.</summary>
-    public static IReadOnlyList<BackgroundService> Of(ContextHost host)
-    {
-        var relay = new RelayLoop(host.Runtime, host.Relay);
-        return host.Schedules.Count == 0
-            ? [relay]
-            : [relay, new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.Schedules, host.Pause)];
-    }
+    /// <summary>The loops of one context: its relay with all that belongs to it, and its scheduled reconciliations, as soon as it has any.</summary>
+    public static IReadOnlyList<BackgroundService> Of(ContextHost host) =>
+    [
+        new RelayLoop(host.Runtime, host.Relay),
+        new ScheduledReconciliation(host.Runtime, () => host.ReconciliationOptions, host.WatchSchedules, host.Pause),
+    ];
 
     /// <summary>Runs loops until the token fires, then waits for them to end. Throws what one of them throws, once all have ended.</summary>
     /// <param name="loops">Started in this order.</param>

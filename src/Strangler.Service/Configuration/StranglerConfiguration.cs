@@ -37,7 +37,7 @@ public sealed class StranglerConfiguration
     public IReadOnlyList<string> Configured { get; private init; } = [];
 
     /// <summary>Who may see clear values of personal fields in reports: <c>user</c> or <c>user@machine</c>. Nobody, unless named.</summary>
-    public IReadOnlyList<string> Reveal { get; init; } = [];
+    public IReadOnlyList<string> Reveal { get; internal set; } = [];
 
     /// <summary>Where the service answers HTTP; null: nowhere.</summary>
     public HttpOptions? Http { get; init; }
@@ -48,6 +48,17 @@ public sealed class StranglerConfiguration
     /// <summary>Source of the key of all keyed hashes: at least 16 bytes in hexadecimal.</summary>
     public required string HashKeySource { get; init; }
 
+    /// <summary>Where it was read from; null: there is no file.</summary>
+    internal string? File { get; private init; }
+
+    /// <summary>The file as it was read.</summary>
+    internal byte[] Content { get; private init; } = [];
+
+    /// <summary>What the file gives.</summary>
+    internal IReadOnlyDictionary<string, FileSetting> Settings { get; private init; } = new Dictionary<string, FileSetting>(StringComparer.Ordinal);
+
+    private IReadOnlyList<string> Names { get; init; } = [];
+
     private Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
 
     /// <summary>Reads the file (or none) and the environment; throws <see cref="ConfigurationException"/> with every error.</summary>
@@ -57,9 +68,10 @@ public sealed class StranglerConfiguration
     public static StranglerConfiguration Load(string? file, IReadOnlyList<string> contextNames, Func<string, string?>? environment = null)
     {
         var variables = environment ?? System.Environment.GetEnvironmentVariable;
-        var path = file ?? variables(FileVariable) ?? (File.Exists(DefaultFile) ? DefaultFile : null);
+        var path = file ?? variables(FileVariable) ?? (System.IO.File.Exists(DefaultFile) ? DefaultFile : null);
         var reader = new ConfigurationReader(contextNames);
-        using var document = path is null ? null : Parse(path);
+        var content = path is null ? [] : Read(path);
+        using var document = path is null ? null : Parse(path, content);
         var (mappings, migrations, hashKey, contexts) = reader.Read(document?.RootElement, variables);
         var named = contextNames.Where(name => reader.Named.Contains(name) || HasVariable(name, variables)).ToList();
         var configured = named.Count > 0 ? named : contextNames;
@@ -76,8 +88,15 @@ public sealed class StranglerConfiguration
             Traces = reader.Traces,
             HashKeySource = hashKey ?? $"env:{HashKeyVariable}",
             Environment = variables,
+            File = path is null ? null : Path.GetFullPath(path),
+            Content = content,
+            Settings = FileSettings.Of(document?.RootElement),
+            Names = contextNames,
         };
     }
+
+    /// <summary>The same file as it is now, with the environment as it was. Throws as <see cref="Load"/> does.</summary>
+    internal StranglerConfiguration LoadAgain() => Load(File, Names, Environment);
 
     /// <summary>Whether someone, named <c>user@machine</c>, may see clear values.</summary>
     public bool MayReveal(string actor) => Reveal.Contains(actor) || Reveal.Contains(actor.Split('@')[0]);
@@ -163,20 +182,27 @@ public sealed class StranglerConfiguration
     private string? SourceOf(string context, SideName side) =>
         Contexts.TryGetValue(context, out var settings) ? side == SideName.Legacy ? settings.Legacy : settings.New : null;
 
-    private static JsonDocument Parse(string path)
+    private static byte[] Read(string path)
     {
         try
         {
-            return JsonDocument.Parse(
-                File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-        }
-        catch (JsonException exception)
-        {
-            throw new ConfigurationException([$"{path}:{exception.LineNumber + 1}: no valid JSON: {exception.Message.Split(" LineNumber:")[0]}"]);
+            return System.IO.File.ReadAllBytes(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new ConfigurationException([$"The configuration file {path} cannot be read: {exception.Message} Name another with --config or ${FileVariable}."]);
+        }
+    }
+
+    private static JsonDocument Parse(string path, byte[] content)
+    {
+        try
+        {
+            return JsonDocument.Parse(content, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        }
+        catch (JsonException exception)
+        {
+            throw new ConfigurationException([$"{path}:{exception.LineNumber + 1}: no valid JSON: {exception.Message.Split(" LineNumber:")[0]}"]);
         }
     }
 

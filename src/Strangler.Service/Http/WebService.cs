@@ -24,6 +24,7 @@ public sealed class WebService : IDisposable
     private readonly Readiness _readiness;
     private readonly TimeProvider _time;
     private readonly TimeSpan _drain;
+    private readonly HttpOptions _options;
 
     /// <param name="configuration">Must have the setting <c>http</c>.</param>
     /// <param name="hosts">The configured contexts.</param>
@@ -33,7 +34,7 @@ public sealed class WebService : IDisposable
     public WebService(StranglerConfiguration configuration, IReadOnlyList<ContextHost> hosts, TimeProvider time, ILoggerFactory loggers)
     {
         var options = configuration.Http ?? throw new ConfigurationException(["There is no setting \"http\"."]);
-        (_time, _drain) = (time, options.Admin ? options.Limits.Drain : TimeSpan.Zero);
+        (_options, _time, _drain) = (options, time, options.Admin ? options.Limits.Drain : TimeSpan.Zero);
         _metrics = new MetricsRegistry(_meter.Meter);
         _access = new AccessControl(options, configuration.HashKey(), time, loggers) { OnRefused = _meter.Refused };
         var jobs = new ReconciliationJobs(hosts, time, loggers);
@@ -64,6 +65,15 @@ public sealed class WebService : IDisposable
     public IReadOnlyList<BackgroundService> Loops { get; }
 
     internal ServiceMeter Meter => _meter;
+
+    internal AccessControl Access => _access;
+
+    /// <summary>Goes on by other settings, as far as they may change while it runs: <see cref="LiveSettings"/>.</summary>
+    internal void Adopt(HttpOptions next)
+    {
+        _options.Limits.Timeout = next.Limits.Timeout;
+        _access.Adopt(next);
+    }
 
     /// <summary>Looks at all contexts now instead of in a while.</summary>
     internal Func<CancellationToken, Task> Look { get; }

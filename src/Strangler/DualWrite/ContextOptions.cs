@@ -1,6 +1,9 @@
 namespace Strangler.DualWrite;
 
-/// <summary>The settings of one context. Validated as a whole before the first connection, then never changed.</summary>
+/// <summary>
+/// The settings of one context, validated as a whole before the first connection. A running service may take others over, one by one: whoever needs one asks for
+/// it at that moment, and does not rest on two of them having changed together.
+/// </summary>
 public sealed class ContextOptions
 {
     /// <summary>

@@ -130,6 +130,32 @@ public sealed partial class AdminApiTests
         Assert.That((await _world.GetAsync($"/contexts/donations/reports/{run}?format=csv")).Type, Is.EqualTo("text/csv"));
         Assert.That((await _world.GetAsync($"/contexts/donations/reports/{run}/diff/{run}")).Json.GetProperty("after").GetInt64(), Is.EqualTo(run));
         Assert.That((await _world.GetAsync("/contexts/donations/audit")).Body, Does.Contain($"ended clean, runs {run}"));
+
+        // Whatever else was done since: a busy day.
+        await FillTrailAsync();
+        var list = (await _world.GetAsync("/contexts/donations/reconciliations?limit=200", service: 1)).Json.GetProperty("items").EnumerateArray();
+        var listed = list.Single(job => started.Location!.ToString().EndsWith(job.GetProperty("id").GetString()!, StringComparison.Ordinal));
+        Assert.That((listed.GetProperty("state").GetString(), listed.GetProperty("outcome").GetString()), Is.EqualTo(("Ended", "clean")));
+        Assert.That((await _world.GetAsync(started.Location!.ToString(), service: 1)).Json.GetProperty("state").GetString(), Is.EqualTo("Ended"));
+    }
+
+    [Test]
+    public async Task A_request_with_a_key_has_the_deadline_of_its_route_and_can_be_sent_again()
+    {
+        var service = await _world.StartAsync(timeout: "1s");
+        var (key, reason) = (("Idempotency-Key", Guid.NewGuid().ToString()), $"in time {Guid.NewGuid():N}");
+        await using (var connection = await LeadDatabaseAsync())
+        {
+            await connection.ExecuteAsync("LOCK TABLES strangler_audit WRITE");
+            var late = await _world.SendAsync("POST", "/contexts/donations/parked/retries", "operator", new { reason }, service, key);
+            Assert.That((late.Status, late.Detail), Is.EqualTo((HttpStatusCode.GatewayTimeout, "There was no answer within 1 s.")));
+            await connection.ExecuteAsync("UNLOCK TABLES");
+        }
+
+        var done = await _world.SendAsync("POST", "/contexts/donations/parked/retries", "operator", new { reason }, service, key);
+        Assert.That(done.Status, Is.EqualTo(HttpStatusCode.OK), $"what was not done in time has used up no key: {done}");
+        Assert.That((await _world.SendAsync("POST", "/contexts/donations/parked/retries", "operator", new { reason }, 0, key)).Body, Is.EqualTo(done.Body));
+        Assert.That((await _world.World.Host.Cutover.HistoryAsync(10_000, CancellationToken.None)).Count(entry => entry.Reason == reason), Is.EqualTo(1));
     }
 
     [Test]
@@ -246,13 +272,7 @@ public sealed partial class AdminApiTests
         Assert.That(repaired.Status, Is.EqualTo(HttpStatusCode.OK), repaired.ToString());
 
         // Long ago, and asked of one that was not there yet.
-        await using (var connection = await _world.World.LegacyDatabase.OpenAsync())
-        {
-            await connection.ExecuteAsync(
-                "INSERT INTO strangler_audit (context, at, actor, action, from_stage, to_stage, epoch, forced, reason, detail) "
-                + "SELECT 'donations', UTC_TIMESTAMP(6), 'test', 'filler', '', '', 0, 0, '', seq FROM seq_1_to_700");
-        }
-
+        await FillTrailAsync();
         var later = await _world.StartAsync();
         var again = await _world.SendAsync("POST", Retries, "operator", new { reason }, later, key);
         Assert.That((again.Status, again.Body), Is.EqualTo((HttpStatusCode.OK, all.First(reply => reply.Status == HttpStatusCode.OK).Body)));
@@ -338,6 +358,58 @@ public sealed partial class AdminApiTests
 
         Task<Reply> ApproveAsync(string who, string request, string? tag = null) =>
             _world.SendAsync("PUT", Approval, who, new { request, reason = "seen and agreed" }, there, ("If-Match", tag ?? stage.Tag!));
+    }
+
+    [Test]
+    public async Task A_file_that_is_changed_is_in_force_without_a_restart_as_far_as_that_is_safe_and_told_before()
+    {
+        var service = await _world.StartAsync();
+        var (file, stage) = (_world.FileOf(service), "/contexts/donations/stage");
+        var original = await File.ReadAllTextAsync(file);
+        Assert.That((await _world.GetAsync(stage, "viewer", service)).Json.GetProperty("second_approver").GetBoolean(), Is.False);
+
+        // What is live, and what is not, in one file.
+        var changed = With(original, ("\"secondApprover\": false", "\"secondApprover\": true, \"lagLimit\": \"17s\", \"oneTransaction\": true"),
+            ("\"name\": \"viewer\"", "\"name\": \"auditor\""), ("[ \"key:ben\" ]", "[]"), ("\"127.0.0.1:0\"", "\"127.0.0.1:5081\""),
+            ("\"reconciliation\":", "\"schedules\": [ { \"cron\": \"0 0 3 1 1 ? 2098\" } ], \"reconciliation\":"));
+        await File.WriteAllTextAsync(file, changed);
+        await UntilAsync(async () => (await _world.GetAsync(stage, "viewer", service)).Json.GetProperty("second_approver").GetBoolean());
+        await SaysAsync("http.listen has changed, and this service runs by what it was", 1);
+        await SaysAsync("contexts.donations.options.oneTransaction has changed, and this service runs by what it was", 1);
+        var trail = (await _world.World.Host.Cutover.HistoryAsync(20, CancellationToken.None)).Where(act => act.Action == "settings").ToList();
+        Assert.That(trail.Select(act => act.Detail), Is.EquivalentTo(new[]
+        {
+            "contexts.donations.options.lagLimit: (not given) → \"17s\"; contexts.donations.options.secondApprover: false → true; "
+            + "contexts.donations.schedules: (not given) → [{\"cron\":\"0 0 3 1 1 ? 2098\"}]",
+            "http.keys: [viewer viewer, operator operator, engineer engineer, ben operator, eva engineer] → "
+            + "[auditor viewer, operator operator, engineer engineer, ben operator, eva engineer]; reveal: [\"key:ben\"] → []",
+        }));
+        Assert.That(trail.Select(act => act.Actor), Is.All.StartsWith("configuration ("));
+        var refused = await _world.SendAsync("POST", "/contexts/donations/reports/1/revelations", "ben", new { reason = "to see" }, service);
+        Assert.That(refused.Detail, Does.Contain("may not see clear values"));
+        await UntilAsync(async () => (await _world.GetAsync("/contexts/donations", "viewer", service)).Body.Contains("2098-01-01 03:00:00 UTC, by ", StringComparison.Ordinal));
+
+        // Nothing of a file with mistakes, which are told all at once.
+        await File.WriteAllTextAsync(file, With(original, ("\"secondApprover\": false", "\"secondApprover\": 7, \"lagLimit\": \"soon\"")));
+        await SaysAsync("is not taken, the settings stay as they were", 2);
+        Assert.That((await _world.GetAsync(stage, "viewer", service)).Json.GetProperty("second_approver").GetBoolean(), Is.True);
+
+        // A limit that is met at once, and back to where it was.
+        await File.WriteAllTextAsync(file, With(original, ("\"requestsPerMinute\": 100000", "\"requestsPerMinute\": 2")));
+        await UntilAsync(async () => (await _world.GetAsync(stage, "viewer", service)).Status == HttpStatusCode.TooManyRequests);
+        await File.WriteAllTextAsync(file, original);
+        await UntilAsync(async () => (await _world.GetAsync(stage, "viewer", service)).Status == HttpStatusCode.OK);
+        Assert.That((await _world.GetAsync(stage, "viewer", service)).Json.GetProperty("second_approver").GetBoolean(), Is.False);
+        await UntilAsync(async () => (await _world.GetAsync("/contexts/donations", "viewer", service)).Body.Contains("\"never, by ", StringComparison.Ordinal));
+
+        Task SaysAsync(string text, int times) =>
+            UntilAsync(() => Task.FromResult(_world.World.Logs.Lines.Count(line => line.Contains(text, StringComparison.Ordinal)) == times));
+
+        static string With(string text, params (string From, string To)[] changes) => changes.Aggregate(text, (whole, change) =>
+        {
+            Assert.That(whole, Does.Contain(change.From));
+            return whole.Replace(change.From, change.To, StringComparison.Ordinal);
+        });
     }
 
     [Test]
@@ -433,6 +505,20 @@ public sealed partial class AdminApiTests
         var end = (await _world.GetAsync(started.Location!.ToString())).Json;
         Assert.That(end.GetProperty("state").GetString(), Is.EqualTo("Ended"), end.GetRawText());
         return end.GetProperty("runs")[0].GetInt64();
+    }
+
+    private async Task FillTrailAsync()
+    {
+        await using var connection = await _world.World.LegacyDatabase.OpenAsync();
+        await connection.ExecuteAsync(
+            "INSERT INTO strangler_audit (context, at, actor, action, from_stage, to_stage, epoch, forced, reason, detail) "
+            + "SELECT 'donations', UTC_TIMESTAMP(6), 'test', 'filler', '', '', 0, 0, '', seq FROM seq_1_to_700");
+    }
+
+    private async Task<System.Data.Common.DbConnection> LeadDatabaseAsync()
+    {
+        var lead = (await _world.GetAsync("/contexts/donations/stage")).Json.GetProperty("lead").GetString();
+        return lead == "Legacy" ? await _world.World.LegacyDatabase.OpenAsync() : await _world.World.NewDatabase.OpenAsync();
     }
 
     private async Task PlantAsync(string sql = "UPDATE donation SET amount = amount + 1 LIMIT 2")

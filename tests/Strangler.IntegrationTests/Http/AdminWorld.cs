@@ -91,6 +91,9 @@ internal sealed class AdminWorld : IAsyncDisposable
         return answer.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
     }
 
+    /// <summary>The configuration file of a service.</summary>
+    public string FileOf(int service) => Path.Combine(Path.GetDirectoryName(World.ConfigFile)!, $"service-{service}.json");
+
     /// <summary>Lets all services look at the context now.</summary>
     public Task LookAsync() => Task.WhenAll(_services.Select(service => service.Look(CancellationToken.None)));
 
@@ -114,13 +117,14 @@ internal sealed class AdminWorld : IAsyncDisposable
     /// <summary>One more service on the same databases; returns its number.</summary>
     /// <param name="recheckDelay">How long it waits before it looks again.</param>
     /// <param name="secondApprover">Whether its steps need two people.</param>
-    public async Task<int> StartAsync(string recheckDelay = "20ms", bool secondApprover = false)
+    /// <param name="timeout">How long an answer may take.</param>
+    public async Task<int> StartAsync(string recheckDelay = "20ms", bool secondApprover = false, string timeout = "30s")
     {
         var keys = Keys.Select(key => $$"""{ "name": "{{key.Key}}", "role": "{{key.Key switch { "ben" => "operator", "eva" => "engineer", var role => role }}}", "hash": "{{ApiKey.HashOf(key.Value)}}" }""");
-        var file = Path.Combine(Path.GetDirectoryName(World.ConfigFile)!, $"service-{_services.Count}.json");
+        var file = FileOf(_services.Count);
         await File.WriteAllTextAsync(file, $$"""
             { "reveal": [ "key:ben" ],
-              "http": { "listen": [ "127.0.0.1:0" ], "keys": [ {{string.Join(", ", keys)}} ], "limits": { "requestsPerMinute": 100000 } },
+              "http": { "listen": [ "127.0.0.1:0" ], "keys": [ {{string.Join(", ", keys)}} ], "limits": { "requestsPerMinute": 100000, "timeout": "{{timeout}}" } },
               "contexts": { "donations": {
                 "options": { "shadowReadSample": 1, "shadowReadMinimum": 0, "relayPoll": "100ms", "fenceLockTimeout": "5s", "foreignWriterQuiet": "0s", "secondApprover": {{(secondApprover ? "true" : "false")}} },
                 "reconciliation": { "recheckDelay": "{{recheckDelay}}", "gentleAbove": 0, "maxThreadsRunning": 0 } } } }
@@ -129,8 +133,10 @@ internal sealed class AdminWorld : IAsyncDisposable
         _hosts.Add(ContextHost.Open(configuration, World.Name, World.Logs, TimeProvider.System));
         var service = new WebService(configuration, [_hosts[^1]], TimeProvider.System, World.Logs);
         _services.Add(service);
-        _loops.AddRange([.. service.Loops, .. ServiceLoops.Of(_hosts[^1])]);
-        foreach (var loop in _loops.TakeLast(service.Loops.Count + 1))
+        BackgroundService[] loops =
+            [.. service.Loops, .. ServiceLoops.Of(_hosts[^1]), new ConfigurationWatch(configuration, [_hosts[^1]], service, TimeProvider.System, World.Logs)];
+        _loops.AddRange(loops);
+        foreach (var loop in loops)
         {
             await loop.StartAsync(CancellationToken.None);
         }

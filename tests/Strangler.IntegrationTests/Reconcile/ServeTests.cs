@@ -189,7 +189,7 @@ public sealed class ServeTests
         {
             var host = world.Open();
             var loop = new ScheduledReconciliation(
-                host.Runtime, () => host.ReconciliationOptions, [ReconciliationSchedule.Create(cron, null, incremental)]);
+                host.Runtime, () => host.ReconciliationOptions, () => ([ReconciliationSchedule.Create(cron, null, incremental)], Task.Delay(Timeout.Infinite)));
             loop.StartAsync(CancellationToken.None);
             return new Loop(loop);
         }

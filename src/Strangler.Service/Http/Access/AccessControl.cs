@@ -22,9 +22,10 @@ public sealed class AccessControl : IDisposable
 
     private readonly KeyRing _keys;
     private readonly TokenVerifier? _tokens;
-    private readonly PartitionedRateLimiter<string> _rate;
-    private readonly PartitionedRateLimiter<string> _wrong;
+    private readonly PartitionedRateLimiter<(string Who, int PerMinute)> _rate = Limiter();
+    private readonly PartitionedRateLimiter<(string Who, int PerMinute)> _wrong = Limiter();
     private readonly ILogger _log;
+    private volatile int _requestsPerMinute;
 
     /// <param name="options">Where the service answers, and who may use it.</param>
     /// <param name="secret">Of the installation; sessions are signed with a key made of it.</param>
@@ -37,8 +38,7 @@ public sealed class AccessControl : IDisposable
         _log = loggers.CreateLogger<AccessControl>();
         _keys = new KeyRing(options.Access, time, loggers);
         _tokens = options.Access.Oidc is { } oidc ? new TokenVerifier(oidc, time, loggers) : null;
-        _rate = PerMinute(options.Limits.RequestsPerMinute);
-        _wrong = PerMinute(WrongPerMinute);
+        _requestsPerMinute = options.Limits.RequestsPerMinute;
         Sessions = new Sessions(secret, options.PublicUrl?.Scheme == Uri.UriSchemeHttps, _keys, time);
         Origin = options.PublicUrl?.GetLeftPart(UriPartial.Authority);
     }
@@ -47,6 +47,18 @@ public sealed class AccessControl : IDisposable
 
     /// <summary>Where browsers find the service, if that is not where it listens.</summary>
     internal string? Origin { get; }
+
+    /// <summary>The file of keys that is looked at; null: there is none.</summary>
+    internal string? KeysFile => _keys.File;
+
+    /// <summary>Whether tokens of an issuer are taken.</summary>
+    internal bool HasIssuer => _tokens is not null;
+
+    /// <summary>Is told which keys there were and which there are when their file was read again; null: nobody is.</summary>
+    internal Action<string, string>? OnKeysRead
+    {
+        set => _keys.OnRead = value;
+    }
 
     /// <summary>Tells the metrics what was refused, by reason; null: nobody counts.</summary>
     public Action<string>? OnRefused { get; init; }
@@ -58,6 +70,17 @@ public sealed class AccessControl : IDisposable
     public static Caller CallerOf(HttpContext http) => (Caller?)http.Items[CallerItem] ?? Caller.Nobody;
 
     internal static Session? SessionOf(HttpContext http) => (Session?)http.Items[SessionItem];
+
+    /// <summary>Goes on by other keys, roles and limits; whatever else is another there stays as it was.</summary>
+    internal void Adopt(HttpOptions options)
+    {
+        _keys.Adopt(options.Access);
+        _requestsPerMinute = options.Limits.RequestsPerMinute;
+        if (options.Access.Oidc is { } oidc)
+        {
+            _tokens?.Adopt(oidc);
+        }
+    }
 
     /// <summary>Who a credential stands for; null when it is not good.</summary>
     internal async Task<(Caller Caller, string? KeyHash)?> IdentifyAsync(string credential)
@@ -73,7 +96,7 @@ public sealed class AccessControl : IDisposable
     /// <summary>A wrong credential, counted by address. True: there were too many.</summary>
     internal bool IsOneTooMany(HttpContext http)
     {
-        using var lease = _wrong.AttemptAcquire(AddressOf(http));
+        using var lease = _wrong.AttemptAcquire((AddressOf(http), WrongPerMinute));
         return !lease.IsAcquired;
     }
 
@@ -188,7 +211,7 @@ public sealed class AccessControl : IDisposable
 
     private async Task RateLimitedAsync(HttpContext http, string who, RequestDelegate next)
     {
-        using var lease = _rate.AttemptAcquire(who);
+        using var lease = _rate.AttemptAcquire((who, _requestsPerMinute));
         await (lease.IsAcquired ? next(http) : TooManyAsync(http)).ConfigureAwait(false);
     }
 
@@ -212,12 +235,12 @@ public sealed class AccessControl : IDisposable
 
     private static string AddressOf(HttpContext http) => http.Connection.RemoteIpAddress?.ToString() ?? "";
 
-    // A bucket that holds a minute's worth and fills up every five seconds: bursts pass, a flood does not.
-    private static PartitionedRateLimiter<string> PerMinute(int permits) => PartitionedRateLimiter.Create<string, string>(who =>
-        RateLimitPartition.GetTokenBucketLimiter(who, _ => new TokenBucketRateLimiterOptions
+    // A bucket that holds a minute's worth and fills up every five seconds: bursts pass, a flood does not. Another limit is another bucket.
+    private static PartitionedRateLimiter<(string Who, int PerMinute)> Limiter() => PartitionedRateLimiter.Create<(string Who, int PerMinute), (string, int)>(caller =>
+        RateLimitPartition.GetTokenBucketLimiter(caller, _ => new TokenBucketRateLimiterOptions
         {
-            TokenLimit = permits,
-            TokensPerPeriod = Math.Max(1, permits / 12),
+            TokenLimit = caller.PerMinute,
+            TokensPerPeriod = Math.Max(1, caller.PerMinute / 12),
             ReplenishmentPeriod = TimeSpan.FromSeconds(5),
             QueueLimit = 0,
             AutoReplenishment = true,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Strangler.Service.Configuration;
@@ -12,10 +13,10 @@ internal sealed class KeyRing
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
 
-    private readonly AccessOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Lock _lock = new();
+    private AccessOptions _options;
     private Dictionary<string, ApiKey> _keys;
     private DateTime _written;
     private DateTimeOffset _looked;
@@ -24,8 +25,27 @@ internal sealed class KeyRing
     public KeyRing(AccessOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         (_options, _time, _log) = (options, time, loggers.CreateLogger<KeyRing>());
-        (_keys, _written) = Read();
+        (_keys, _written) = Read(options);
         _looked = time.GetUtcNow();
+    }
+
+    /// <summary>Is told which keys there were and which there are, without their hashes, when the file was read again; null: nobody is.</summary>
+    public Action<string, string>? OnRead { get; set; }
+
+    /// <summary>The file of keys that is looked at; null: there is none.</summary>
+    public string? File => _options.KeysFile;
+
+    /// <exception cref="ConfigurationException">The keys file cannot be read, or there is something wrong with keys.</exception>
+    public static void Check(AccessOptions options) => Read(options);
+
+    /// <summary>Takes those of other options from now on. They have been checked; a file that went bad since then leaves the keys as they were.</summary>
+    public void Adopt(AccessOptions options)
+    {
+        lock (_lock)
+        {
+            _options = options;
+            Take();
+        }
     }
 
     /// <summary>The key that was presented, if it is good; null otherwise.</summary>
@@ -53,28 +73,44 @@ internal sealed class KeyRing
 
     private void LookAgain(string path)
     {
-        if (File.GetLastWriteTimeUtc(path) == _written)
+        if (System.IO.File.GetLastWriteTimeUtc(path) == _written)
         {
             return;
         }
 
-        try
+        var before = _keys;
+        if (Take())
         {
-            (_keys, _written) = Read();
             _log.KeysRead(path, _keys.Count);
-        }
-        catch (ConfigurationException exception)
-        {
-            _written = File.GetLastWriteTimeUtc(path);
-            _log.KeysNotRead(exception.Message);
+            OnRead?.Invoke(Shown(before), Shown(_keys));
         }
     }
 
-    private (Dictionary<string, ApiKey> Keys, DateTime Written) Read()
+    private bool Take()
+    {
+        try
+        {
+            (_keys, _written) = Read(_options);
+            return true;
+        }
+        catch (ConfigurationException exception)
+        {
+            _written = _options.KeysFile is { } path ? System.IO.File.GetLastWriteTimeUtc(path) : default;
+            _log.KeysNotRead(exception.Message);
+            return false;
+        }
+    }
+
+    private static string Shown(Dictionary<string, ApiKey> keys) =>
+        $"[{string.Join(", ", keys.Values.OrderBy(key => key.Name, StringComparer.Ordinal).Select(key => $"{key.Name} {RoleNames.Of(key.Role)}"
+            + (key.Expires is { } day ? string.Create(CultureInfo.InvariantCulture, $" {day:yyyy-MM-dd}") : "")
+            + (key.Contexts is { } contexts ? $" for {string.Join(' ', contexts)}" : "")))}]";
+
+    private static (Dictionary<string, ApiKey> Keys, DateTime Written) Read(AccessOptions options)
     {
         List<string> errors = [];
-        var written = _options.KeysFile is { } path ? File.GetLastWriteTimeUtc(path) : default;
-        var all = _options.KeysFile is { } file ? [.. _options.Keys, .. ReadFile(file, errors)] : _options.Keys;
+        var written = options.KeysFile is { } path ? System.IO.File.GetLastWriteTimeUtc(path) : default;
+        var all = options.KeysFile is { } file ? [.. options.Keys, .. ReadFile(file, errors)] : options.Keys;
         errors.AddRange(all.GroupBy(key => key.Name, StringComparer.Ordinal).Where(same => same.Count() > 1).Select(same => $"http.keys: \"{same.Key}\" is there twice."));
         errors.AddRange(all.GroupBy(key => key.Hash, StringComparer.Ordinal).Where(same => same.Count() > 1)
             .Select(same => $"http.keys: {string.Join(" and ", same.Select(key => $"\"{key.Name}\""))} are the same key."));
@@ -88,7 +124,7 @@ internal sealed class KeyRing
         try
         {
             using var document = JsonDocument.Parse(
-                File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+                System.IO.File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             return AccessReader.Keys(path, document.RootElement, errors);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)

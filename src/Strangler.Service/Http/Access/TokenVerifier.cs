@@ -28,12 +28,12 @@ internal sealed class TokenVerifier : IDisposable
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan FetchAtMost = TimeSpan.FromSeconds(10);
 
-    private readonly OidcOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly HttpClient _client;
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false };
     private readonly TokenValidationParameters _parameters;
+    private OidcOptions _options;
 
     public TokenVerifier(OidcOptions options, TimeProvider time, ILoggerFactory loggers)
     {
@@ -75,6 +75,9 @@ internal sealed class TokenVerifier : IDisposable
         return new Caller(name, role) { Until = new DateTimeOffset(jwt.ValidTo, TimeSpan.Zero) };
     }
 
+    /// <summary>Gives roles as other options say, to tokens that are shown from now on; whose tokens are taken stays as it is.</summary>
+    public void Adopt(OidcOptions options) => Volatile.Write(ref _options, options);
+
     public void Dispose() => _client.Dispose();
 
     private bool IsNow(DateTime? from, DateTime? until)
@@ -85,9 +88,11 @@ internal sealed class TokenVerifier : IDisposable
 
     private Role? RoleOf(JsonWebToken token)
     {
+        var options = Volatile.Read(ref _options);
+
         // As it was signed: the library makes one of a text and of a list with one text in it, and only the former is taken apart.
         using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload));
-        if (!payload.RootElement.TryGetProperty(_options.RoleClaim, out var claim))
+        if (!payload.RootElement.TryGetProperty(options.RoleClaim, out var claim))
         {
             return null;
         }
@@ -99,7 +104,7 @@ internal sealed class TokenVerifier : IDisposable
             JsonValueKind.String => claim.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
             _ => [],
         };
-        var roles = values.Where(_options.Roles.ContainsKey).Select(value => _options.Roles[value]).ToList();
+        var roles = values.Where(options.Roles.ContainsKey).Select(value => options.Roles[value]).ToList();
 
         // Who is named as both is somebody, and no program.
         return roles.Count == 0 ? null : roles.Where(role => role != Role.Frontend).DefaultIfEmpty(Role.Frontend).Max();

@@ -8,6 +8,7 @@ using System.Xml.Linq;
 using Strangler.DualWrite;
 using Strangler.Reconciliation;
 using Strangler.Service;
+using Strangler.Service.Configuration;
 using Strangler.Service.Http;
 using Strangler.Service.Http.Repositories;
 
@@ -121,27 +122,30 @@ internal static partial class ConfigurationSchema
 
             Made of `docs/strangler.schema.json`, which editors take by `"$schema"`. Every mistake in the file is told at once, with the setting and its value.
 
+            Settings marked *live* are taken over by a running `strangler serve` within seconds of the file's being changed; the others need a restart.
+
 
             """.ReplaceLineEndings("\n"));
-        Section(text, "The file", schema);
+        Section(text, "The file", "", schema);
         foreach (var (name, place) in new[]
         {
             ("context", "contexts.NAME"), ("options", "contexts.NAME.options"), ("reconciliation", "contexts.NAME.reconciliation"),
             ("schedule", "contexts.NAME.schedules[]"), ("http", "http"), ("key", "http.keys[]"), ("oidc", "http.oidc"), ("limits", "http.limits"), ("traces", "traces"),
         })
         {
-            Section(text, $"`{place}`", schema["$defs"]![name]!.AsObject());
+            Section(text, $"`{place}`", $"{place}.", schema["$defs"]![name]!.AsObject());
         }
 
         return text.ToString().TrimEnd('\n') + "\n";
     }
 
-    private static void Section(StringBuilder text, string title, JsonObject of)
+    private static void Section(StringBuilder text, string title, string place, JsonObject of)
     {
         text.Append(CultureInfo.InvariantCulture, $"## {title}\n\n{Escaped(of["description"])}\n\n| setting | what it says |\n|---|---|\n");
         foreach (var (name, property) in of["properties"]!.AsObject())
         {
-            text.Append(CultureInfo.InvariantCulture, $"| `{name}` | {Escaped(property!["description"])} |\n");
+            var isLive = LiveSettings.Contains(place + name) || LiveSettings.Contains(place.Split('[')[0].TrimEnd('.'));
+            text.Append(CultureInfo.InvariantCulture, $"| `{name}`{(isLive ? " *live*" : "")} | {Escaped(property!["description"])} |\n");
         }
 
         text.Append('\n');

@@ -122,6 +122,7 @@ public sealed class AccessTests
                 Assert.That(answer.Headers.GetValues("Content-Security-Policy").Single(), Does.StartWith("default-src 'none'").And.Not.Contain("unsafe").And.Not.Contain("script"));
                 Assert.That(answer.Headers.GetValues("X-Content-Type-Options").Single(), Is.EqualTo("nosniff"));
                 Assert.That(answer.Headers.GetValues("X-Frame-Options").Single(), Is.EqualTo("DENY"));
+                Assert.That(answer.Headers.GetValues("Referrer-Policy").Single(), Is.EqualTo("same-origin"), "with none, browsers send forms from nowhere");
                 Assert.That(answer.Headers.CacheControl!.NoStore, Is.True);
                 Assert.That(answer.Headers.Server, Is.Empty);
             });
@@ -148,6 +149,19 @@ public sealed class AccessTests
 
         Assert.That(statuses.Count(status => status == HttpStatusCode.TooManyRequests), Is.GreaterThan(0));
         Assert.That(await service.StatusAsync("GET", "/metrics", service.Keys[Role.Operator]), Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Whoever_asks_too_often_for_what_they_may_not_has_to_wait_as_well()
+    {
+        await using var service = await TestService.StartAsync(""", "limits": { "requestsPerMinute": 3 }""");
+        var statuses = new List<HttpStatusCode>();
+        for (var at = 0; at < 6; at++)
+        {
+            statuses.Add(await service.StatusAsync("PUT", "/contexts/donations/stage", service.Keys[Role.Viewer]));
+        }
+
+        Assert.That(statuses, Has.Some.EqualTo(HttpStatusCode.Forbidden).And.Some.EqualTo(HttpStatusCode.TooManyRequests), "each refusal is a line in the audit trail");
     }
 
     [Test]
@@ -213,6 +227,34 @@ public sealed class AccessTests
     }
 
     [Test]
+    public async Task Other_roles_limits_and_keys_count_from_the_next_request_on()
+    {
+        await using var issuer = new Issuer();
+        await using var service = await TestService.StartAsync(
+            $$""", "oidc": { "issuer": "{{issuer.Address}}", "audience": "{{Issuer.Audience}}", "roles": { "sre": "operator" } }""");
+        var token = issuer.Token(TimeProvider.System.GetUtcNow(), "sre");
+        Assert.That(await service.StatusAsync("GET", "/metrics", token), Is.EqualTo(HttpStatusCode.OK));
+        var key = ApiKey.Create();
+        var next = HttpOptions.Loopback with
+        {
+            Limits = new HttpLimits { RequestsPerMinute = 1 },
+            Access = new AccessOptions
+            {
+                Keys = [new ApiKey("new", Role.Viewer, ApiKey.HashOf(key), null)],
+                Oidc = new OidcOptions
+                {
+                    Issuer = issuer.Address, Audience = Issuer.Audience, Discovery = new Uri(issuer.Address), Roles = new Dictionary<string, Role> { ["staff"] = Role.Viewer },
+                },
+            },
+        };
+        service.Adopt(next);
+        Assert.That(await service.StatusAsync("GET", "/metrics", token), Is.EqualTo(HttpStatusCode.Unauthorized), "sre is nobody any more");
+        Assert.That(await service.StatusAsync("GET", "/metrics", service.Keys[Role.Viewer]), Is.EqualTo(HttpStatusCode.Unauthorized), "the key is gone");
+        Assert.That(await service.StatusAsync("GET", "/metrics", key), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await service.StatusAsync("GET", "/metrics", key), Is.EqualTo(HttpStatusCode.TooManyRequests), "one a minute");
+    }
+
+    [Test]
     public async Task A_key_that_is_taken_out_of_its_file_is_good_no_longer_and_a_broken_file_changes_nothing()
     {
         var time = new TestTimeProvider();
@@ -223,9 +265,12 @@ public sealed class AccessTests
             Write($"[ {Entry("anna", anna)}, {Entry("ben", ben)} ]", 1);
             var ring = new KeyRing(new AccessOptions { KeysFile = file }, time, NullLoggerFactory.Instance);
             Assert.That((ring.Find(anna)?.Name, ring.Find(ben)?.Name), Is.EqualTo(("anna", "ben")));
+            List<(string, string)> told = [];
+            ring.OnRead = (before, after) => told.Add((before, after));
             Write($"[ {Entry("anna", anna)} ]", 2);
             time.Advance(TimeSpan.FromSeconds(6));
             Assert.That((ring.Find(anna)?.Name, ring.Find(ben)), Is.EqualTo(("anna", (ApiKey?)null)));
+            Assert.That(told, Is.EqualTo(new[] { ("[anna viewer, ben viewer]", "[anna viewer]") }), "who, and nothing of the keys");
             Write("[ {", 3);
             time.Advance(TimeSpan.FromSeconds(6));
             Assert.That(ring.Find(anna)?.Name, Is.EqualTo("anna"));

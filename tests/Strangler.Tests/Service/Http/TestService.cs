@@ -37,6 +37,9 @@ internal sealed class TestService : IAsyncDisposable
 
     public HttpService Server => _service.Server;
 
+    /// <summary>As a changed file would make it.</summary>
+    public void Adopt(HttpOptions options) => _service.Adopt(options);
+
     public Uri Address => new(_service.Server.Addresses[0]);
 
     /// <summary>Follows no redirect and keeps no cookie.</summary>
