@@ -167,8 +167,15 @@ internal sealed class ContextPages(PageHandler pages)
         return E(
             "section", Class("card"),
             E("h2", "Who did what"),
-            acts.Count == 0 ? E("p", Class("soft"), "Nobody anything yet.") : Table(["when (UTC)", "who", "what", "why"], acts.Select(act => (IEnumerable<object?>)
-                [Text($"{act.AtUtc:MM-dd HH:mm}"), act.Actor, act.To.Length > 0 && act.To != act.From ? $"{act.Action}: {act.From} → {act.To}" : $"{act.Action} {act.Detail}", act.Reason])));
+            acts.Count == 0 ? E("p", Class("soft"), "Nobody anything yet.") : Table(["when (UTC)", "who", "what"], acts.Select(act => (IEnumerable<object?>)
+            [
+                Text($"{act.AtUtc:MM-dd HH:mm}"), act.Actor,
+                new object?[]
+                {
+                    act.To.Length > 0 && act.To != act.From ? $"{act.Action}: {act.From} → {act.To}" : $"{act.Action} {act.Detail}",
+                    act.Reason.Length == 0 ? null : E("div", Class("soft"), act.Reason),
+                },
+            ]), "acts"));
     }
 
     private async Task<PageContent> StepAsync(ApiRequest request, CancellationToken cancellationToken)
