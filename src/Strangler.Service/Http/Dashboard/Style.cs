@@ -64,10 +64,10 @@ internal static class Style
         details { margin-top: .6rem; font-size: .9rem; } summary { cursor: pointer; color: var(--brand); }
         .empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft); } .crumbs { font-size: .88rem; color: var(--soft); margin-bottom: .5rem; }
         .sign-in { max-width: 27rem; margin: 7vh auto 0; } .gate td:first-child { white-space: nowrap; } .acts td:last-child { overflow-wrap: anywhere; min-width: 9rem; } footer { color: var(--soft); font-size: .82rem; margin-top: 2rem; }
-        @media (max-width: 40rem) { main { padding: 1rem .8rem 3rem; } .track { font-size: .66rem; } .top nav { padding: .6rem .8rem; } .top .who { margin-left: 0; width: 100%; justify-content: space-between; } .gate td:first-child { white-space: normal; }
+        @media (max-width: 40rem) { main { padding: 1rem .8rem 3rem; } .track { font-size: .58rem; } .top nav { padding: .6rem .8rem; } .top .who { margin-left: 0; width: 100%; justify-content: space-between; } .gate td:first-child { white-space: normal; }
           table, tbody { display: block; } thead { position: absolute; left: -99rem; } tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: .1rem .8rem; padding: .5rem 0; border-bottom: 1px solid var(--line); }
           tr:last-child { border-bottom: 0; } td, .acts td:last-child { display: block; border: 0; padding: 0; min-width: 0; overflow-wrap: anywhere; } td.n { text-align: left; white-space: normal; } td:empty { display: none; }
-          td[data-label=note], td[data-label=what], td[data-label=cure], td[data-label="last error"], td[data-label=scope] { grid-column: 1 / -1; }
+          td[data-label=note], td[data-label=what], td[data-label=cure], td[data-label="last error"] { grid-column: 1 / -1; }
           td::before { content: attr(data-label); display: block; font-size: .74rem; color: var(--soft); } }
         @media (prefers-reduced-motion: no-preference) { a, button { transition: background-color .15s; } }
         """;

@@ -8,6 +8,7 @@ using Strangler.Tests.Doubles;
 namespace Strangler.Tests.Service.Http;
 
 /// <summary>A request with a key while the database of its answers comes and goes.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ClaimedRequestTests
 {
     private static readonly SideUnavailableException Away = new(SideName.Legacy, "away", isTransient: true, new IOException());
