@@ -75,8 +75,10 @@ internal static class ServeCommand
         }
 
         loops.Add(new ConfigurationWatch(configuration, hosts, web, run.Time, run.Loggers));
-        await ServiceLoops.RunAsync(loops, Started, () => web?.LeaveAsync() ?? Task.CompletedTask, token).ConfigureAwait(false);
+        await ServiceLoops.RunAsync(loops, Started, () => web?.LeaveAsync() ?? Task.CompletedTask, Waiting, run.Time, token).ConfigureAwait(false);
         run.Output.Step("Stopped. Reconciliations that were under way are taken up by another service, or by this one when it is started again.");
+
+        void Waiting(string what) => run.Output.Step($"Stopping; waits for {what}.");
 
         void Started()
         {

@@ -42,6 +42,9 @@ public sealed class ScheduledReconciliation : BackgroundService
 
     private string Actor => $"schedule ({_runtime.Replica})";
 
+    /// <summary>What it is, for whoever waits for its end.</summary>
+    public override string ToString() => $"the scheduled reconciliation of {_runtime.Context}";
+
     // Never ends by itself: there may be a schedule tomorrow.
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -47,6 +47,9 @@ public sealed class ConfigurationWatch : BackgroundService
 
     private string Actor => $"configuration ({_hosts[0].Runtime.Replica})";
 
+    /// <summary>What it is, for whoever waits for its end.</summary>
+    public override string ToString() => "what has changed in the configuration";
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield();
