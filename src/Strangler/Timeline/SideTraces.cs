@@ -60,7 +60,7 @@ public sealed class SideTraces(SideName side)
         },
         null,
         actor,
-        $"{action}: {detail}; {reason}");
+        reason.Length == 0 ? $"{action}: {detail}" : $"{action}: {detail}; {reason}");
 
     /// <summary>Of a lost obligation.</summary>
     public Trace Lost(DateTime atUtc) => new(atUtc, side, TraceKind.LostObligation, null, "", "the follower is behind, and no journal row says so");

@@ -138,6 +138,27 @@ public abstract class SideStoreContract(SideName side)
     }
 
     [Test]
+    public async Task An_entitys_timeline_has_the_acts_about_it_and_no_other()
+    {
+        if (Seams.Traces is not { } traces)
+        {
+            Assert.That(Seams.Queries, Is.Null, "every SQL store tells what has happened to an entity");
+            return;
+        }
+
+        foreach (var (action, detail) in new[]
+        {
+            ("remove", $"{Kind} 7: asked for"), ("remove", $"{Kind} 7: {new string('x', 5000)}"), ("remove", $"{Kind} 77: done"), ("remove", $"{Kind} 7"), ("sign-off", "id 7"), ("sign-off", "id 77"),
+        })
+        {
+            await Seams.Audit.AppendAsync(new AuditEntry(default, "anna", action, "", "", 1, false, "", detail), default);
+        }
+
+        var told = (await traces.ReadAsync(new EntityKey(Kind, 7), default)).Select(trace => trace.What[..Math.Min(40, trace.What.Length)]);
+        Assert.That(told, Is.EquivalentTo(new[] { $"remove: {Kind} 7: asked for", $"remove: {Kind} 7: {new string('x', 23)}", "sign-off: id 7" }));
+    }
+
+    [Test]
     public async Task What_is_saved_is_read_back_exactly([Values] bool withParts)
     {
         var row = withParts
