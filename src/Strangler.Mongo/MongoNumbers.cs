@@ -58,7 +58,7 @@ internal sealed class MongoNumbers
     // Once a process also above what is there: somebody may have put documents there by hand, or brought the sequence back from a backup.
     private async Task<(long First, long Last)> RefillAsync(string name, bool isCollection, int count, CancellationToken cancellationToken)
     {
-        var session = await _database.OpenForNumbersAsync(cancellationToken).ConfigureAwait(false);
+        var session = await _database.OpenBesideAsync(cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
             var id = Keys.Filter(BsonDocument.Of(("name", name)));

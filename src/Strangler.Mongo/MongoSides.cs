@@ -22,6 +22,23 @@ public static class MongoSides
         }
     }
 
+    /// <summary>Asks the server why it can never be used as it is (it is a standalone one, a router, too old); null when it can, or does not answer.</summary>
+    public static async Task<string?> UnsuitableAsync(MongoSideOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var session = await MongoDatabase.Of(options).OpenAsync(background: true, cancellationToken).ConfigureAwait(false);
+            await using (session.ConfigureAwait(false))
+            {
+                return null;
+            }
+        }
+        catch (MongoFailureException e)
+        {
+            return e.Kind == MongoErrorKind.Unsuitable ? e.Message : null;
+        }
+    }
+
     /// <param name="options">Contexts made from the same instance share its connections.</param>
     /// <param name="context">The context's name.</param>
     /// <param name="kinds">Each kind with its layout.</param>
@@ -32,7 +49,14 @@ public static class MongoSides
         var side = new MongoSide(SideName.New, context, MongoDatabase.Of(options));
         var documents = kinds.ToDictionary(kind => kind.Key, kind => new AggregateDocuments(kind.Key, kinds));
         return new NewSide(
-            new SideSeams(new MongoSideStore(side, documents), new MongoFence(side), new MongoJournal(side), new MongoAudit(side)) { Traces = new MongoTraces(side) },
+            new SideSeams(new MongoSideStore(side, documents), new MongoFence(side), new MongoJournal(side), new MongoAudit(side))
+            {
+                Rows = new MongoRowQueries(side, documents),
+                Answers = new MongoAnswerLog(side),
+                Traces = new MongoTraces(side),
+                Load = new MongoLoad(side),
+                Replication = new MongoReplication(),
+            },
             new MongoIdMap(side),
             new MongoIdPool(side),
             new MongoBackfillTarget(side, documents),

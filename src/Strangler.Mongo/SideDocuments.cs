@@ -28,6 +28,8 @@ internal static class Names
     public const string Checkpoint = "strangler_reconciliation_checkpoint";
     public const string Schedule = "strangler_reconciliation_schedule";
     public const string Purge = "strangler_purge";
+    public const string TextPart = "strangler_text_part";
+    public const string Answer = "strangler_answer";
 }
 
 /// <summary>

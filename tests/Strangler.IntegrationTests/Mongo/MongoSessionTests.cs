@@ -30,6 +30,31 @@ public sealed class MongoSessionTests
     [TearDown]
     public async Task Close() => await _session.DisposeAsync();
 
+    /// <summary>So that no member which the others have left can answer what this process has moved on from.</summary>
+    [Test]
+    public async Task What_is_read_after_a_write_is_asked_to_be_no_older_than_it_also_by_another_session(CancellationToken cancellationToken)
+    {
+        await using var writer = await _database.OpenAsync();
+        await using var reader = await _database.OpenAsync();
+        await writer.InsertAsync("causal", [BsonDocument.Of(("_id", 1))], true, cancellationToken);
+        var before = await AskedAsync();
+        await reader.ReadAsync(BsonDocument.Of(("count", "causal")), cancellationToken);
+        reader.BeginTransaction(TimeSpan.FromSeconds(10));
+        await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken);
+        await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken);
+        await reader.CommitAsync();
+        Assert.That(await AskedAsync() - before, Is.EqualTo(2), "the read, and the first of the transaction");
+
+        async Task<long> AskedAsync()
+        {
+            if (_database.Server.IsReal)
+                Assert.Ignore("Only the test server counts what it was asked for.");
+            await using var session = await _database.OpenAsync();
+            var status = await session.RunAsync(BsonDocument.Of(("serverStatus", 1)), cancellationToken, "admin");
+            return status.Number("readConcernCounters.afterClusterTime");
+        }
+    }
+
     [Test]
     public async Task Documents_of_every_type_come_back_as_they_were(CancellationToken cancellationToken)
     {

@@ -282,6 +282,9 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
             });
         }, cancellationToken);
 
+    /// <summary>What is read here is committed, and no failover takes it back: there is nothing to do, but it can fail.</summary>
+    public Task ConfirmAsync(CancellationToken cancellationToken) => connection.BeforeAsync("confirm", cancellationToken);
+
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
         await connection.BeforeAsync("commit", cancellationToken);
