@@ -64,17 +64,29 @@ internal sealed class MongoMigrationDatabase(MongoDatabase database, SideName na
             await _side.CheckTopologyAsync(cancellationToken).ConfigureAwait(false);
             return [];
         }
-        catch (SideUnavailableException e) when (e.InnerException is MongoFailureException { Kind: MongoErrorKind.Unsuitable } problem)
+        catch (SideUnavailableException e) when (IsUnsuitable(e))
         {
-            return [problem.Message];
+            return [e.InnerException!.Message];
         }
     }
 
-    public async Task<IReadOnlyList<MigrationRecord>> ReadRecordsAsync(CancellationToken cancellationToken) =>
-        (await _side.FindAsync(Records, BsonDocument.Empty, cancellationToken, background: true).ConfigureAwait(false))
-            .ConvertAll(record => new MigrationRecord(
-                record.At("_id.context").AsString, record.At("_id.name").AsString, record.Text("checksum"), (int)record.Number("started"),
-                (int)record.Number("done"), record.Text("done_prefix"), (int)record.Number("steps")));
+    /// <summary>None of a server that cannot be used: that it cannot is among the problems.</summary>
+    public async Task<IReadOnlyList<MigrationRecord>> ReadRecordsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await _side.FindAsync(Records, BsonDocument.Empty, cancellationToken, background: true).ConfigureAwait(false))
+                .ConvertAll(record => new MigrationRecord(
+                    record.At("_id.context").AsString, record.At("_id.name").AsString, record.Text("checksum"), (int)record.Number("started"),
+                    (int)record.Number("done"), record.Text("done_prefix"), (int)record.Number("steps")));
+        }
+        catch (SideUnavailableException e) when (IsUnsuitable(e))
+        {
+            return [];
+        }
+    }
+
+    private static bool IsUnsuitable(SideUnavailableException e) => e.InnerException is MongoFailureException { Kind: MongoErrorKind.Unsuitable };
 
     public async Task<IMigrationSession> LockAsync(TimeSpan wait, CancellationToken cancellationToken)
     {

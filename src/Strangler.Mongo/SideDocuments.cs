@@ -6,6 +6,7 @@ namespace Strangler.Mongo;
 /// <summary>The names of our collections.</summary>
 internal static class Names
 {
+    public const string Prefix = "strangler_";
     public const string Fence = "strangler_fence";
     public const string Slot = "strangler_fence_slot";
     public const string Entity = "strangler_entity";

@@ -42,7 +42,7 @@ public abstract class ContextLifeCycleContract<TEntity>
                     number => stop => WriteAsync(WrapperOf(replicas[number % 2]), number, acknowledged, conflicts, stop)),
             ]))
         {
-            foreach (var stage in new[] { Stage.NewLeads, Stage.DualWrite, Stage.NewLeads, Stage.LegacyOnly, Stage.NewLeads, Stage.ShadowRead, Stage.NewLeads })
+            foreach (var stage in UnderLoad)
             {
                 await world.MoveToAsync(stage);
             }
@@ -182,6 +182,10 @@ public abstract class ContextLifeCycleContract<TEntity>
             await wrapper.DeleteAsync(123_456, CancellationToken.None);
         }
     }
+
+    /// <summary>Where it goes under load.</summary>
+    private protected virtual IReadOnlyList<Stage> UnderLoad =>
+        [Stage.NewLeads, Stage.DualWrite, Stage.NewLeads, Stage.LegacyOnly, Stage.NewLeads, Stage.ShadowRead, Stage.NewLeads];
 
     /// <summary>How many there are when the load begins.</summary>
     private protected virtual int Rows => 1_500;

@@ -271,7 +271,7 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
     {
         await SaveAsync(7, null, Simple("a"));
         var uses = (await _side!.FindAsync("strangler_fence_slot")).Single().Number("uses");
-        await CloseUntilAsync(DateTimeOffset.UtcNow.AddHours(1));
+        await CloseUntilAsync(TimeProvider.System.GetUtcNow().AddHours(1));
         var waiting = Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8)), default);
         for (var look = 0; look < 20; look++)
         {
@@ -280,7 +280,7 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
         }
 
         Assert.That(waiting.IsCompleted, Is.False);
-        await CloseUntilAsync(DateTimeOffset.UtcNow.AddMilliseconds(50));
+        await CloseUntilAsync(TimeProvider.System.GetUtcNow().AddMilliseconds(50));
         await using var transaction = await waiting;
         Assert.That(transaction.State.Fence.Epoch, Is.EqualTo(5));
 
