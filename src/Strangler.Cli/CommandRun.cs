@@ -52,6 +52,8 @@ internal sealed class CommandRun : IDisposable
     public static void SetAction(Command command, StandardOptions standard, Func<CommandRun, CancellationToken, Task<int>> body) =>
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            // Signals are listened to only once this has returned its task: a body that runs a while before it first waits would be ended without a word.
+            await Task.Yield();
             using var run = new CommandRun(parsed, standard);
             try
             {

@@ -138,6 +138,8 @@ internal sealed class PostgresDatabase
         var builder = new NpgsqlConnectionStringBuilder(given.ConnectionString)
         {
             Pooling = true,
+            // None, as each command has it: a change from one command to the next would be told to the socket, in four system calls a round trip.
+            CommandTimeout = 0,
             MinPoolSize = 0,
             MaxPoolSize = connections,
             Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds),
@@ -169,5 +171,6 @@ internal sealed class PostgresDatabase
     }
 
     // Dates are read as their text, and a database, or a role, may have been told to write them in another way.
-    private static NpgsqlCommand Write(NpgsqlConnection connection) => new("SET DateStyle = 'ISO'", connection);
+    private static NpgsqlCommand Write(NpgsqlConnection connection) =>
+        new("SET DateStyle = 'ISO'", connection) { CommandTimeout = connection.ConnectionTimeout };
 }

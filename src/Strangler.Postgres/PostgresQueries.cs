@@ -5,6 +5,9 @@ namespace Strangler.Postgres;
 
 internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
 {
+    // What the fence said last: between two flips it says nothing else.
+    private volatile Seen? _seen;
+
     public SideName Side => side.Name;
 
     public SqlDialect Dialect => SqlDialect.Postgres;
@@ -28,11 +31,13 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
 
     public Task<(FenceRow Fence, List<T> Rows)> ListAsync<T>(
         FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) => side.QueryAsync(
-        new Batch().Part($"SELECT {FenceSql.Columns}, q.* FROM strangler_fence f LEFT JOIN LATERAL (").Formatted(statement)
-            .Add($") q ON true WHERE f.context = {side.Context}"),
-        async (reader, token) => (
-            await FenceSql.ReadAsync(reader, side, token).ConfigureAwait(false),
-            await FencedRows.ReadAsync(reader, FenceSql.Width, row, token).ConfigureAwait(false)),
+        new Batch().Part($"SELECT (SELECT {FenceSql.Packed} FROM strangler_fence f WHERE f.context = {side.Context}), q.* FROM (SELECT) one LEFT JOIN (")
+            .Formatted(statement).Add($") q ON true"),
+        async (reader, token) =>
+        {
+            await reader.ReadAsync(token).ConfigureAwait(false);
+            return (Fence(reader), await FencedRows.ReadAsync(reader, 1, row, token).ConfigureAwait(false));
+        },
         cancellationToken);
 
     public Task<(FenceRow Fence, T Result)> ReadAsync<T>(
@@ -56,4 +61,22 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
     }
 
     private Batch SelectFence(Batch batch) => batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
+
+    private FenceRow Fence(DbDataReader reader)
+    {
+        if (reader.IsDBNull(0))
+        {
+            throw side.NotMigrated();
+        }
+
+        var packed = reader.GetString(0);
+        if (_seen is not { } seen || seen.Packed != packed)
+        {
+            _seen = seen = new Seen(packed, FenceSql.Unpack(packed, side.Name));
+        }
+
+        return seen.Fence;
+    }
+
+    private sealed record Seen(string Packed, FenceRow Fence);
 }

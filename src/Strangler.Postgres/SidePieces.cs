@@ -46,6 +46,9 @@ internal static class FenceSql
 
     public static readonly Sql Columns = new("f.role, f.stage, f.epoch, f.dual_epoch, f.deadline");
 
+    /// <summary>The row as one text, asked for by a subselect: the server makes it once, however many rows it stands beside; NULL where there is none.</summary>
+    public static readonly Sql Packed = new("ROW(f.role, f.stage, f.epoch, f.dual_epoch, extract(epoch FROM f.deadline))::text");
+
     /// <summary>Where writes must be journalled and entity rows are kept: everywhere but on a side that leads alone.</summary>
     public static readonly Sql IsDual = new("NOT (f.role IN ('lead', 'switching') AND f.stage IN ('LegacyOnly', 'NewOnly'))");
 
@@ -55,20 +58,32 @@ internal static class FenceSql
     /// guessed.</exception>
     public static FenceRow Read(NpgsqlDataReader reader, int ordinal, SideName side)
     {
-        var (role, stage) = (reader.GetString(ordinal), reader.GetString(ordinal + 1));
-        if (!Enum.TryParse<FenceRole>(role, ignoreCase: true, out var knownRole) || !Enum.IsDefined(knownRole)
-            || !Enum.TryParse<Stage>(stage, out var knownStage) || !Enum.IsDefined(knownStage))
-        {
-            throw new SideUnavailableException(
-                side, $"its fence says {role}/{stage}, which this build does not know; deploy the newer build.", false, new FormatException(stage));
-        }
+        var (role, stage) = Known(reader.GetString(ordinal), reader.GetString(ordinal + 1), side);
+        return new FenceRow(role, stage, reader.GetInt64(ordinal + 2), reader.GetInt64(ordinal + 3), Times.UtcOrNull(reader, ordinal + 4));
+    }
 
-        return new FenceRow(knownRole, knownStage, reader.GetInt64(ordinal + 2), reader.GetInt64(ordinal + 3), Times.UtcOrNull(reader, ordinal + 4));
+    /// <summary>What <see cref="Packed"/> says: <c>(lead,NewOnly,7,2,)</c>, with the deadline in seconds since 1970.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static FenceRow Unpack(string packed, SideName side)
+    {
+        var parts = packed[1..^1].Split(',');
+        var (role, stage) = Known(parts[0], parts[1], side);
+        var seconds = parts[4].Length == 0 ? (decimal?)null : decimal.Parse(parts[4], CultureInfo.InvariantCulture);
+        return new FenceRow(
+            role, stage, long.Parse(parts[2], CultureInfo.InvariantCulture), long.Parse(parts[3], CultureInfo.InvariantCulture),
+            seconds is { } since ? DateTime.UnixEpoch.AddTicks((long)(since * TimeSpan.TicksPerSecond)) : null);
     }
 
     /// <summary>The fence of the reader's present result.</summary>
     public static async Task<FenceRow> ReadAsync(NpgsqlDataReader reader, PostgresSide side, CancellationToken cancellationToken) =>
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? Read(reader, 0, side.Name) : throw side.NotMigrated();
+
+    private static (FenceRole Role, Stage Stage) Known(string role, string stage, SideName side) =>
+        Enum.TryParse<FenceRole>(role, ignoreCase: true, out var knownRole) && Enum.IsDefined(knownRole)
+        && Enum.TryParse<Stage>(stage, out var knownStage) && Enum.IsDefined(knownStage)
+            ? (knownRole, knownStage)
+            : throw new SideUnavailableException(
+                side, $"its fence says {role}/{stage}, which this build does not know; deploy the newer build.", false, new FormatException(stage));
 }
 
 /// <summary>The entity row as columns of a select.</summary>

@@ -76,8 +76,10 @@ internal static class ServeCommand
             run.Output.Step($"{host.Name}: relay{Planned(host, run.Time.GetUtcNow().UtcDateTime)}");
         }
 
-        await ServiceLoops.RunAsync(loops, Started, () => web?.LeaveAsync() ?? Task.CompletedTask, token).ConfigureAwait(false);
+        await ServiceLoops.RunAsync(loops, Started, () => web?.LeaveAsync() ?? Task.CompletedTask, Waiting, run.Time, token).ConfigureAwait(false);
         run.Output.Step("Stopped. Reconciliations that were under way are taken up by another service, or by this one when it is started again.");
+
+        void Waiting(string what) => run.Output.Step($"Stopping; waits for {what}.");
 
         void Started()
         {

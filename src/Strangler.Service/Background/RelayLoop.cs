@@ -12,6 +12,9 @@ public sealed class RelayLoop(ContextRuntime runtime, Relay relay) : BackgroundS
 
     private readonly ILogger _log = runtime.Loggers.CreateLogger<RelayLoop>();
 
+    /// <summary>What it is, for whoever waits for its end.</summary>
+    public override string ToString() => $"the relay of {runtime.Context}";
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)

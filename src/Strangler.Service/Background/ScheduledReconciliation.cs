@@ -41,6 +41,9 @@ public sealed class ScheduledReconciliation : BackgroundService
 
     private string Actor => $"schedule ({_runtime.Replica})";
 
+    /// <summary>What it is, for whoever waits for its end.</summary>
+    public override string ToString() => $"the scheduled reconciliation of {_runtime.Context}";
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(_schedules.Select(schedule => RunAsync(schedule, stoppingToken)));
 

@@ -8,6 +8,8 @@ namespace Strangler.Service.Background;
 /// </summary>
 public static class ServiceLoops
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
     /// <summary>The loops of one context: its relay with all that belongs to it, and its scheduled reconciliations, if it has any.</summary>
     public static IReadOnlyList<BackgroundService> Of(ContextHost host)
     {
@@ -21,8 +23,11 @@ public static class ServiceLoops
     /// <param name="loops">Started in this order.</param>
     /// <param name="started">Is told when all have been started.</param>
     /// <param name="leave">What is done before they are told to end, while all of them still run.</param>
+    /// <param name="waiting">Is told from time to time what has not ended yet, once that takes long.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends them.</param>
-    public static async Task RunAsync(IReadOnlyList<BackgroundService> loops, Action started, Func<Task> leave, CancellationToken cancellationToken)
+    public static async Task RunAsync(
+        IReadOnlyList<BackgroundService> loops, Action started, Func<Task> leave, Action<string> waiting, TimeProvider time, CancellationToken cancellationToken)
     {
         foreach (var loop in loops)
         {
@@ -37,8 +42,7 @@ public static class ServiceLoops
             await Task.WhenAny([stop.Task, .. all]).ConfigureAwait(false);
         }
 
-        await leave().ConfigureAwait(false);
-        await Task.WhenAll(loops.Select(loop => loop.StopAsync(CancellationToken.None))).ConfigureAwait(false);
+        await EndAsync(loops, leave, waiting, time).ConfigureAwait(false);
         foreach (var loop in all)
         {
             await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -48,5 +52,25 @@ public static class ServiceLoops
         {
             await failed.ConfigureAwait(false);
         }
+    }
+
+    // Whoever stopped it and sees nothing happen must be able to tell what it waits for before it is killed.
+    private static async Task EndAsync(IReadOnlyList<BackgroundService> loops, Func<Task> leave, Action<string> waiting, TimeProvider time)
+    {
+        var left = leave();
+        await TellingAsync(left, () => "what was asked over HTTP", waiting, time).ConfigureAwait(false);
+        var ended = Task.WhenAll(loops.Select(loop => loop.StopAsync(CancellationToken.None)));
+        await TellingAsync(
+            ended, () => string.Join(", ", loops.Where(loop => loop.ExecuteTask is { IsCompleted: false }).Select(loop => loop.ToString())), waiting, time).ConfigureAwait(false);
+    }
+
+    private static async Task TellingAsync(Task work, Func<string> what, Action<string> waiting, TimeProvider time)
+    {
+        while (await Task.WhenAny(work, Task.Delay(Patience, time)).ConfigureAwait(false) != work)
+        {
+            waiting(what());
+        }
+
+        await work.ConfigureAwait(false);
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Strangler.DualWrite;
@@ -51,10 +50,10 @@ internal sealed class Answers(ILoggerFactory loggers)
     }
 
     private static Task SendAsync(HttpContext http, int status, string type, JsonText text) =>
-        SendAsync(http, status, type, Encoding.UTF8.GetBytes(text.ToString()));
+        SendAsync(http, status, type, text.Bytes);
 
     /// <summary>A whole answer; of a HEAD request only what stands before its body.</summary>
-    public static async Task SendAsync(HttpContext http, int status, string type, byte[] bytes)
+    public static async Task SendAsync(HttpContext http, int status, string type, ReadOnlyMemory<byte> bytes)
     {
         (http.Response.StatusCode, http.Response.ContentType, http.Response.ContentLength) = (status, type, bytes.Length);
         if (!HttpMethods.IsHead(http.Request.Method))

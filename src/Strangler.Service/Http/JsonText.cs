@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 
@@ -13,7 +14,7 @@ internal sealed class JsonText
 {
     private static readonly SearchValues<char> ToEscape = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(code => (char)code)]);
 
-    private readonly StringBuilder _text = new(256);
+    private readonly ArrayBufferWriter<byte> _text = new(512);
     private bool _isFirst = true;
 
     public JsonText Object(Action<JsonText> members) => Bracketed('{', members, '}');
@@ -37,13 +38,13 @@ internal sealed class JsonText
     public JsonText Number(string key, long? value)
     {
         Key(key);
-        return value is { } number ? Raw(number.ToString(CultureInfo.InvariantCulture)) : Null();
+        return value is { } number ? Whole(number) : Null();
     }
 
     public JsonText Real(string key, double? value)
     {
         Key(key);
-        return value is { } number ? Raw(Number(number)) : Null();
+        return value is { } number ? Ascii(Number(number)) : Null();
     }
 
     public JsonText Member(string key, Action<JsonText>? value)
@@ -59,9 +60,12 @@ internal sealed class JsonText
         return this;
     }
 
-    public JsonText Null() => Raw("null");
+    public JsonText Null() => Raw("null"u8);
 
-    public override string ToString() => _text.ToString();
+    /// <summary>What was written so far, in UTF-8; until more is written.</summary>
+    public ReadOnlyMemory<byte> Bytes => _text.WrittenMemory;
+
+    public override string ToString() => Encoding.UTF8.GetString(_text.WrittenSpan);
 
     /// <summary>Number::toString: decimal from 1e-6 up to below 1e21, else with an exponent.</summary>
     internal static string Number(double value)
@@ -102,10 +106,10 @@ internal sealed class JsonText
 
     private JsonText Bracketed(char open, Action<JsonText> content, char close)
     {
-        _text.Append(open);
+        Byte((byte)open);
         _isFirst = true;
         content(this);
-        _text.Append(close);
+        Byte((byte)close);
         _isFirst = false;
         return this;
     }
@@ -114,39 +118,54 @@ internal sealed class JsonText
     {
         Separate();
         Quoted(key);
-        _text.Append(':');
+        Byte((byte)':');
     }
 
     private void Separate()
     {
         if (!_isFirst)
         {
-            _text.Append(',');
+            Byte((byte)',');
         }
 
         _isFirst = false;
     }
 
-    private JsonText Raw(string text)
+    private JsonText Raw(ReadOnlySpan<byte> text)
     {
-        _text.Append(text);
+        _text.Write(text);
+        _isFirst = false;
+        return this;
+    }
+
+    private JsonText Whole(long number)
+    {
+        Utf8Formatter.TryFormat(number, _text.GetSpan(20), out var length);
+        _text.Advance(length);
+        _isFirst = false;
+        return this;
+    }
+
+    private JsonText Ascii(string text)
+    {
+        Chars(text);
         _isFirst = false;
         return this;
     }
 
     private JsonText Quoted(string value)
     {
-        _text.Append('"');
+        Byte((byte)'"');
         if (value.AsSpan().ContainsAny(ToEscape) || value.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF'))
         {
             Escaped(value);
         }
         else
         {
-            _text.Append(value);
+            Chars(value);
         }
 
-        return Raw("\"");
+        return Raw("\""u8);
     }
 
     private void Escaped(string value)
@@ -156,25 +175,38 @@ internal sealed class JsonText
             var isPair = char.IsHighSurrogate(value[i]) && i + 1 < value.Length && char.IsLowSurrogate(value[i + 1]);
             if (isPair)
             {
-                _text.Append(value[i++]).Append(value[i]);
+                Chars(value.AsSpan(i++, 2));
             }
             else
             {
-                Escaped(value[i]);
+                Escaped(value, i);
             }
         }
     }
 
-    private void Escaped(char c) => _ = c switch
+    private void Escaped(string value, int at)
     {
-        '"' => _text.Append("\\\""),
-        '\\' => _text.Append("\\\\"),
-        '\b' => _text.Append("\\b"),
-        '\f' => _text.Append("\\f"),
-        '\n' => _text.Append("\\n"),
-        '\r' => _text.Append("\\r"),
-        '\t' => _text.Append("\\t"),
-        _ when c < ' ' || char.IsSurrogate(c) => _text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
-        _ => _text.Append(c),
-    };
+        switch (value[at])
+        {
+            case '"': Chars("\\\""); break;
+            case '\\': Chars("\\\\"); break;
+            case '\b': Chars("\\b"); break;
+            case '\f': Chars("\\f"); break;
+            case '\n': Chars("\\n"); break;
+            case '\r': Chars("\\r"); break;
+            case '\t': Chars("\\t"); break;
+            case < ' ' or (>= '\uD800' and <= '\uDFFF'):
+                Chars(string.Create(CultureInfo.InvariantCulture, $"\\u{(int)value[at]:x4}"));
+                break;
+            default: Chars(value.AsSpan(at, 1)); break;
+        }
+    }
+
+    private void Chars(ReadOnlySpan<char> text) => Encoding.UTF8.GetBytes(text, _text);
+
+    private void Byte(byte one)
+    {
+        _text.GetSpan(1)[0] = one;
+        _text.Advance(1);
+    }
 }

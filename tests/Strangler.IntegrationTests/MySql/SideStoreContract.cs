@@ -65,6 +65,7 @@ public abstract class SideStoreContract(SideName side)
         {
             () => Seams.Fence.ReadAsync(default),
             () => Store.ReadAsync(key, default),
+            () => Seams.Queries is { } queries ? queries.ListAsync($"SELECT t.id FROM thing t", (_, _) => 0, default) : Store.ReadAsync(key, default),
             async () => await (await Store.BeginAsync(new WriteIntent(key), default)).DisposeAsync(),
         })
         {
@@ -189,6 +190,10 @@ public abstract class SideStoreContract(SideName side)
             },
             default);
         Assert.That((same, two), Is.EqualTo((Dual, (2, "b"))));
+
+        var switching = Dual with { Role = FenceRole.Switching, Epoch = 6, Deadline = new DateTime(2026, 5, 17, 11, 42, 2, DateTimeKind.Utc).AddTicks(1_234_560) };
+        await _test.SetFenceAsync(switching);
+        Assert.That((await queries.ListAsync($"SELECT t.id FROM thing t", (_, _) => 0, default)).Fence, Is.EqualTo(switching));
     }
 
     [Test]

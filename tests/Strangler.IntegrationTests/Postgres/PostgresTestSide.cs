@@ -72,8 +72,8 @@ internal sealed class PostgresTestSide : IAsyncDisposable
     }
 
     public Task SetFenceAsync(FenceRow fence) => RunAsync(
-        "UPDATE strangler_fence SET role = @Role, stage = @Stage, epoch = @Epoch, dual_epoch = @DualEpoch WHERE context = 'tests'",
-        new { Role = fence.Role.ToString().ToLowerInvariant(), Stage = fence.Stage.ToString(), fence.Epoch, fence.DualEpoch });
+        "UPDATE strangler_fence SET role = @Role, stage = @Stage, epoch = @Epoch, dual_epoch = @DualEpoch, deadline = @Deadline WHERE context = 'tests'",
+        new { Role = fence.Role.ToString().ToLowerInvariant(), Stage = fence.Stage.ToString(), fence.Epoch, fence.DualEpoch, fence.Deadline });
 
     public async ValueTask DisposeAsync()
     {

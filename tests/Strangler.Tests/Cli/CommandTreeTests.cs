@@ -140,6 +140,22 @@ public sealed partial class CommandTreeTests
         }
     }
 
+    [Test]
+    public async Task A_verb_begins_behind_the_task_whose_end_signals_wait_for()
+    {
+        using var isWaitedFor = new ManualResetEventSlim();
+        var standard = new StandardOptions();
+        var command = new Command("busy", "Does not wait for anything before it is told to.");
+        standard.AddTo(command);
+        CommandRun.SetAction(command, standard, (_, token) =>
+            Task.FromResult(isWaitedFor.Wait(TimeSpan.FromSeconds(30), token) ? ExitCodes.Ok : ExitCodes.Found));
+
+        // Only with the task in its hands is the command line's own handler of signals set up.
+        var running = command.Parse([]).InvokeAsync(new InvocationConfiguration { Output = TextWriter.Null, Error = TextWriter.Null });
+        isWaitedFor.Set();
+        Assert.That(await running, Is.EqualTo(ExitCodes.Ok));
+    }
+
     private static void AssertTypable(IEnumerable<string> lines)
     {
         var commands = lines.Select(line => Typed().Match(line.Trim())).Where(match => match.Success)
