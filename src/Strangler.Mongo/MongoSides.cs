@@ -13,10 +13,15 @@ public static class MongoSides
         ArgumentNullException.ThrowIfNull(options);
         try
         {
-            options.Validate();
+            // The driver has its own opinion of the connection string, and may not be there at all.
+            _ = MongoDatabase.Of(options);
             return null;
         }
         catch (ArgumentException exception)
+        {
+            return exception.Message;
+        }
+        catch (MongoFailureException exception) when (exception.Kind == MongoErrorKind.Unsuitable)
         {
             return exception.Message;
         }
