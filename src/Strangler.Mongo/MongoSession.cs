@@ -130,7 +130,10 @@ public sealed class MongoSession : IAsyncDisposable
     /// <exception cref="MongoFailureException">
     /// <see cref="MongoFailureException.IsCommitUnknown"/>: it may have happened. Otherwise it has not.
     /// </exception>
-    public async Task CommitAsync()
+    public Task CommitAsync() => CommitAsync(asksAgain: true);
+
+    /// <param name="asksAgain">False: of a transaction that has written nothing, an unknown outcome is no worse than a failure.</param>
+    internal async Task CommitAsync(bool asksAgain)
     {
         if (!IsInTransaction)
             throw new InvalidOperationException("No transaction is open.");
@@ -145,7 +148,7 @@ public sealed class MongoSession : IAsyncDisposable
                 EndDeadline();
                 return;
             }
-            catch (MongoFailureException e) when (e.IsCommitUnknown && !_isBroken && !_deadline!.IsCancellationRequested)
+            catch (MongoFailureException e) when (asksAgain && e.IsCommitUnknown && !_isBroken && !_deadline!.IsCancellationRequested)
             {
                 // The driver itself has tried twice: the server is away for longer than a moment.
                 await Task.Delay(Pause(attempt), _source.Options.Time, CancellationToken.None).ConfigureAwait(false);

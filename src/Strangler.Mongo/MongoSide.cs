@@ -152,7 +152,7 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
                     {
                         session.BeginTransaction(background ?? Lane.IsBackground ? Options.BackgroundCommandTimeout : Options.TransactionDeadline);
                         var result = await read(session, token).ConfigureAwait(false);
-                        await session.CommitAsync().ConfigureAwait(false);
+                        await session.CommitAsync(asksAgain: false).ConfigureAwait(false);
                         return result;
                     },
                     cancellationToken).ConfigureAwait(false);

@@ -38,17 +38,21 @@ public sealed class MongoSessionTests
         await using var reader = await _database.OpenAsync();
         await writer.InsertAsync("causal", [BsonDocument.Of(("_id", 1))], true, cancellationToken);
         var before = await AskedAsync();
-        await reader.ReadAsync(BsonDocument.Of(("count", "causal")), cancellationToken);
+        // Majority, snapshot and local; a real server has to take the time with each of them.
+        Assert.That((await reader.ReadAsync(BsonDocument.Of(("count", "causal")), cancellationToken)).Number("n"), Is.EqualTo(1));
+        var snapshot = BsonDocument.Of(
+            ("aggregate", "causal"), ("pipeline", BsonArray.Of()), ("cursor", BsonDocument.Empty), ("readConcern", BsonDocument.Of(("level", "snapshot"))));
+        Assert.That(await reader.AllAsync(snapshot, cancellationToken), Has.Count.EqualTo(1));
+        Assert.That(await reader.LatestAsync("causal", BsonDocument.Of(("_id", 1)), cancellationToken), Is.Not.Null);
         reader.BeginTransaction(TimeSpan.FromSeconds(10));
-        await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken);
+        Assert.That(await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken), Has.Count.EqualTo(1));
         await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken);
         await reader.CommitAsync();
-        Assert.That(await AskedAsync() - before, Is.EqualTo(2), "the read, and the first of the transaction");
+        if (!_database.Server.IsReal)
+            Assert.That(await AskedAsync() - before, Is.EqualTo(4), "each read, and the first of the transaction");
 
         async Task<long> AskedAsync()
         {
-            if (_database.Server.IsReal)
-                Assert.Ignore("Only the test server counts what it was asked for.");
             await using var session = await _database.OpenAsync();
             var status = await session.RunAsync(BsonDocument.Of(("serverStatus", 1)), cancellationToken, "admin");
             return status.Number("readConcernCounters.afterClusterTime");
