@@ -270,13 +270,18 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
     public async Task A_closed_slot_is_not_written_to_and_opens_by_itself_when_its_time_is_over()
     {
         await SaveAsync(7, null, Simple("a"));
-        var uses = (await _side!.FindAsync("strangler_fence_slot")).Single().Number("uses");
         await CloseUntilAsync(TimeProvider.System.GetUtcNow().AddHours(1));
         var waiting = Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8)), default);
-        for (var look = 0; look < 20; look++)
+        await using (var session = await _side!.OpenAsync())
         {
-            // In the way it would be refused: outside of a transaction the server waits, and then says so.
-            await _side.UpdateAsync("strangler_fence_slot", BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of(("uses", uses)))));
+            // As whoever sets the fence does; had the writer written to the slot at that moment, this one would be refused.
+            for (var turn = 0; turn < 200; turn++)
+            {
+                session.BeginTransaction(TimeSpan.FromSeconds(10));
+                await session.UpdateAsync(
+                    "strangler_fence_slot", [new(BsonDocument.Empty, BsonDocument.Of(("$inc", BsonDocument.Of(("uses", 1L)))), Many: true)], true, default);
+                await session.CommitAsync();
+            }
         }
 
         Assert.That(waiting.IsCompleted, Is.False);
