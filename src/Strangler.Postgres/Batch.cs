@@ -76,6 +76,14 @@ internal sealed class Batch
         return this;
     }
 
+    /// <summary>Appends a statement whose text is known already, with the values of its parameters in their order.</summary>
+    public Batch Whole(string text, object?[] values)
+    {
+        _statements.Add((text, values));
+        Parameters += values.Length;
+        return this;
+    }
+
     public void Value(object? value)
     {
         _values.Add(value);

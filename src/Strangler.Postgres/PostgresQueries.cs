@@ -1,10 +1,15 @@
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Strangler.DualWrite;
 
 namespace Strangler.Postgres;
 
 internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
 {
+    // By the formats, which are constants of their contexts.
+    private readonly ConditionalWeakTable<string, string> _beside = [];
+    private readonly ConditionalWeakTable<string, string> _withoutRows = [];
+
     // What the fence said last: between two flips it says nothing else.
     private volatile Seen? _seen;
 
@@ -29,16 +34,13 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
             },
             cancellationToken);
 
-    public Task<(FenceRow Fence, List<T> Rows)> ListAsync<T>(
-        FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) => side.QueryAsync(
-        new Batch().Part($"SELECT (SELECT {FenceSql.Packed} FROM strangler_fence f WHERE f.context = {side.Context}), q.* FROM (SELECT) one LEFT JOIN (")
-            .Formatted(statement).Add($") q ON true"),
-        async (reader, token) =>
-        {
-            await reader.ReadAsync(token).ConfigureAwait(false);
-            return (Fence(reader), await FencedRows.ReadAsync(reader, 1, row, token).ConfigureAwait(false));
-        },
-        cancellationToken);
+    // The outer join that makes a row for the fence where there is none of the statement is dear: it is asked for only then.
+    public async Task<(FenceRow Fence, List<T> Rows)> ListAsync<T>(
+        FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) =>
+        await ListAsync(_beside.GetValue(statement.Format, _ => BesideTheFence(statement, "")), statement, row, cancellationToken).ConfigureAwait(false)
+            ?? await ListAsync(
+                _withoutRows.GetValue(statement.Format, _ => BesideTheFence(statement, "(SELECT) one LEFT JOIN ")), statement, row, cancellationToken).ConfigureAwait(false)
+            ?? throw side.NotMigrated();
 
     public Task<(FenceRow Fence, T Result)> ReadAsync<T>(
         IReadOnlyList<FormattableString> statements, Func<DbDataReader, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
@@ -61,6 +63,23 @@ internal sealed class PostgresQueries(PostgresSide side) : ISqlQueries
     }
 
     private Batch SelectFence(Batch batch) => batch.Add($"SELECT {FenceSql.Columns} FROM strangler_fence f WHERE f.context = {side.Context}");
+
+    // Null: there is no row.
+    private Task<(FenceRow Fence, List<T> Rows)?> ListAsync<T>(
+        string text, FormattableString statement, Func<DbDataReader, int, T> row, CancellationToken cancellationToken) => side.QueryAsync(
+        new Batch().Whole(text, statement.GetArguments()),
+        async (reader, token) => await reader.ReadAsync(token).ConfigureAwait(false)
+            ? (Fence(reader), await FencedRows.ReadAsync(reader, 1, row, token).ConfigureAwait(false))
+            : default((FenceRow, List<T>)?),
+        cancellationToken);
+
+    private string BesideTheFence(FormattableString statement, string join)
+    {
+        var batch = new Batch()
+            .Part($"SELECT (SELECT {FenceSql.Packed} FROM strangler_fence f WHERE f.context = {new Sql(AggregateSql.Literal(side.Context))}), q.*")
+            .Part($" FROM {new Sql(join)}(").Formatted(statement).Part($") q");
+        return (join.Length > 0 ? batch.Part($" ON true") : batch).End().ToString();
+    }
 
     private FenceRow Fence(DbDataReader reader)
     {

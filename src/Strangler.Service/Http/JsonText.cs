@@ -14,7 +14,9 @@ internal sealed class JsonText
 {
     private static readonly SearchValues<char> ToEscape = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, ' ').Select(code => (char)code)]);
 
-    private readonly ArrayBufferWriter<byte> _text = new(512);
+    // Not cleared, neither at first nor as it grows: only what is written is read.
+    private byte[] _bytes = GC.AllocateUninitializedArray<byte>(2048);
+    private int _length;
     private bool _isFirst = true;
 
     public JsonText Object(Action<JsonText> members) => Bracketed('{', members, '}');
@@ -63,9 +65,9 @@ internal sealed class JsonText
     public JsonText Null() => Raw("null"u8);
 
     /// <summary>What was written so far, in UTF-8; until more is written.</summary>
-    public ReadOnlyMemory<byte> Bytes => _text.WrittenMemory;
+    public ReadOnlyMemory<byte> Bytes => _bytes.AsMemory(0, _length);
 
-    public override string ToString() => Encoding.UTF8.GetString(_text.WrittenSpan);
+    public override string ToString() => Encoding.UTF8.GetString(Bytes.Span);
 
     /// <summary>Number::toString: decimal from 1e-6 up to below 1e21, else with an exponent.</summary>
     internal static string Number(double value)
@@ -133,15 +135,16 @@ internal sealed class JsonText
 
     private JsonText Raw(ReadOnlySpan<byte> text)
     {
-        _text.Write(text);
+        text.CopyTo(Room(text.Length));
+        _length += text.Length;
         _isFirst = false;
         return this;
     }
 
     private JsonText Whole(long number)
     {
-        Utf8Formatter.TryFormat(number, _text.GetSpan(20), out var length);
-        _text.Advance(length);
+        Utf8Formatter.TryFormat(number, Room(20), out var length);
+        _length += length;
         _isFirst = false;
         return this;
     }
@@ -202,11 +205,24 @@ internal sealed class JsonText
         }
     }
 
-    private void Chars(ReadOnlySpan<char> text) => Encoding.UTF8.GetBytes(text, _text);
+    // A char is three bytes at most; those of a pair four together.
+    private void Chars(ReadOnlySpan<char> text) => _length += Encoding.UTF8.GetBytes(text, Room(3 * text.Length));
 
     private void Byte(byte one)
     {
-        _text.GetSpan(1)[0] = one;
-        _text.Advance(1);
+        Room(1)[0] = one;
+        _length++;
+    }
+
+    private Span<byte> Room(int count)
+    {
+        if (_bytes.Length - _length < count)
+        {
+            var more = GC.AllocateUninitializedArray<byte>(Math.Max(2 * _bytes.Length, _length + count));
+            _bytes.AsSpan(0, _length).CopyTo(more);
+            _bytes = more;
+        }
+
+        return _bytes.AsSpan(_length);
     }
 }

@@ -65,17 +65,24 @@ public sealed class MetricsRegistry : IDisposable
     private sealed class Family(Instrument instrument)
     {
         private readonly ConcurrentDictionary<string, Series> _series = new(StringComparer.Ordinal);
+
+        // The same by the tags as they come: their text is made once, not with every measurement.
+        private readonly ConcurrentDictionary<Tags, Series> _byTags = new();
         private readonly string _type = TypeOf(instrument);
 
         public string Name { get; } = NameOf(instrument);
 
         public bool IsObserved => instrument.IsObservable;
 
-        public void Clear() => _series.Clear();
+        public void Clear()
+        {
+            _series.Clear();
+            _byTags.Clear();
+        }
 
         public void Measure(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
-            var series = _series.GetOrAdd(Labels(tags), _ => new Series());
+            var series = Of(tags);
             lock (series)
             {
                 series.Value = _type == "counter" ? series.Value + value : value;
@@ -84,6 +91,17 @@ public sealed class MetricsRegistry : IDisposable
                     series.Add(value);
                 }
             }
+        }
+
+        private Series Of(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            if (tags.Length > Tags.AtMost)
+            {
+                return _series.GetOrAdd(Labels(tags), _ => new Series());
+            }
+
+            var key = Tags.Of(tags);
+            return _byTags.TryGetValue(key, out var known) ? known : _byTags.GetOrAdd(key, _series.GetOrAdd(Labels(tags), _ => new Series()));
         }
 
         public void Write(StringBuilder text)
@@ -165,6 +183,20 @@ public sealed class MetricsRegistry : IDisposable
             var name = instrument.Name.Replace('.', '_');
             var unit = instrument.Unit == "s" && !name.EndsWith("_seconds", StringComparison.Ordinal) ? "_seconds" : "";
             return $"{name}{unit}{(TypeOf(instrument) == "counter" ? "_total" : "")}";
+        }
+
+        // Names and values as fields of their own: a KeyValuePair is compared by reflection.
+        private readonly record struct Tags(string? Name1, object? Value1, string? Name2, object? Value2, string? Name3, object? Value3)
+        {
+            public const int AtMost = 3;
+
+            public static Tags Of(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+            {
+                var (first, second, third) = (At(tags, 0), At(tags, 1), At(tags, 2));
+                return new Tags(first.Key, first.Value, second.Key, second.Value, third.Key, third.Value);
+            }
+
+            private static KeyValuePair<string, object?> At(ReadOnlySpan<KeyValuePair<string, object?>> tags, int at) => at < tags.Length ? tags[at] : default;
         }
 
         private sealed class Series

@@ -41,7 +41,7 @@ public static class Tracing
     /// <summary>A request's span, which goes on with its caller's trace. Probes have none.</summary>
     internal static Activity? Begin(HttpContext http, string method, string route)
     {
-        if (route is "/healthz" or "/readyz" or "/metrics")
+        if (!Source.HasListeners() || route is "/healthz" or "/readyz" or "/metrics")
         {
             return null;
         }

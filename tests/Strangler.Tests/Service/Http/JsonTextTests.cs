@@ -56,6 +56,15 @@ public sealed class JsonTextTests
     }
 
     [Test]
+    public void A_long_text_is_whole_whatever_its_characters_take([Values("a", "é", "€", "\U0001F98A", "\"", "\u0001")] string one, [Values(600, 2047, 5000)] int times)
+    {
+        var value = string.Concat(Enumerable.Repeat(one, times));
+        var json = new JsonText().Array([1, 2], (item, _) => item.Object(members => members.Number("n", long.MinValue).Text("t", value)));
+        var read = JsonDocument.Parse(json.Bytes).RootElement.EnumerateArray().Select(item => (item.GetProperty("n").GetInt64(), item.GetProperty("t").GetString()));
+        Assert.That(read, Is.All.EqualTo((long.MinValue, value)).And.Exactly(2).Items);
+    }
+
+    [Test]
     public void Lists_have_commas_between_and_nothing_else()
     {
         Assert.That(new JsonText().Array<int>([], (_, _) => { }).ToString(), Is.EqualTo("[]"));
