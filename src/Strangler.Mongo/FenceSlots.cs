@@ -21,6 +21,12 @@ internal sealed class FenceSlots
 {
     private static readonly ConditionalWeakTable<MongoDatabase, ConcurrentDictionary<string, FenceSlots>> Shared = [];
 
+    private static readonly TimeSpan Unused = TimeSpan.FromHours(1);
+
+    // Of a slot that no flip has closed, or whose flip is out of time. Asked by the filter: what has written to a slot is in that flip's way until it is aborted.
+    private static readonly BsonDocument IsOpen = BsonDocument.Of(("$lte", BsonArray.Of(
+        BsonDocument.Of(("$ifNull", BsonArray.Of("$closed_until", BsonValue.FromMilliseconds(0)))), "$$NOW")));
+
     private readonly string _context;
     private readonly string _process = RandomNumberGenerator.GetHexString(16, lowercase: true);
     private readonly ConcurrentStack<string> _free = new();
@@ -41,7 +47,7 @@ internal sealed class FenceSlots
         }
 
         slot = $"{_process}.{Interlocked.Increment(ref _count)}";
-        await side.InTransactionAsync(
+        var now = await side.InTransactionAsync(
             null,
             async (session, token) =>
             {
@@ -54,13 +60,36 @@ internal sealed class FenceSlots
                     throw side.NotMigrated();
                 }
 
-                var copy = FenceDocuments.Copy(fence.AsDocument);
-                await session.InsertAsync(
-                    Names.Slot, [BsonDocument.FromElements([new("_id", Id(slot)), new("uses", 0L), .. copy])], true, token).ConfigureAwait(false);
-                return true;
+                var copy = BsonDocument.FromElements([new("uses", 0L), .. FenceDocuments.Copy(fence.AsDocument)]);
+                var made = await session.FindAndModifyAsync(
+                    BsonDocument.Of(
+                        ("findAndModify", Names.Slot), ("query", Keys.Filter(Id(slot))), ("upsert", true), ("new", true),
+                        ("update", BsonDocument.Of(("$set", copy), ("$currentDate", BsonDocument.Of(("used_at", true)))))),
+                    token).ConfigureAwait(false);
+                return made.AsDocument.Utc("used_at");
             },
             cancellationToken).ConfigureAwait(false);
+        await RemoveUnusedAsync(side, now, cancellationToken).ConfigureAwait(false);
         return slot;
+    }
+
+    /// <summary>Slots of processes that are gone, and those that a broken connection has left behind: where new ones are made, old ones go. Whoever still had
+    /// one takes another.</summary>
+    public static BsonDocument UnusedAt(string context, DateTime now) => BsonDocument.Of(
+        ("_id.context", context),
+        ("$or", BsonArray.Of(
+            BsonDocument.Of(("used_at", BsonDocument.Of(("$lt", Times.Of(now - Unused))))), BsonDocument.Of(("used_at", BsonDocument.Of(("$exists", false)))))));
+
+    private async Task RemoveUnusedAsync(MongoSide side, DateTime now, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await side.DeleteAsync(Names.Slot, UnusedAt(_context, now), cancellationToken).ConfigureAwait(false);
+        }
+        catch (SideUnavailableException)
+        {
+            // The next one does it.
+        }
     }
 
     /// <summary>One of them was removed, since it lay unused for long; so did those below it.</summary>
@@ -76,18 +105,17 @@ internal sealed class FenceSlots
     {
         var found = await session.FindAndModifyAsync(
             BsonDocument.Of(
-                ("findAndModify", Names.Slot), ("query", Keys.Filter(Id(slot))), ("new", true),
+                ("findAndModify", Names.Slot), ("query", Keys.Filter(Id(slot)).With("$expr", IsOpen)), ("new", true),
                 ("update", BsonDocument.Of(("$inc", BsonDocument.Of(("uses", 1L))), ("$currentDate", BsonDocument.Of(("used_at", true)))))),
             cancellationToken).ConfigureAwait(false);
-        if (found.Type != BsonType.Document)
+        if (found.Type == BsonType.Document)
         {
-            throw new SlotLostException();
+            return (FenceDocuments.Read(found.AsDocument, side.Name), found.AsDocument.Utc("used_at"));
         }
 
-        var (document, now) = (found.AsDocument, found.AsDocument.Utc("used_at"));
-        return document.UtcOrNull("closed_until") is { } until && until > now
-            ? throw new MongoFailureException(MongoErrorKind.WriteConflict, "The fence is being set; try again.")
-            : (FenceDocuments.Read(document, side.Name), now);
+        throw await session.FirstAsync(Names.Slot, Keys.Filter(Id(slot)), cancellationToken).ConfigureAwait(false) is null
+            ? new SlotLostException()
+            : new MongoFailureException(MongoErrorKind.WriteConflict, "The fence is being set; try again.");
     }
 
     private BsonDocument Id(string slot) => BsonDocument.Of(("context", _context), ("slot", slot));

@@ -51,9 +51,9 @@ public sealed class MongoDataSource : IAsyncDisposable
     private int _abandoned;
     private volatile bool _disposed;
 
-    private MongoDataSource(IMongoDriver driver, MongoAddress address, MongoDataSourceOptions options)
+    private MongoDataSource(IMongoDriver driver, MongoAddress address, MongoDataSourceOptions options, CausalClock clock)
     {
-        (_driver, _address, Options) = (driver, address, options);
+        (_driver, _address, Options, Clock) = (driver, address, options, clock);
         _places = new(options.MaxPoolSize);
     }
 
@@ -68,17 +68,22 @@ public sealed class MongoDataSource : IAsyncDisposable
 
     internal MongoDataSourceOptions Options { get; }
 
+    internal CausalClock Clock { get; }
+
     /// <summary>Calls that nobody waits for any more and that have not ended.</summary>
     internal int Abandoned => Volatile.Read(ref _abandoned);
 
     /// <summary>Connects to nothing yet.</summary>
     /// <exception cref="ArgumentException">The connection string or the options are not valid.</exception>
-    public static MongoDataSource Create(string connectionString, MongoDataSourceOptions options)
+    public static MongoDataSource Create(string connectionString, MongoDataSourceOptions options) => Create(connectionString, options, new());
+
+    /// <summary>The same for several that are one to whoever reads and writes through them.</summary>
+    internal static MongoDataSource Create(string connectionString, MongoDataSourceOptions options, CausalClock clock)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         var address = MongoAddress.Parse(connectionString);
-        return new(MongoDriver.Create(address, options), address, options);
+        return new(MongoDriver.Create(address, options), address, options, clock);
     }
 
     /// <summary>A session. Dispose it soon; a pool that is empty makes others wait.</summary>

@@ -2,16 +2,19 @@ using System.Runtime.CompilerServices;
 
 namespace Strangler.Mongo;
 
-/// <summary>The two pools of one side's database. One per options instance, however many contexts are made from it.</summary>
+/// <summary>The pools of one side's database. One per options instance, however many contexts are made from it.</summary>
 internal sealed class MongoDatabase
 {
     private static readonly ConditionalWeakTable<MongoSideOptions, MongoDatabase> Shared = [];
 
     private readonly MongoDataSource _foreground;
     private readonly MongoDataSource _background;
-    private readonly MongoDataSource _numbers;
+    private readonly MongoDataSource _beside;
+    private readonly Lazy<MongoDataSource> _unhurried;
+    private readonly CausalClock _clock = new();
+    private volatile bool _isSuitable;
 
-    private const int NumberConnections = 2;
+    private const int ConnectionsBeside = 2;
 
     private MongoDatabase(MongoSideOptions options)
     {
@@ -19,7 +22,8 @@ internal sealed class MongoDatabase
         Options = options;
         _foreground = Source(options, options.ForegroundConnections, options.CommandTimeout);
         _background = Source(options, options.BackgroundConnections, options.BackgroundCommandTimeout);
-        _numbers = Source(options, NumberConnections, options.CommandTimeout);
+        _beside = Source(options, ConnectionsBeside, options.CommandTimeout);
+        _unhurried = new(() => Source(options, 1, options.MigrationTimeout));
     }
 
     public MongoSideOptions Options { get; }
@@ -32,13 +36,36 @@ internal sealed class MongoDatabase
 
     public static MongoDatabase Of(MongoSideOptions options) => Shared.GetValue(options, static key => new MongoDatabase(key));
 
-    public Task<MongoSession> OpenAsync(bool background, CancellationToken cancellationToken) =>
-        (background ? _background : _foreground).OpenAsync(cancellationToken);
+    /// <summary>The first one finds out whether the server is one that can be used.</summary>
+    /// <exception cref="MongoFailureException">No session was to be had, or <see cref="MongoErrorKind.Unsuitable"/>.</exception>
+    public async Task<MongoSession> OpenAsync(bool background, CancellationToken cancellationToken)
+    {
+        var session = await (background ? _background : _foreground).OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (_isSuitable)
+        {
+            return session;
+        }
+
+        try
+        {
+            await MongoTopology.CheckAsync(session, cancellationToken).ConfigureAwait(false);
+            _isSuitable = true;
+            return session;
+        }
+        catch
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
 
     /// <summary>
-    /// A session for the taking of numbers, which is done while a transaction is open: who holds a session never waits for another one of the same pool.
+    /// A session for what is done while a transaction is open (taking numbers): who holds a session never waits for another one of the same pool.
     /// </summary>
-    public Task<MongoSession> OpenForNumbersAsync(CancellationToken cancellationToken) => _numbers.OpenAsync(cancellationToken);
+    public Task<MongoSession> OpenBesideAsync(CancellationToken cancellationToken) => _beside.OpenAsync(cancellationToken);
+
+    /// <summary>A session for what takes as long as it takes, as the building of an index does.</summary>
+    public Task<MongoSession> OpenUnhurriedAsync(CancellationToken cancellationToken) => _unhurried.Value.OpenAsync(cancellationToken);
 
     public TimeSpan LockTimeout(bool background) => background ? Options.BackgroundLockTimeout : Options.LockTimeout;
 
@@ -49,11 +76,15 @@ internal sealed class MongoDatabase
             Shared.Remove(options);
             await database._foreground.DisposeAsync().ConfigureAwait(false);
             await database._background.DisposeAsync().ConfigureAwait(false);
-            await database._numbers.DisposeAsync().ConfigureAwait(false);
+            await database._beside.DisposeAsync().ConfigureAwait(false);
+            if (database._unhurried.IsValueCreated)
+            {
+                await database._unhurried.Value.DisposeAsync().ConfigureAwait(false);
+            }
         }
     }
 
-    private static MongoDataSource Source(MongoSideOptions options, int connections, TimeSpan commandTimeout) =>
+    private MongoDataSource Source(MongoSideOptions options, int connections, TimeSpan commandTimeout) =>
         MongoDataSource.Create(options.ConnectionString, new MongoDataSourceOptions
         {
             ConnectTimeout = options.ConnectTimeout,
@@ -61,5 +92,5 @@ internal sealed class MongoDatabase
             CancellationGrace = options.CancellationGrace,
             MaxPoolSize = connections,
             Time = options.Time,
-        });
+        }, _clock);
 }

@@ -10,8 +10,6 @@ namespace Strangler.Mongo;
 /// </remarks>
 internal sealed class MongoFence(MongoSide side) : IFence
 {
-    // Of processes that are gone. One that is still used is made anew by whoever misses it.
-    private static readonly TimeSpan Unused = TimeSpan.FromHours(1);
     private static readonly TimeSpan OpeningTakes = TimeSpan.FromSeconds(1);
 
     public SideName Side => side.Name;
@@ -81,7 +79,7 @@ internal sealed class MongoFence(MongoSide side) : IFence
 
             var slots = BsonDocument.Of(("_id.context", side.Context));
             await session.DeleteAsync(
-                Names.Slot, [new(slots.With("used_at", BsonDocument.Of(("$lt", Times.Of(now - Unused)))), Many: true)], true, cancellationToken).ConfigureAwait(false);
+                Names.Slot, [new(FenceSlots.UnusedAt(side.Context, now), Many: true)], true, cancellationToken).ConfigureAwait(false);
             await session.UpdateAsync(Names.Slot, [new(slots, Change(next, isSlot: true), Many: true)], true, cancellationToken).ConfigureAwait(false);
             await session.CommitAsync().ConfigureAwait(false);
             return true;

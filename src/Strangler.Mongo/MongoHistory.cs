@@ -22,10 +22,12 @@ internal sealed class MongoReconciliationHistory(MongoSide side) : IReconciliati
         return id;
     }
 
-    // What a list shows is kept beside the report, which may have megabytes.
-    public Task EndAsync(long id, string outcome, string report, CancellationToken cancellationToken)
+    // What a list shows is kept beside the report, which may have megabytes. The report first: a run that has ended has one.
+    public async Task EndAsync(long id, string outcome, string report, CancellationToken cancellationToken)
     {
-        var set = BsonDocument.Of(("outcome", outcome), ("report", report));
+        var (inline, parts) = await side.UseAsync(
+            null, (session, token) => LongTexts.WriteAsync(session, LongTexts.Report, id, report, token), cancellationToken).ConfigureAwait(false);
+        var set = BsonDocument.Of(("outcome", outcome), ("report", inline), ("report_parts", parts));
         if (report.Length > 0)
         {
             using var json = JsonDocument.Parse(report);
@@ -34,16 +36,13 @@ internal sealed class MongoReconciliationHistory(MongoSide side) : IReconciliati
         }
 
         var change = BsonDocument.Of(("$set", set), ("$currentDate", BsonDocument.Of(("ended_at", true))));
-        return side.UpdateAsync(Names.Reconciliation, new(Keys.Filter(id).With("context", side.Context), change), cancellationToken);
+        await side.UpdateAsync(Names.Reconciliation, new(Keys.Filter(id).With("context", side.Context), change), cancellationToken).ConfigureAwait(false);
     }
 
     public async Task<ReconciliationRun?> FindAsync(long id, CancellationToken cancellationToken) =>
-        await side.FirstAsync(Names.Reconciliation, Keys.Filter(id).With("context", side.Context), cancellationToken).ConfigureAwait(false) is { } run
-            ? Read(run)
-            : null;
+        (await RunsAsync(Keys.Filter(id).With("context", side.Context), 1, cancellationToken).ConfigureAwait(false)).SingleOrDefault();
 
-    public async Task<IReadOnlyList<ReconciliationRun>> ListAsync(int limit, CancellationToken cancellationToken) =>
-        (await side.FindAsync(Names.Reconciliation, Ours(), cancellationToken, sort: NewestFirst, limit: limit).ConfigureAwait(false)).ConvertAll(Read);
+    public Task<IReadOnlyList<ReconciliationRun>> ListAsync(int limit, CancellationToken cancellationToken) => RunsAsync(Ours(), limit, cancellationToken);
 
     public async Task<IReadOnlyList<RunSummary>> SummariesAsync(int limit, CancellationToken cancellationToken) =>
         (await side.FindAsync(
@@ -76,10 +75,24 @@ internal sealed class MongoReconciliationHistory(MongoSide side) : IReconciliati
 
     public Task<DateTime> UtcNowAsync(CancellationToken cancellationToken) => side.NowAsync(null, cancellationToken);
 
-    private BsonDocument Ours() => BsonDocument.Of(("context", side.Context));
+    private Task<IReadOnlyList<ReconciliationRun>> RunsAsync(BsonDocument filter, int limit, CancellationToken cancellationToken) => side.ReadAsync(
+        null,
+        async (session, token) =>
+        {
+            List<ReconciliationRun> runs = [];
+            foreach (var run in await session.FindAsync(Names.Reconciliation, filter, token, NewestFirst, limit).ConfigureAwait(false))
+            {
+                var id = run.Number("_id");
+                var report = await LongTexts.ReadAsync(
+                    session, LongTexts.Report, id, run.Text("report"), run.Number("report_parts"), token).ConfigureAwait(false);
+                runs.Add(new ReconciliationRun(id, run.Utc("began_at"), run.UtcOrNull("ended_at"), run.Flag("is_full"), run.Text("outcome"), report));
+            }
 
-    private static ReconciliationRun Read(BsonDocument run) => new(
-        run.Number("_id"), run.Utc("began_at"), run.UtcOrNull("ended_at"), run.Flag("is_full"), run.Text("outcome"), run.Text("report"));
+            return (IReadOnlyList<ReconciliationRun>)runs;
+        },
+        cancellationToken);
+
+    private BsonDocument Ours() => BsonDocument.Of(("context", side.Context));
 }
 
 internal sealed class MongoShadowLog(MongoSide side) : IShadowLog

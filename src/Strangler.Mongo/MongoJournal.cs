@@ -77,31 +77,34 @@ internal sealed class MongoJournal(MongoSide side) : IJournal
     public Task QuarantineAsync(JournalClaim claim, string error, CancellationToken cancellationToken) =>
         GiveBackAsync(claim, error, new("state", "unread"), cancellationToken);
 
-    /// <summary>Each count ends one beyond its limit, within an index; the oldest entry is the first of another one.</summary>
+    /// <summary>
+    /// One snapshot: an entry that is parked or settled meanwhile is not counted twice, nor missed. Each count ends one beyond its limit, within an index; the
+    /// oldest entry is the first of another one.
+    /// </summary>
     public async Task<JournalDepth> DepthAsync(CancellationToken cancellationToken)
     {
-        var now = await side.NowAsync(true, cancellationToken).ConfigureAwait(false);
-        return await side.ReadAsync(
+        var (open, parked, unread, oldest) = await side.SnapshotAsync(
             true,
-            async (session, token) =>
-            {
-                var oldest = await session.FirstAsync(Names.Journal, InState("open"), token, ByAge).ConfigureAwait(false);
-                return new JournalDepth(
-                    await CountAsync(session, "open", token).ConfigureAwait(false), await CountAsync(session, "parked", token).ConfigureAwait(false),
-                    oldest?.UtcOrNull("created_at"), now)
-                {
-                    Quarantined = await CountAsync(session, "unread", token).ConfigureAwait(false),
-                };
-            },
+            async (session, token) => (
+                await CountAsync(session, "open", token).ConfigureAwait(false), await CountAsync(session, "parked", token).ConfigureAwait(false),
+                await CountAsync(session, "unread", token).ConfigureAwait(false),
+                await session.FirstAsync(Names.Journal, InState("open"), token, ByAge).ConfigureAwait(false)),
             cancellationToken).ConfigureAwait(false);
+        var now = await side.NowAsync(true, cancellationToken).ConfigureAwait(false);
+        return new JournalDepth(open, parked, oldest?.UtcOrNull("created_at"), now) { Quarantined = unread };
     }
 
     public async Task<JournalOverview> OverviewAsync(CancellationToken cancellationToken)
     {
         var now = await side.NowAsync(true, cancellationToken).ConfigureAwait(false);
         var fields = BsonDocument.Of(("kind", 1), ("next_attempt_at", 1), ("lease_until", 1), ("created_at", 1), ("owner", 1));
-        var open = await side.FindAsync(Names.Journal, InState("open"), cancellationToken, true, ByAge, (int)JournalDepth.CountLimit + 1, fields).ConfigureAwait(false);
-        var parked = await side.FindAsync(Names.Journal, InState("parked"), cancellationToken, true, ByAge, (int)JournalDepth.CountLimit + 1, fields).ConfigureAwait(false);
+        const int Most = (int)JournalDepth.CountLimit + 1;
+        var (open, parked) = await side.SnapshotAsync(
+            true,
+            async (session, token) => (
+                await session.FindAsync(Names.Journal, InState("open"), token, ByAge, Most, fields).ConfigureAwait(false),
+                await session.FindAsync(Names.Journal, InState("parked"), token, ByAge, Most, fields).ConfigureAwait(false)),
+            cancellationToken).ConfigureAwait(false);
         var leased = open.Where(entry => IsLeased(entry, now)).ToList();
         var kinds = open.Concat(parked).Select(entry => entry.Text("kind")).Distinct().Order(StringComparer.Ordinal).Select(kind =>
         {
@@ -352,10 +355,16 @@ internal sealed class MongoJournal(MongoSide side) : IJournal
 
     private static bool IsLeased(BsonDocument entry, DateTime now) => entry.UtcOrNull("lease_until") is { } until && until > now;
 
-    private async Task<long> CountAsync(MongoSession session, string state, CancellationToken cancellationToken) =>
-        (await session.ReadAsync(
-            BsonDocument.Of(("count", Names.Journal), ("query", InState(state)), ("limit", (int)JournalDepth.CountLimit + 1)), cancellationToken)
-            .ConfigureAwait(false)).Number("n");
+    // An aggregation, since transactions know no count.
+    private async Task<long> CountAsync(MongoSession session, string state, CancellationToken cancellationToken)
+    {
+        var stages = BsonArray.Of(
+            BsonDocument.Of(("$match", InState(state))), BsonDocument.Of(("$limit", JournalDepth.CountLimit + 1)),
+            BsonDocument.Of(("$group", BsonDocument.Of(("_id", BsonValue.Null), ("n", BsonDocument.Of(("$sum", 1)))))));
+        var found = await session.AllAsync(
+            BsonDocument.Of(("aggregate", Names.Journal), ("pipeline", stages), ("cursor", BsonDocument.Empty)), cancellationToken).ConfigureAwait(false);
+        return found.Count == 0 ? 0 : found[0].Number("n");
+    }
 
     private BsonDocument InState(string state) => BsonDocument.Of(("context", side.Context), ("state", state));
 

@@ -7,9 +7,14 @@ namespace Strangler.Mongo;
 
 internal sealed class MongoMergeLog(MongoSide side) : IMergeLog
 {
+    /// <remarks>
+    /// The caller's transaction has written to the entity row, so nobody else can: what is committed there is what that transaction sees. Not what the majority
+    /// has confirmed, which may be older; whether it stays is decided by the caller's commit.
+    /// </remarks>
     public async Task<AcceptedBase?> BaseAsync(EntityKey key, CancellationToken cancellationToken)
     {
-        var entity = await side.FirstAsync(Names.Entity, Keys.Filter(Keys.Of(side.Context, key)), cancellationToken).ConfigureAwait(false);
+        var entity = await side.WithinAsync(
+            (session, token) => session.LatestAsync(Names.Entity, Keys.Filter(Keys.Of(side.Context, key)), token), cancellationToken).ConfigureAwait(false);
         return entity?["base"] is { Type: BsonType.Document } found
             ? new AcceptedBase(found.AsDocument.Version(), found.AsDocument.Bytes("field_hashes"))
             : null;

@@ -57,20 +57,36 @@ internal sealed class MongoMigrationDatabase(MongoDatabase database, SideName na
 
     public string Display => database.Display;
 
-    public Task<IReadOnlyList<string>> PreflightAsync(CancellationToken cancellationToken) => _side.ReadAsync(
-        true,
-        async (session, token) =>
+    public async Task<IReadOnlyList<string>> PreflightAsync(CancellationToken cancellationToken)
+    {
+        try
         {
-            var hello = await session.RunAsync(BsonDocument.Of(("hello", 1)), token, "admin").ConfigureAwait(false);
-            return (IReadOnlyList<string>)(MongoTopology.Problem(hello, database.Display) is { } problem ? [problem] : []);
-        },
-        cancellationToken);
+            await _side.CheckTopologyAsync(cancellationToken).ConfigureAwait(false);
+            return [];
+        }
+        catch (SideUnavailableException e) when (IsUnsuitable(e))
+        {
+            return [e.InnerException!.Message];
+        }
+    }
 
-    public async Task<IReadOnlyList<MigrationRecord>> ReadRecordsAsync(CancellationToken cancellationToken) =>
-        (await _side.FindAsync(Records, BsonDocument.Empty, cancellationToken, background: true).ConfigureAwait(false))
-            .ConvertAll(record => new MigrationRecord(
-                record.At("_id.context").AsString, record.At("_id.name").AsString, record.Text("checksum"), (int)record.Number("started"),
-                (int)record.Number("done"), record.Text("done_prefix"), (int)record.Number("steps")));
+    /// <summary>None of a server that cannot be used: that it cannot is among the problems.</summary>
+    public async Task<IReadOnlyList<MigrationRecord>> ReadRecordsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await _side.FindAsync(Records, BsonDocument.Empty, cancellationToken, background: true).ConfigureAwait(false))
+                .ConvertAll(record => new MigrationRecord(
+                    record.At("_id.context").AsString, record.At("_id.name").AsString, record.Text("checksum"), (int)record.Number("started"),
+                    (int)record.Number("done"), record.Text("done_prefix"), (int)record.Number("steps")));
+        }
+        catch (SideUnavailableException e) when (IsUnsuitable(e))
+        {
+            return [];
+        }
+    }
+
+    private static bool IsUnsuitable(SideUnavailableException e) => e.InnerException is MongoFailureException { Kind: MongoErrorKind.Unsuitable };
 
     public async Task<IMigrationSession> LockAsync(TimeSpan wait, CancellationToken cancellationToken)
     {
@@ -116,13 +132,9 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
         await RecordAsync(file, step, step - 1, cancellationToken).ConfigureAwait(false);
         try
         {
-            await side.UseAsync(
-                true,
-                async (session, token) =>
-                {
-                    await RunAsync(session, MongoMigrationLint.Parse(file.Steps[step - 1]), mayHaveHappened, token).ConfigureAwait(false);
-                    return true;
-                },
+            await KeepingLockAsync(
+                token => side.UnhurriedAsync(
+                    (session, inner) => RunAsync(session, MongoMigrationLint.Parse(file.Steps[step - 1]), mayHaveHappened, inner), token),
                 cancellationToken).ConfigureAwait(false);
         }
         catch (SideUnavailableException e) when (!e.IsOutage)
@@ -171,6 +183,39 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
         {
             // It is there, and another's: the upsert met it.
             return false;
+        }
+    }
+
+    // An index may take hours to build, and a lease is short.
+    private async Task KeepingLockAsync(Func<CancellationToken, Task> step, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var keeping = KeepLockAsync(over.Token);
+        try
+        {
+            await step(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await over.CancelAsync().ConfigureAwait(false);
+            await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    // Not to be renewed for once does no harm: the next time comes before the lease is over, and each step can be given twice.
+    private async Task KeepLockAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            await Task.Delay(Lease / 4, side.Options.Time, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await TryLockAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (SideUnavailableException)
+            {
+                continue;
+            }
         }
     }
 

@@ -12,6 +12,8 @@ internal sealed class MongoNumbers
 {
     private static readonly ConditionalWeakTable<MongoDatabase, MongoNumbers> Shared = [];
 
+    private const long FirstNewId = 1_000_000_001;
+
     private readonly MongoDatabase _database;
     private readonly ConcurrentDictionary<string, Stock> _stocks = new();
 
@@ -55,17 +57,18 @@ internal sealed class MongoNumbers
         }
     }
 
-    // Once a process also above what is there: somebody may have put documents there by hand, or brought the sequence back from a backup.
+    // Once a process also above what is there: somebody may have put documents there by hand, or brought the sequence back from a backup. And far from the
+    // ids of legacy, as in the other stores: code that goes around the id map is found out at once.
     private async Task<(long First, long Last)> RefillAsync(string name, bool isCollection, int count, CancellationToken cancellationToken)
     {
-        var session = await _database.OpenForNumbersAsync(cancellationToken).ConfigureAwait(false);
+        var session = await _database.OpenBesideAsync(cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
             var id = Keys.Filter(BsonDocument.Of(("name", name)));
-            if (isCollection
-                && await session.FirstAsync(name, BsonDocument.Empty, cancellationToken, BsonDocument.Of(("_id", -1))).ConfigureAwait(false) is { } highest
-                && highest.Number("_id") is > 0 and var above)
+            if (isCollection && !name.StartsWith(Names.Prefix, StringComparison.Ordinal))
             {
+                var highest = await session.FirstAsync(name, BsonDocument.Empty, cancellationToken, BsonDocument.Of(("_id", -1))).ConfigureAwait(false);
+                var above = Math.Max(FirstNewId - 1, highest?.Number("_id") ?? 0);
                 await session.UpdateAsync(
                     Names.Sequence, [new(id, BsonDocument.Of(("$max", BsonDocument.Of(("last", above)))), Upsert: true)], true, cancellationToken)
                     .ConfigureAwait(false);

@@ -23,6 +23,14 @@ internal static class MongoReads
         this MongoSession session, string collection, BsonDocument filter, CancellationToken cancellationToken, BsonDocument? sort = null) =>
         (await session.FindAsync(collection, filter, cancellationToken, sort, limit: 1).ConfigureAwait(false)).FirstOrDefault();
 
+    /// <summary>The newest committed state of the one document of a filter, whether the majority has it yet or not; null when there is none.</summary>
+    public static async Task<BsonDocument?> LatestAsync(
+        this MongoSession session, string collection, BsonDocument filter, CancellationToken cancellationToken) =>
+        (await session.AllAsync(
+            BsonDocument.Of(
+                ("find", collection), ("filter", filter), ("limit", 1), ("singleBatch", true), ("readConcern", BsonDocument.Of(("level", "local")))),
+            cancellationToken).ConfigureAwait(false)).FirstOrDefault();
+
     /// <summary>All documents that a command with a cursor gives.</summary>
     public static async Task<List<BsonDocument>> AllAsync(this MongoSession session, BsonDocument command, CancellationToken cancellationToken)
     {

@@ -49,8 +49,9 @@ internal sealed class MongoReconciliationLease(MongoSide side) : IReconciliation
                 return false;
             }
 
+            var (inline, parts) = await LongTexts.WriteAsync(session, LongTexts.Checkpoint, checkpoint.RunId, checkpoint.State, read).ConfigureAwait(false);
             var change = BsonDocument.Of(
-                ("$set", BsonDocument.Of(("context", side.Context), ("kind", checkpoint.Kind), ("state", checkpoint.State))),
+                ("$set", BsonDocument.Of(("context", side.Context), ("kind", checkpoint.Kind), ("state", inline), ("state_parts", parts))),
                 ("$currentDate", BsonDocument.Of(("saved_at", true))));
             await session.UpdateAsync(Names.Checkpoint, [new(Keys.Filter(checkpoint.RunId), change, Upsert: true)], true, read).ConfigureAwait(false);
             return true;
@@ -65,17 +66,38 @@ internal sealed class MongoReconciliationLease(MongoSide side) : IReconciliation
         {
             var run = await side.FirstAsync(Names.Reconciliation, Keys.Filter(id), cancellationToken, background: true).ConfigureAwait(false);
             if (run is not null && run.UtcOrNull("ended_at") is null
-                && await side.FirstAsync(Names.Checkpoint, Keys.Filter(id), cancellationToken, background: true).ConfigureAwait(false) is { } checkpoint)
+                && await CheckpointAsync(id.AsInt64, kind, run.Utc("began_at"), cancellationToken).ConfigureAwait(false) is { } checkpoint)
             {
-                return new RunCheckpoint(checkpoint.Number("_id"), kind, run.Utc("began_at"), checkpoint.Utc("saved_at"), checkpoint.Text("state"));
+                return checkpoint;
             }
         }
 
         return null;
     }
 
-    public Task ForgetAsync(string kind, long run, bool older, CancellationToken cancellationToken) => side.DeleteAsync(
-        Names.Checkpoint, OfKind(kind).With("_id", BsonDocument.Of(("$gte", older ? 0 : run), ("$lte", run))), cancellationToken, background: true);
+    public Task ForgetAsync(string kind, long run, bool older, CancellationToken cancellationToken) => side.InTransactionAsync(
+        true,
+        async (session, token) =>
+        {
+            var filter = OfKind(kind).With("_id", BsonDocument.Of(("$gte", older ? 0 : run), ("$lte", run)));
+            foreach (var gone in await session.FindAsync(Names.Checkpoint, filter, token, fields: BsonDocument.Of(("_id", 1))).ConfigureAwait(false))
+            {
+                await LongTexts.ForgetAsync(session, LongTexts.Checkpoint, gone.Number("_id"), token).ConfigureAwait(false);
+            }
+
+            return await session.DeleteAsync(Names.Checkpoint, [new(filter, Many: true)], true, token).ConfigureAwait(false);
+        },
+        cancellationToken);
+
+    // One snapshot: whoever holds the lease may save another one meanwhile.
+    private Task<RunCheckpoint?> CheckpointAsync(long id, string kind, DateTime began, CancellationToken cancellationToken) => side.SnapshotAsync(
+        true,
+        async (session, token) => await session.FirstAsync(Names.Checkpoint, Keys.Filter(id), token).ConfigureAwait(false) is { } found
+            ? new RunCheckpoint(
+                id, kind, began, found.Utc("saved_at"),
+                await LongTexts.ReadAsync(session, LongTexts.Checkpoint, id, found.Text("state"), found.Number("state_parts"), token).ConfigureAwait(false))
+            : null,
+        cancellationToken);
 
     private BsonDocument Held(string token) => Keys.Filter(side.Context).With("token", token);
 

@@ -18,6 +18,7 @@ namespace Strangler.Mongo;
 /// </remarks>
 public sealed class MongoSession : IAsyncDisposable
 {
+    private const string ReadConcern = "readConcern";
     private const string OneAtATime = "A session runs one call at a time; an earlier one has not ended yet.";
 
     private static readonly string[] Readable = ["find", "aggregate", "distinct", "count"];
@@ -30,6 +31,7 @@ public sealed class MongoSession : IAsyncDisposable
     private Task? _abandoned;
     private bool _isBroken;
     private bool _isDisposed;
+    private bool _isFirst;
     private int _calls;
 
     internal MongoSession(MongoDataSource source, IMongoDriverSession raw) => (_source, _raw) = (source, raw);
@@ -119,7 +121,7 @@ public sealed class MongoSession : IAsyncDisposable
         ThrowIfUnusable();
         _raw.Begin(_source.Options.CommandTimeout < deadline ? _source.Options.CommandTimeout : deadline);
         _deadline = new CancellationTokenSource(deadline, _source.Options.Time);
-        IsInTransaction = true;
+        (IsInTransaction, _isFirst) = (true, true);
     }
 
     /// <summary>
@@ -128,7 +130,10 @@ public sealed class MongoSession : IAsyncDisposable
     /// <exception cref="MongoFailureException">
     /// <see cref="MongoFailureException.IsCommitUnknown"/>: it may have happened. Otherwise it has not.
     /// </exception>
-    public async Task CommitAsync()
+    public Task CommitAsync() => CommitAsync(asksAgain: true);
+
+    /// <param name="asksAgain">False: of a transaction that has written nothing, an unknown outcome is no worse than a failure.</param>
+    internal async Task CommitAsync(bool asksAgain)
     {
         if (!IsInTransaction)
             throw new InvalidOperationException("No transaction is open.");
@@ -139,10 +144,11 @@ public sealed class MongoSession : IAsyncDisposable
             try
             {
                 await CallAsync(_raw.CommitAsync, _source.Options.CommandTimeout, _deadline!.Token).ConfigureAwait(false);
+                _source.Clock.Advance(_raw.OperationTime);
                 EndDeadline();
                 return;
             }
-            catch (MongoFailureException e) when (e.IsCommitUnknown && !_isBroken && !_deadline!.IsCancellationRequested)
+            catch (MongoFailureException e) when (asksAgain && e.IsCommitUnknown && !_isBroken && !_deadline!.IsCancellationRequested)
             {
                 // The driver itself has tried twice: the server is away for longer than a moment.
                 await Task.Delay(Pause(attempt), _source.Options.Time, CancellationToken.None).ConfigureAwait(false);
@@ -192,7 +198,7 @@ public sealed class MongoSession : IAsyncDisposable
         BeginWriting();
         var start = _writer.Begin();
         for (var i = 0; i < command.Count; i++)
-            _writer.Write(command[i].Name, command[i].Value);
+            _writer.Write(command[i].Name, command[i].Name == ReadConcern ? NotOlder(command[i].Value) : command[i].Value);
         WriteGeneric(command, isBounded);
         _writer.End(start);
         await ExecuteAsync(database ?? _source.Database, _writer.Written, reply, cancellationToken).ConfigureAwait(false);
@@ -277,13 +283,22 @@ public sealed class MongoSession : IAsyncDisposable
         if (isBounded && !command.Contains("maxTimeMS"))
             _writer.Write("maxTimeMS", (int)Math.Min(timeout.TotalMilliseconds, int.MaxValue));
         if (IsInTransaction)
+        {
+            if (_isFirst)
+                _writer.Write(ReadConcern, NotOlder(BsonDocument.Of(("level", "snapshot"))));
+            _isFirst = false;
             return;
+        }
         if ((isWrite || (command.Count > 0 && command[0].Name == "findAndModify")) && !command.Contains("writeConcern"))
             _writer.Write("writeConcern", BsonDocument.Of(("w", "majority"),
                 ("wtimeout", (int)Math.Min(timeout.TotalMilliseconds, int.MaxValue))));
-        if (command.Count > 0 && Readable.Contains(command[0].Name) && !command.Contains("readConcern"))
-            _writer.Write("readConcern", BsonDocument.Of(("level", "majority")));
+        if (command.Count > 0 && Readable.Contains(command[0].Name) && !command.Contains(ReadConcern))
+            _writer.Write(ReadConcern, NotOlder(BsonDocument.Of(("level", "majority"))));
     }
+
+    private BsonValue NotOlder(BsonValue concern) => _source.Clock.Latest is { } time
+        ? concern.AsDocument.With("afterClusterTime", BsonValue.FromTimestamp(time))
+        : concern;
 
     private async Task ExecuteAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken cancellationToken)
     {
@@ -293,6 +308,8 @@ public sealed class MongoSession : IAsyncDisposable
             await CallAsync(abandoned => _raw.RunAsync(database, command, reply, abandoned), _source.Options.CommandTimeout,
                 cancellationToken)
                 .ConfigureAwait(false);
+            // Not of a command within a transaction: what that is shown is this primary's alone until it commits.
+            _source.Clock.Advance(_raw.OperationTime);
             return;
         }
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);

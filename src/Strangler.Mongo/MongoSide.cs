@@ -87,6 +87,42 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
         }
     }
 
+    /// <summary>
+    /// Beside a transaction that the caller has open, and so not of its pool: who holds a session never waits for another one of the same pool.
+    /// </summary>
+    public async Task<T> WithinAsync<T>(Func<MongoSession, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var session = await Database.OpenBesideAsync(cancellationToken).ConfigureAwait(false);
+            await using (session.ConfigureAwait(false))
+            {
+                return await work(session, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (MongoFailureException e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    /// <summary>What takes as long as it takes.</summary>
+    public async Task UnhurriedAsync(Func<MongoSession, CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var session = await Database.OpenUnhurriedAsync(cancellationToken).ConfigureAwait(false);
+            await using (session.ConfigureAwait(false))
+            {
+                await work(session, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (MongoFailureException e)
+        {
+            throw Translate(e);
+        }
+    }
+
     /// <summary>A read, asked once more where the connection turned out to be lost, or its snapshot was not to be had.</summary>
     public async Task<T> ReadAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
@@ -100,7 +136,10 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
         }
     }
 
-    /// <summary>Several reads of one moment: a transaction that writes nothing. Repeated where its snapshot was not to be had, or its connection.</summary>
+    /// <summary>
+    /// Several reads of one moment: a transaction that writes nothing, and is committed all the same: only by that is it certain that the majority has what was
+    /// read. Repeated where its snapshot was not to be had, or its connection.
+    /// </summary>
     public async Task<T> SnapshotAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
@@ -109,12 +148,18 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
             {
                 return await UseAsync(
                     background,
-                    (session, token) =>
+                    async (session, token) =>
                     {
                         session.BeginTransaction(background ?? Lane.IsBackground ? Options.BackgroundCommandTimeout : Options.TransactionDeadline);
-                        return read(session, token);
+                        var result = await read(session, token).ConfigureAwait(false);
+                        await session.CommitAsync(asksAgain: false).ConfigureAwait(false);
+                        return result;
                     },
                     cancellationToken).ConfigureAwait(false);
+            }
+            catch (CommitOutcomeUnknownException e)
+            {
+                throw new SideUnavailableException(Name, "the majority of the set did not confirm what was read.", true, e) { IsOutage = true };
             }
             catch (SideUnavailableException e) when (
                 attempt < MostReads && (e.IsConnectionLost || e.InnerException is MongoFailureException { IsTransientTransaction: true }))
@@ -239,7 +284,7 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
             MongoErrorKind.CursorLost => ("the rest of a result was no longer to be had; try again.", true),
             MongoErrorKind.NotConfirmed => ($"{at}: the majority of the set did not confirm in time.", true),
             // The server's own words (IllegalOperation) do not say what would cure it.
-            MongoErrorKind.Unsuitable when failure.Code != 0 && failure.Message.Contains("replica set", StringComparison.Ordinal) => (MongoTopology.Standalone(at), false),
+            MongoErrorKind.Unsuitable when failure.Code != 0 && IsOfStandalone(failure) => (MongoTopology.Standalone(at), false),
             _ => (failure.Message, failure.IsTransientTransaction),
         };
         return new SideUnavailableException(Name, reason, transient, failure)
@@ -248,6 +293,9 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
             IsConnectionLost = failure.Kind is MongoErrorKind.ConnectionLost && !opening,
         };
     }
+
+    private static bool IsOfStandalone(MongoFailureException failure) =>
+        failure.Message.Contains("replica set", StringComparison.Ordinal) || failure.Message.Contains("tandalone", StringComparison.Ordinal);
 
     private static bool IsOutage(MongoErrorKind kind) => kind is MongoErrorKind.Unreachable or MongoErrorKind.ConnectionLost
         or MongoErrorKind.NotPrimary

@@ -54,6 +54,9 @@ public sealed class MongoSideOptions
     /// up. 100 ms to 10 s; default 1 s.</summary>
     public TimeSpan CancellationGrace { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long one command of a migration may take: an index of a large collection takes hours to build. 1 minute to 7 days; default 1 day.</summary>
+    public TimeSpan MigrationTimeout { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>The clock for deadlines.</summary>
     public TimeProvider Time { get; set; } = TimeProvider.System;
 
@@ -73,6 +76,7 @@ public sealed class MongoSideOptions
         Range(nameof(IdBatch), IdBatch, 1, 1000);
         Range(nameof(TransactionDeadline), TransactionDeadline.TotalSeconds, 2, 600);
         Range(nameof(CancellationGrace), CancellationGrace.TotalSeconds, 0.1, 10);
+        Range(nameof(MigrationTimeout), MigrationTimeout.TotalSeconds, 60, 604_800);
         if (errors.Count > 0)
             throw new ArgumentException(string.Join(Environment.NewLine, errors));
 

@@ -143,7 +143,7 @@ internal sealed class MongoSideTransaction : ISideTransaction
         cancellationToken.ThrowIfCancellationRequested();
         if (!_hasWritten)
         {
-            // Nothing to keep, the placeholder least of all.
+            // Nothing to keep, the placeholder least of all, and nothing is concluded (see ConfirmAsync).
             await DisposeAsync().ConfigureAwait(false);
             return;
         }
@@ -162,6 +162,29 @@ internal sealed class MongoSideTransaction : ISideTransaction
             },
             cancellationToken).ConfigureAwait(false);
         await DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// What a transaction reads may be known to this primary alone until it is committed with the majority's consent. It has written to its slot of the
+    /// fence in any case, so a primary that the majority has left cannot commit it.
+    /// </summary>
+    public async Task ConfirmAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_isOver, this);
+        if (!_pending.IsEmpty)
+        {
+            throw new InvalidOperationException("It has something to write: commit it.");
+        }
+
+        try
+        {
+            _hasWritten = true;
+            await CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (CommitOutcomeUnknownException e)
+        {
+            throw new SideUnavailableException(_side.Name, "the majority of the set did not confirm what was read.", true, e) { IsOutage = true };
+        }
     }
 
     public async ValueTask DisposeAsync()

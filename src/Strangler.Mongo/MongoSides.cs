@@ -13,12 +13,34 @@ public static class MongoSides
         ArgumentNullException.ThrowIfNull(options);
         try
         {
-            options.Validate();
+            // The driver has its own opinion of the connection string, and may not be there at all.
+            _ = MongoDatabase.Of(options);
             return null;
         }
         catch (ArgumentException exception)
         {
             return exception.Message;
+        }
+        catch (MongoFailureException exception) when (exception.Kind == MongoErrorKind.Unsuitable)
+        {
+            return exception.Message;
+        }
+    }
+
+    /// <summary>Asks the server why it can never be used as it is (it is a standalone one, a router, too old); null when it can, or does not answer.</summary>
+    public static async Task<string?> UnsuitableAsync(MongoSideOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var session = await MongoDatabase.Of(options).OpenAsync(background: true, cancellationToken).ConfigureAwait(false);
+            await using (session.ConfigureAwait(false))
+            {
+                return null;
+            }
+        }
+        catch (MongoFailureException e)
+        {
+            return e.Kind == MongoErrorKind.Unsuitable ? e.Message : null;
         }
     }
 
@@ -32,7 +54,14 @@ public static class MongoSides
         var side = new MongoSide(SideName.New, context, MongoDatabase.Of(options));
         var documents = kinds.ToDictionary(kind => kind.Key, kind => new AggregateDocuments(kind.Key, kinds));
         return new NewSide(
-            new SideSeams(new MongoSideStore(side, documents), new MongoFence(side), new MongoJournal(side), new MongoAudit(side)) { Traces = new MongoTraces(side) },
+            new SideSeams(new MongoSideStore(side, documents), new MongoFence(side), new MongoJournal(side), new MongoAudit(side))
+            {
+                Rows = new MongoRowQueries(side, documents),
+                Answers = new MongoAnswerLog(side),
+                Traces = new MongoTraces(side),
+                Load = new MongoLoad(side),
+                Replication = new MongoReplication(),
+            },
             new MongoIdMap(side),
             new MongoIdPool(side),
             new MongoBackfillTarget(side, documents),

@@ -14,8 +14,12 @@ internal static class MongoTopology
     {
         var hello = await session.RunAsync(BsonDocument.Of(("hello", 1)), cancellationToken, "admin").ConfigureAwait(false);
         if (Problem(hello, session.Source.Display) is { } problem)
-            throw new MongoFailureException(MongoErrorKind.Unsuitable, problem);
+            throw new MongoFailureException(IsBetweenPrimaries(hello) ? MongoErrorKind.NotPrimary : MongoErrorKind.Unsuitable, problem);
     }
+
+    // It may become one, or another one may be found the next time.
+    private static bool IsBetweenPrimaries(BsonDocument hello) =>
+        hello["setName"].Type == BsonType.String && !hello["isWritablePrimary"].Equals(true, BsonComparison.Exact);
 
     /// <summary>Null when the server will do.</summary>
     public static string? Problem(BsonDocument hello, string display)

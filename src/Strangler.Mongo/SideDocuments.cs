@@ -6,6 +6,7 @@ namespace Strangler.Mongo;
 /// <summary>The names of our collections.</summary>
 internal static class Names
 {
+    public const string Prefix = "strangler_";
     public const string Fence = "strangler_fence";
     public const string Slot = "strangler_fence_slot";
     public const string Entity = "strangler_entity";
@@ -28,6 +29,8 @@ internal static class Names
     public const string Checkpoint = "strangler_reconciliation_checkpoint";
     public const string Schedule = "strangler_reconciliation_schedule";
     public const string Purge = "strangler_purge";
+    public const string TextPart = "strangler_text_part";
+    public const string Answer = "strangler_answer";
 }
 
 /// <summary>

@@ -119,7 +119,17 @@ public sealed class ContextHost : IAsyncDisposable
         }
 
         options.ForeignWritersNone = mappings.Values.All(mapping => mapping.ForeignWriters is not null);
-        var parts = definition.Compose(sides, mappings);
+        ContextParts parts;
+        try
+        {
+            parts = definition.Compose(sides, mappings);
+        }
+        catch (NotSupportedException exception)
+        {
+            throw new ConfigurationException([
+                $"contexts.{context}: {exception.Message} ({configuration.PlaceOf(context, SideName.New)} names a {databases.New.Server} server.)"]);
+        }
+
         var hasher = new FieldHasher(hashKey!, mappings.Values.Max(mapping => mapping.Version));
         var neighbours = new Neighbourhood(configuration, context, loggers, time);
         var runtime = new ContextRuntime(sides, parts.Kinds, options, hasher, time, loggers, hook: hook)
@@ -139,9 +149,22 @@ public sealed class ContextHost : IAsyncDisposable
     /// </summary>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
+        await RefuseUnsuitableAsync(cancellationToken).ConfigureAwait(false);
         if (Runtime.Options.OneTransaction && Sides.Joint is { } joint && await joint.ProblemAsync(cancellationToken).ConfigureAwait(false) is { } problem)
         {
             throw NotInOneTransaction(Name, problem);
+        }
+    }
+
+    /// <summary>
+    /// Asks the new side's server whether it is one that can be used at all, where that is in doubt (a MongoDB server may be no member of a replica set). Throws
+    /// <see cref="ConfigurationException"/> naming the setting and the cure; one that does not answer may come, and is refused for nothing.
+    /// </summary>
+    public async Task RefuseUnsuitableAsync(CancellationToken cancellationToken)
+    {
+        if (await _databases.New.UnsuitableAsync(cancellationToken).ConfigureAwait(false) is { } problem)
+        {
+            throw new ConfigurationException([$"{_configuration.PlaceOf(Name, SideName.New)}: {problem}"]);
         }
     }
 
@@ -238,7 +261,9 @@ public sealed class ContextHost : IAsyncDisposable
 
         if (@new is not null && Path.Combine(configuration.Migrations, context, @new.Store) is var folder && !Directory.Exists(folder))
         {
-            errors.Add($"{configuration.PlaceOf(context, SideName.New)} names a {@new.Server} server, and {context} has no migrations for one ({folder}).");
+            errors.Add(
+                $"{configuration.PlaceOf(context, SideName.New)} names a {@new.Server} server, and {context} has no migrations for one ({folder}). On "
+                + $"{@new.Server} these have theirs: {string.Join(", ", NamesWithMigrations(configuration, @new.Store))}.");
         }
 
         var pair = legacy is not null && @new is not null ? new SidePair(legacy, @new) : null;
@@ -256,15 +281,23 @@ public sealed class ContextHost : IAsyncDisposable
                 return null;
             }
 
-            if (SideDatabase.IsMongo(text))
+            if (SideDatabase.IsMongo(text) && side == SideName.Legacy)
             {
                 errors.Add(
-                    $"{configuration.PlaceOf(context, side)} names a MongoDB server, on which no context can be yet; name a MySQL or MariaDB one "
-                    + "(Server=…;Database=…), or a PostgreSQL one (postgres:Host=…;Database=…).");
+                    $"{configuration.PlaceOf(context, side)} names a MongoDB server, where no legacy side can be: what other programs write there is not "
+                    + "captured. Name a MySQL or MariaDB one (Server=…;Database=…), or a PostgreSQL one (postgres:Host=…;Database=…).");
                 return null;
             }
 
             var replicas = Collect(errors, () => configuration.ReplicaConnectionStrings(context, side)) ?? [];
+            if (SideDatabase.IsMongo(text) && replicas.Count > 0)
+            {
+                errors.Add(
+                    $"{StranglerConfiguration.PlaceOfReplica(context, side)}: the members of a MongoDB replica set are not named one by one; every write "
+                    + "waits for their majority as it is. Remove the setting.");
+                return null;
+            }
+
             foreach (var replica in replicas)
             {
                 if (SideDatabase.IsPostgres(replica) != SideDatabase.IsPostgres(text))
@@ -290,6 +323,9 @@ public sealed class ContextHost : IAsyncDisposable
             return database;
         }
     }
+
+    private static IEnumerable<string> NamesWithMigrations(StranglerConfiguration configuration, string store) =>
+        ContextCatalog.Names.Where(name => Directory.Exists(Path.Combine(configuration.Migrations, name, store)));
 
     /// <summary>A side's store does not know one of the mapping's tables, or a name in it.</summary>
     internal static ConfigurationException NotOnSuchAServer(

@@ -1,5 +1,6 @@
 using Strangler.DualWrite;
 using Strangler.Migrations;
+using Strangler.Mongo;
 using Strangler.MySql;
 using Strangler.Postgres;
 using Strangler.Service.Configuration;
@@ -72,9 +73,12 @@ public static class MigrationPlan
             Dictionary<string, MigrationCatalog> catalogs = new(StringComparer.Ordinal);
             foreach (var store in pairs.SelectMany(pair => new[] { pair.Legacy.Store, pair.New.Store }).Distinct())
             {
-                catalogs.Add(store, store == PostgresMigrations.Store
-                    ? await PostgresMigrations.ReadCatalogAsync(folder, cancellationToken).ConfigureAwait(false)
-                    : await MySqlMigrations.ReadCatalogAsync(folder, cancellationToken).ConfigureAwait(false));
+                catalogs.Add(store, await (store switch
+                {
+                    PostgresMigrations.Store => PostgresMigrations.ReadCatalogAsync(folder, cancellationToken),
+                    MongoMigrations.Store => MongoMigrations.ReadCatalogAsync(folder, cancellationToken),
+                    _ => MySqlMigrations.ReadCatalogAsync(folder, cancellationToken),
+                }).ConfigureAwait(false));
             }
 
             return catalogs;

@@ -2,14 +2,15 @@ using Strangler.DualWrite;
 using Strangler.Hooks;
 using Strangler.Mapping;
 using Strangler.Migrations;
+using Strangler.Mongo;
 using Strangler.MySql;
 using Strangler.Postgres;
 
 namespace Strangler.Service;
 
 /// <summary>
-/// One side's database, of whichever server its connection string names: MySQL or MariaDB, or, behind <c>postgres:</c>, PostgreSQL. Connects to
-/// nothing before its first use.
+/// One side's database, of whichever server its connection string names: MySQL or MariaDB, behind <c>postgres:</c> PostgreSQL, behind <c>mongodb://</c> or
+/// <c>mongodb+srv://</c> MongoDB, where a new side can be and no legacy one. Connects to nothing before its first use.
 /// </summary>
 internal abstract class SideDatabase : IAsyncDisposable
 {
@@ -37,6 +38,11 @@ internal abstract class SideDatabase : IAsyncDisposable
         string text, IReadOnlyList<string> replicas, TimeProvider time, Action<MySqlSideOptions>? tune = null,
         Action<PostgresSideOptions>? tunePostgres = null)
     {
+        if (IsMongo(text))
+        {
+            return new MongoSideDatabase(new MongoSideOptions { ConnectionString = text.Trim(), Time = time });
+        }
+
         if (IsPostgres(text, out var rest))
         {
             var postgres = new PostgresSideOptions { ConnectionString = rest, Replicas = [.. replicas.Select(WithoutPrefix)], Time = time };
@@ -52,9 +58,12 @@ internal abstract class SideDatabase : IAsyncDisposable
     /// <summary>Whether a connection string names a PostgreSQL server.</summary>
     public static bool IsPostgres(string text) => IsPostgres(text, out _);
 
-    /// <summary>Whether a connection string names a MongoDB server, which no side of a configured context can be.</summary>
+    /// <summary>Whether a connection string names a MongoDB server, whose members are told by the set itself.</summary>
     public static bool IsMongo(string text) =>
         text.TrimStart().StartsWith("mongodb://", StringComparison.OrdinalIgnoreCase) || text.TrimStart().StartsWith("mongodb+srv://", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Asks the server why it can never be used as it is; null when it can, or does not answer.</summary>
+    public virtual Task<string?> UnsuitableAsync(CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     public abstract IMigrationDatabase Migrations(SideName side);
 
@@ -121,6 +130,26 @@ internal sealed class PostgresSideDatabase(PostgresSideOptions options) : SideDa
     public override NewSide CreateNew(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) => PostgresSides.CreateNew(options, context, kinds);
 
     public override ValueTask DisposeAsync() => PostgresSides.CloseAsync(options);
+}
+
+internal sealed class MongoSideDatabase(MongoSideOptions options) : SideDatabase
+{
+    public override string Store => MongoMigrations.Store;
+
+    public override string Server => "MongoDB";
+
+    public override string? Problem => MongoSides.ProblemOf(options);
+
+    public override Task<string?> UnsuitableAsync(CancellationToken cancellationToken) => MongoSides.UnsuitableAsync(options, cancellationToken);
+
+    public override IMigrationDatabase Migrations(SideName side) => MongoMigrations.Database(options, side);
+
+    public override LegacySide CreateLegacy(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) =>
+        throw new ArgumentException("no legacy side can be in MongoDB: what other programs write there is not captured.");
+
+    public override NewSide CreateNew(string context, IReadOnlyDictionary<string, AggregateLayout> kinds) => MongoSides.CreateNew(options, context, kinds);
+
+    public override ValueTask DisposeAsync() => MongoSides.CloseAsync(options);
 }
 
 /// <summary>Both sides of a context.</summary>

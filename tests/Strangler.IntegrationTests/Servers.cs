@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Security.Cryptography;
+using Dapper;
 using Strangler.LocalServers;
 using Strangler.MySql;
 
@@ -173,6 +174,14 @@ public class TestDatabase : IAsyncDisposable
     {
         await DropAsync();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Entity rows that say that another program has written.</summary>
+    internal virtual async Task<List<string>> EchoesAsync()
+    {
+        await using var connection = await OpenAsync();
+        return [
+            .. (await connection.QueryAsync("SELECT * FROM strangler_entity WHERE foreign_seq > 0")).Select(row => string.Join(' ', (IDictionary<string, object>)row))];
     }
 
     private protected virtual async Task DropAsync()

@@ -42,6 +42,8 @@ internal static class ServeCommand
                     hosts.Add(ContextHost.Open(configuration, name, run.Loggers, run.Time));
                 }
 
+                await Task.WhenAll(hosts.Select(host => host.RefuseUnsuitableAsync(token))).ConfigureAwait(false);
+
                 await RunAsync(run, configuration, hosts, token).ConfigureAwait(false);
             }
             finally

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using Dapper;
 using Strangler.DualWrite;
+using Strangler.Mapping;
 
 namespace Strangler.Contexts.Donations;
 
@@ -92,18 +93,63 @@ public static class NewComments
     }
 }
 
-/// <summary>The comment list in every stage: asked of the side that leads, in one snapshot with its fence.</summary>
-public sealed class CommentFinder(LeadQueries queries) : ICommentFinder
+/// <summary>The same list from a new side that is no SQL store.</summary>
+internal sealed class NewCommentRows(AggregateLayout layout)
 {
+    private const string Root = "donation";
+    private const string Comment = "donation_comment";
+
+    private static readonly IReadOnlyList<RowCondition> Shown =
+    [
+        new(Comment, "is_public", [1L]), new(Comment, "text", [""], IsNot: true), new(Root, "is_deleted", [0L]), new(Root, "is_cancelled", [0L]),
+        new(Root, "is_moderated", [0L]), new(Root, "payment_state", ["new", "booked"]),
+    ];
+
+    private readonly Func<AggregateRow, object?> _amount = Column(layout, Root, "amount");
+    private readonly Func<AggregateRow, object?> _at = Column(layout, Root, "created_at");
+    private readonly Func<AggregateRow, object?> _author = Column(layout, Comment, "author");
+    private readonly Func<AggregateRow, object?> _text = Column(layout, Comment, "text");
+
+    public async Task<(FenceRow Fence, IReadOnlyList<PublicComment> Result)> FindAsync(
+        IRowQueries queries, int limit, int offset, CancellationToken cancellationToken)
+    {
+        var page = new RowPage(DonationsContext.DonationKind, Shown, "created_at", offset, limit);
+        var (fence, rows) = await queries.ListAsync(page, cancellationToken).ConfigureAwait(false);
+        return (fence, [.. rows.Select(one => Of(one.Id, one.Row))]);
+    }
+
+    // What somebody has put there of another type is shown as nothing, as a text that is no number is in the other lists.
+    private PublicComment Of(long id, AggregateRow row) => new(
+        id, _amount(row) as long? ?? 0, _author(row) as string ?? "", _text(row) as string ?? "", CivilTime.Parse(_at(row) as string ?? ""));
+
+    private static Func<AggregateRow, object?> Column(AggregateLayout layout, string table, string column)
+    {
+        var at = layout.Tables.Select((one, i) => (one, i)).First(pair => pair.one.Name == table);
+        var place = at.one.Columns.Select((one, i) => (one, i)).First(pair => pair.one.Name == column).i;
+        return row => row.Tables[at.i] is [var only, ..] ? only[place] : null;
+    }
+}
+
+/// <summary>The comment list in every stage: asked of the side that leads, in one snapshot with its fence.</summary>
+public sealed class CommentFinder : ICommentFinder
+{
+    private readonly LeadQueries _queries;
+    private readonly NewCommentRows _rows;
+
+    /// <param name="queries">Asks the side that leads.</param>
+    /// <param name="layout">Of the new side.</param>
+    public CommentFinder(LeadQueries queries, AggregateLayout layout) => (_queries, _rows) = (queries, new NewCommentRows(layout));
+
     public Task<IReadOnlyList<PublicComment>> FindPublicAsync(int limit, int offset, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1000);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        return queries.AskAsync(
+        return _queries.AskAsync(
             (connection, transaction, token) => LegacyComments.FindAsync(connection, transaction, limit, offset, token),
             (connection, transaction, token) => NewComments.FindAsync(connection, transaction, limit, offset, token),
-            cancellationToken);
+            cancellationToken,
+            rows: (rows, token) => _rows.FindAsync(rows, limit, offset, token));
     }
 }
 

@@ -81,7 +81,7 @@ public sealed class DonationsContext
     private void Attach(ContextRuntime runtime, DualWriter writer)
     {
         Donations = new DonationRepositoryWrapper(writer, Legacy, New, _records);
-        Comments = new CommentFinder(new LeadQueries(runtime));
+        Comments = new CommentFinder(new LeadQueries(runtime), New.Lens.Layout);
         Events = new EventLogger<Donation>(
             Donations, (donation, at, text) => donation.AddLog(at, text), donation => donation.Log.Select(entry => EventLine.Of(entry.LoggedAt, entry.Message)),
             runtime.Time, _zone);

@@ -17,6 +17,9 @@ internal interface IMongoDriverSession
     /// <summary>The session's id as commands carry it.</summary>
     BsonDocument Id { get; }
 
+    /// <summary>The server's time of the last answer; null before the first.</summary>
+    BsonTimestamp? OperationTime { get; }
+
     /// <summary>Sends a command once, in the session, and in its transaction if one is open.</summary>
     /// <param name="database">Where.</param>
     /// <param name="command">One document.</param>
@@ -25,7 +28,7 @@ internal interface IMongoDriverSession
     /// <exception cref="MongoFailureException">There is no answer.</exception>
     Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned);
 
-    /// <summary>Begins a transaction (snapshot, majority); costs nothing yet.</summary>
+    /// <summary>Begins a transaction (majority; its first command says what it reads); costs nothing yet.</summary>
     void Begin(TimeSpan commitTime);
 
     /// <summary>Commits it. Called again after an unknown outcome, it asks again for the same.</summary>

@@ -21,7 +21,9 @@ internal sealed class CommitDetective(ContextRuntime runtime)
                 // The caller's token does not count: an answer "cancelled" would say that nothing was written.
                 await using var transaction = await runtime.Sides.Of(side).Store.BeginAsync(
                     new WriteIntent(attempt.Key, command.RequestKey), CancellationToken.None);
-                return Judge(side, attempt, command, transaction) ?? throw attempt.Unknown!;
+                var happened = Judge(side, attempt, command, transaction) ?? throw attempt.Unknown!;
+                await transaction.ConfirmAsync(CancellationToken.None);
+                return happened;
             }
             catch (SideUnavailableException exception)
             {

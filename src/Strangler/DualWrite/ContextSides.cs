@@ -75,6 +75,9 @@ public sealed record SideSeams(ISideStore Store, IFence Fence, IJournal Journal,
     /// <summary>The side's database for a context's own read models; null where the side is not an SQL store.</summary>
     public ISqlQueries? Queries { get; init; }
 
+    /// <summary>The same of a side that is no SQL store; null where it is one.</summary>
+    public IRowQueries? Rows { get; init; }
+
     /// <summary>How busy the side's server is; null where that cannot be asked.</summary>
     public IServerLoad? Load { get; init; }
 

@@ -212,7 +212,13 @@ public sealed class DualWriter
         }
 
         await using var transaction = await Sides.Of(side).Store.BeginAsync(new WriteIntent(command.Key, command.RequestKey), cancellationToken);
-        return transaction is { State.Fence.Role: FenceRole.Lead, Request: { } known } ? (transaction.State.Fence, known) : null;
+        if (transaction is not { State.Fence.Role: FenceRole.Lead, Request: { } known })
+        {
+            return null;
+        }
+
+        await transaction.ConfirmAsync(cancellationToken);
+        return (transaction.State.Fence, known);
     }
 
     private async Task<WriteAttempt> AttemptAsync(
@@ -224,9 +230,15 @@ public sealed class DualWriter
         {
             var (state, fence) = (transaction.State, transaction.State.Fence);
             await _runtime.ReachAsync(HookPoint.WriteBegun, side);
-            if (fence.Role != FenceRole.Lead || transaction.Request is not null)
+            if (fence.Role != FenceRole.Lead)
             {
-                return new WriteAttempt(fence) { Request = fence.Role == FenceRole.Lead ? transaction.Request : null };
+                return new WriteAttempt(fence);
+            }
+
+            if (transaction.Request is { } known)
+            {
+                await transaction.ConfirmAsync(cancellationToken);
+                return new WriteAttempt(fence) { Request = known };
             }
 
             _runtime.Stage.Learn(side, fence);
@@ -240,6 +252,7 @@ public sealed class DualWriter
             attempt = await PrepareAsync(side, key, command, transaction, cancellationToken);
             if (attempt.Nothing)
             {
+                await transaction.ConfirmAsync(cancellationToken);
                 return attempt;
             }
 

@@ -214,6 +214,11 @@ internal sealed class ApplyTurn(ContextRuntime runtime, EntityKey key, SideName 
             {
                 await transaction.CommitAsync(CancellationToken.None);
             }
+            else
+            {
+                // The lead's journal rows go on the strength of it.
+                await transaction.ConfirmAsync(cancellationToken);
+            }
 
             return ApplyResult.Superseded;
         }

@@ -213,4 +213,11 @@ public interface ISideTransaction : IAsyncDisposable
     /// Commits. Throws <see cref="CommitOutcomeUnknownException"/> when the connection was lost while the reply was awaited.
     /// </summary>
     Task CommitAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Before something is concluded from what a transaction has read that then writes nothing: makes certain that no failover takes it back, and ends
+    /// the transaction. A store that shows nothing before it is certain has nothing to do. Throws <see cref="SideUnavailableException"/> when it
+    /// could not be made certain; then nothing may be concluded.
+    /// </summary>
+    Task ConfirmAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

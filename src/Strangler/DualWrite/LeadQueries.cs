@@ -18,12 +18,14 @@ public sealed class LeadQueries(ContextRuntime runtime)
     /// <param name="new">Asks the new side.</param>
     /// <param name="cancellationToken">Ends the query.</param>
     /// <param name="shows">The entities that an answer shows: a sample of them is compared with the follower, like entities that are read one by one.</param>
+    /// <param name="rows">Asks a side that is no SQL store; without it there is no answer there.</param>
     public Task<T> AskAsync<T>(
         Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> legacy,
         Func<DbConnection, DbTransaction?, CancellationToken, Task<T>> @new,
         CancellationToken cancellationToken,
-        Func<T, IEnumerable<EntityKey>>? shows = null) =>
-        AskAsync((queries, token) => queries.QueryAsync(queries.Side == SideName.Legacy ? legacy : @new, token), shows, cancellationToken);
+        Func<T, IEnumerable<EntityKey>>? shows = null,
+        Func<IRowQueries, CancellationToken, Task<(FenceRow Fence, T Result)>>? rows = null) =>
+        AskAsync((queries, token) => queries.QueryAsync(queries.Side == SideName.Legacy ? legacy : @new, token), shows, cancellationToken, rows);
 
     /// <summary>The same for one statement; see <see cref="ISqlQueries.ListAsync"/> for what it may be. Much the cheapest way.</summary>
     /// <param name="statement">That of a side.</param>
@@ -48,7 +50,8 @@ public sealed class LeadQueries(ContextRuntime runtime)
         AskAsync((queries, token) => queries.ReadAsync(statements(queries.Side), read, token), shows, cancellationToken);
 
     private async Task<T> AskAsync<T>(
-        Func<ISqlQueries, CancellationToken, Task<(FenceRow Fence, T Result)>> ask, Func<T, IEnumerable<EntityKey>>? shows, CancellationToken cancellationToken)
+        Func<ISqlQueries, CancellationToken, Task<(FenceRow Fence, T Result)>> ask, Func<T, IEnumerable<EntityKey>>? shows, CancellationToken cancellationToken,
+        Func<IRowQueries, CancellationToken, Task<(FenceRow Fence, T Result)>>? askRows = null)
     {
         var patience = new Patience(runtime);
         var hint = runtime.Stage.Current;
@@ -61,11 +64,14 @@ public sealed class LeadQueries(ContextRuntime runtime)
             }
 
             var asked = hint;
-            var queries = runtime.Sides.Of(asked.Lead).Queries
-                ?? throw new NotSupportedException($"The {asked.Lead} side of {runtime.Context} is no SQL store.");
             try
             {
-                var (fence, result) = await Reread.OnceAsync(_log, runtime.Context, () => ask(queries, cancellationToken));
+                var (fence, result) = await Reread.OnceAsync(_log, runtime.Context, () => (runtime.Sides.Of(asked.Lead), askRows) switch
+                {
+                    ({ Queries: { } queries }, _) => ask(queries, cancellationToken),
+                    ({ Rows: { } rows }, not null) => askRows(rows, cancellationToken),
+                    _ => throw new NotSupportedException($"The {asked.Lead} side of {runtime.Context} is no SQL store."),
+                });
                 if (fence.AnswersReads)
                 {
                     runtime.Stage.Learn(asked.Lead, fence);

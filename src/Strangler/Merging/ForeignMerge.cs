@@ -90,6 +90,8 @@ internal sealed class ForeignMerge(ContextRuntime runtime)
             var (mine, theirs) = (state.Entity?.ForeignSeq ?? 0, legacy.Entity?.ForeignSeq ?? 0);
             if (theirs <= mine)
             {
+                // Legacy's journal rows go on the strength of it.
+                await transaction.ConfirmAsync(cancellationToken);
                 return (MergeResult.Nothing, mine);
             }
 

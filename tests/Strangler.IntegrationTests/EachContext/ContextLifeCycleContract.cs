@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Dapper;
 using Strangler.DualWrite;
 using Strangler.IntegrationTests.Donations;
 using Strangler.Reconciliation;
@@ -16,7 +15,6 @@ namespace Strangler.IntegrationTests.EachContext;
 public abstract class ContextLifeCycleContract<TEntity>
     where TEntity : class
 {
-    private const int Rows = 1_500;
     private const int Writers = 4;
 
     [Test]
@@ -44,7 +42,7 @@ public abstract class ContextLifeCycleContract<TEntity>
                     number => stop => WriteAsync(WrapperOf(replicas[number % 2]), number, acknowledged, conflicts, stop)),
             ]))
         {
-            foreach (var stage in new[] { Stage.NewLeads, Stage.DualWrite, Stage.NewLeads, Stage.LegacyOnly, Stage.NewLeads, Stage.ShadowRead, Stage.NewLeads })
+            foreach (var stage in UnderLoad)
             {
                 await world.MoveToAsync(stage);
             }
@@ -185,6 +183,13 @@ public abstract class ContextLifeCycleContract<TEntity>
         }
     }
 
+    /// <summary>Where it goes under load.</summary>
+    private protected virtual IReadOnlyList<Stage> UnderLoad =>
+        [Stage.NewLeads, Stage.DualWrite, Stage.NewLeads, Stage.LegacyOnly, Stage.NewLeads, Stage.ShadowRead, Stage.NewLeads];
+
+    /// <summary>How many there are when the load begins.</summary>
+    private protected virtual int Rows => 1_500;
+
     /// <summary>Whether one transaction can span both sides; else the option is refused.</summary>
     private protected virtual bool CanBeOneTransaction => true;
 
@@ -222,8 +227,7 @@ public abstract class ContextLifeCycleContract<TEntity>
     {
         foreach (var database in new[] { world.LegacyDatabase, world.NewDatabase })
         {
-            await using var connection = await database.OpenAsync();
-            var echoes = (await connection.QueryAsync("SELECT * FROM strangler_entity WHERE foreign_seq > 0")).Select(row => string.Join(' ', (IDictionary<string, object>)row)).ToList();
+            var echoes = await database.EchoesAsync();
             Assert.That(echoes, Is.Empty, () => $"{database.Name}\n{string.Join('\n', world.Logs.Lines.Where(line => !line.StartsWith("Information", StringComparison.Ordinal)).TakeLast(20))}");
         }
     }

@@ -45,9 +45,10 @@ internal sealed class AdminWorld : IAsyncDisposable
 
     public ContextHost Host => _hosts[0];
 
-    public static async Task<AdminWorld> CreateAsync()
+    /// <param name="new">The new side's database; null: one of the shared server.</param>
+    public static async Task<AdminWorld> CreateAsync(TestDatabase? @new = null)
     {
-        var world = new AdminWorld(await DonationsWorld.CreateAsync());
+        var world = new AdminWorld(await DonationsWorld.CreateAsync(@new: @new));
         await world.World.FillAsync(60);
         await world.World.MoveToAsync(Stage.DualWrite);
         await world.World.BackfillAsync();

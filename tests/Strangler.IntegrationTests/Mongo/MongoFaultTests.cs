@@ -313,6 +313,9 @@ public sealed class MongoFaultTests
             Assert.That(e.IsTransient, Is.False);
             Assert.That(e.Message, Does.Contain("--replSet rs0").And.Contain("rs.initiate()").And.Contain("replicaSet=rs0"));
         });
+        // Whatever comes first, not the migration alone.
+        var reading = Assert.ThrowsAsync<SideUnavailableException>(() => side.FindAsync("t", BsonDocument.Empty, cancellationToken))!;
+        Assert.That(reading.Message, Does.Contain("rs.initiate()"));
         await MongoDatabase.CloseAsync(side.Options);
         var member = MongoSessionTests.Side(_server.ConnectionString("member"));
         Assert.DoesNotThrowAsync(() => member.CheckTopologyAsync(cancellationToken));

@@ -83,6 +83,25 @@ internal sealed class MongoMigrationTests
     }
 
     [Test]
+    public async Task An_index_may_take_longer_to_build_than_other_commands_may_take(CancellationToken cancellationToken)
+    {
+        await using var server = await MongoServers.StartPrivateAsync();
+        var options = new MongoSideOptions { ConnectionString = server.ConnectionString("slow"), BackgroundCommandTimeout = TimeSpan.FromSeconds(1) };
+        await using (var source = MongoDataSource.Create(options.ConnectionString, new()))
+        await using (var session = await source.OpenAsync(cancellationToken))
+        {
+            var slow = BsonDocument.Of(("failCommands", BsonArray.Of("createIndexes")), ("blockConnection", true), ("blockTimeMS", 2_200));
+            await session.RunAsync(
+                BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", BsonDocument.Of(("times", 1))), ("data", slow)), cancellationToken, "admin");
+        }
+
+        var catalog = await MongoMigrations.ReadCatalogAsync(MySqlTestSides.MigrationsFolder, cancellationToken);
+        var runner = new MigrationRunner([new MigrationTarget(SideName.New, ["tests"], MongoMigrations.Database(options, SideName.New), catalog)]);
+        Assert.That((await runner.ApplyAsync(null, cancellationToken)).IsUpToDate, Is.True);
+        await MongoSides.CloseAsync(options);
+    }
+
+    [Test]
     public async Task A_standalone_server_is_refused_with_the_commands_that_convert_it_and_nothing_is_written(CancellationToken cancellationToken)
     {
         await using var server = await MongoServers.StartPrivateAsync(new() { IsStandalone = true });

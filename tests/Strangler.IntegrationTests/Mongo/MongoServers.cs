@@ -37,6 +37,9 @@ public sealed class MongoServers
         throw Unavailable(_failure!);
     }
 
+    /// <summary>Whether the shared one, once started, is a mongod.</summary>
+    public static bool IsReal => _shared?.IsReal ?? false;
+
     /// <summary>A server of the test's own, to be killed and frozen.</summary>
     public static async Task<LocalMongo> StartPrivateAsync(LocalMongoOptions? options = null)
     {

@@ -30,6 +30,35 @@ public sealed class MongoSessionTests
     [TearDown]
     public async Task Close() => await _session.DisposeAsync();
 
+    /// <summary>So that no member which the others have left can answer what this process has moved on from.</summary>
+    [Test]
+    public async Task What_is_read_after_a_write_is_asked_to_be_no_older_than_it_also_by_another_session(CancellationToken cancellationToken)
+    {
+        await using var writer = await _database.OpenAsync();
+        await using var reader = await _database.OpenAsync();
+        await writer.InsertAsync("causal", [BsonDocument.Of(("_id", 1))], true, cancellationToken);
+        var before = await AskedAsync();
+        // Majority, snapshot and local; a real server has to take the time with each of them.
+        Assert.That((await reader.ReadAsync(BsonDocument.Of(("count", "causal")), cancellationToken)).Number("n"), Is.EqualTo(1));
+        var snapshot = BsonDocument.Of(
+            ("aggregate", "causal"), ("pipeline", BsonArray.Of()), ("cursor", BsonDocument.Empty), ("readConcern", BsonDocument.Of(("level", "snapshot"))));
+        Assert.That(await reader.AllAsync(snapshot, cancellationToken), Has.Count.EqualTo(1));
+        Assert.That(await reader.LatestAsync("causal", BsonDocument.Of(("_id", 1)), cancellationToken), Is.Not.Null);
+        reader.BeginTransaction(TimeSpan.FromSeconds(10));
+        Assert.That(await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken), Has.Count.EqualTo(1));
+        await reader.FindAsync("causal", BsonDocument.Empty, cancellationToken);
+        await reader.CommitAsync();
+        if (!_database.Server.IsReal)
+            Assert.That(await AskedAsync() - before, Is.EqualTo(4), "each read, and the first of the transaction");
+
+        async Task<long> AskedAsync()
+        {
+            await using var session = await _database.OpenAsync();
+            var status = await session.RunAsync(BsonDocument.Of(("serverStatus", 1)), cancellationToken, "admin");
+            return status.Number("readConcernCounters.afterClusterTime");
+        }
+    }
+
     [Test]
     public async Task Documents_of_every_type_come_back_as_they_were(CancellationToken cancellationToken)
     {

@@ -5,6 +5,7 @@ using Strangler.IntegrationTests.MySql;
 using Strangler.Mapping;
 using Strangler.Mongo;
 using Strangler.Mongo.Bson;
+using Strangler.Reconciliation;
 
 namespace Strangler.IntegrationTests.Mongo;
 
@@ -163,17 +164,155 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
         var transaction = await side.New.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r"), default);
         await WriteAsync(transaction, 7, null, Simple("a"));
         await transaction.SaveRequestAsync("r", 7, new EntityVersion(4, 1), default);
-        var data = BsonDocument.Of(("failCommands", BsonArray.Of("commitTransaction")));
-        data = isCarriedOut
-            ? data.With("writeConcernError", BsonDocument.Of(("code", 64), ("errmsg", "waiting for replication timed out")))
-            : data.With("errorCode", 91).With("errorLabels", BsonArray.Of("RetryableWriteError"));
-        await side.RunAsync(BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", "alwaysOn"), ("data", data)));
+        var data = isCarriedOut
+            ? BsonDocument.Of(("writeConcernError", BsonDocument.Of(("code", 64), ("errmsg", "waiting for replication timed out"))))
+            : BsonDocument.Of(("errorCode", 91), ("errorLabels", BsonArray.Of("RetryableWriteError")));
+        await FailCommitsAsync(side, data);
 
         Assert.ThrowsAsync<CommitOutcomeUnknownException>(() => transaction.CommitAsync(default));
 
         await side.RunAsync(BsonDocument.Of(("configureFailPoint", "failCommand"), ("mode", "off")));
         await using var again = await side.New.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8), "r"), default);
         Assert.That(again.Request is not null, Is.EqualTo(isCarriedOut));
+    }
+
+    /// <summary>Until a transaction is committed with the majority's consent, what it has read may be taken back.</summary>
+    [Test]
+    public async Task What_is_only_read_is_confirmed_by_a_commit_and_leaves_nothing_behind()
+    {
+        var slots = await UsesAsync();
+        await using (var transaction = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r"), default))
+        {
+            await transaction.ConfirmAsync(default);
+        }
+
+        Assert.That(await UsesAsync(), Is.EqualTo(slots + 1), "it was committed");
+        Assert.That(await _side!.FindAsync("strangler_entity"), Is.Empty);
+
+        await using (await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r"), default))
+        {
+        }
+
+        Assert.That(await UsesAsync(), Is.EqualTo(slots + 1), "what is not confirmed is aborted");
+
+        async Task<long> UsesAsync() => (await _side!.FindAsync("strangler_fence_slot")).Sum(slot => slot.Number("uses"));
+    }
+
+    [Test]
+    public async Task What_the_majority_does_not_confirm_is_not_concluded_from()
+    {
+        await using var server = await MongoServers.StartPrivateAsync();
+        await using var side = await MongoTestSide.CreateAsync(server.ConnectionString("unconfirmed"), TimeSpan.FromSeconds(2));
+        await using var transaction = await side.New.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r"), default);
+        await FailCommitsAsync(side, BsonDocument.Of(("errorCode", 91), ("errorLabels", BsonArray.Of("RetryableWriteError"))));
+
+        var refused = Assert.ThrowsAsync<SideUnavailableException>(() => transaction.ConfirmAsync(default))!;
+        Assert.That((refused.IsTransient, refused.IsOutage), Is.EqualTo((true, true)));
+        var unread = Assert.ThrowsAsync<SideUnavailableException>(() => side.New.Seams.Store.VersionsAsync(Kind, 0, 10, default))!;
+        Assert.That(unread.IsTransient, Is.True);
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task The_depth_of_the_journal_is_that_of_one_moment(CancellationToken cancellationToken)
+    {
+        for (var id = 1; id <= 4; id++)
+        {
+            await JournalAsync(id, 1);
+        }
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var states = new[] { "open", "parked", "unread" };
+        var moving = Task.Run(
+            async () =>
+            {
+                for (var turn = 0; !stop.IsCancellationRequested; turn++)
+                {
+                    await _side!.UpdateAsync(
+                        "strangler_journal", BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of(("state", states[turn % states.Length])))));
+                }
+            },
+            cancellationToken);
+        for (var look = 0; look < 60; look++)
+        {
+            var depth = await Seams.Journal.DepthAsync(cancellationToken);
+            Assert.That(depth.Open + depth.Parked + depth.Quarantined, Is.EqualTo(4));
+            Assert.That(depth.OldestUtc is null, Is.EqualTo(depth.Open == 0));
+        }
+
+        await stop.CancelAsync();
+        await moving;
+    }
+
+    [Test]
+    public async Task Slots_that_nobody_has_used_for_long_go_when_another_one_is_made()
+    {
+        await SaveAsync(7, null, Simple("a"));
+        await using (var session = await _side!.OpenAsync())
+        {
+            var fence = (await _side.FindAsync("strangler_fence")).Single();
+            BsonDocument Slot(string name) => BsonDocument.FromElements([
+                new("_id", BsonDocument.Of(("context", Context), ("slot", name))), new("uses", 3L), .. FenceDocuments.Copy(fence)]);
+            (await session.InsertAsync(
+                "strangler_fence_slot", [Slot("gone.1").With("used_at", BsonValue.FromMilliseconds(0)), Slot("gone.2")], true, default)).ThrowIfFailed();
+        }
+
+        await using var one = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8)), default);
+        await using var another = await Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 9)), default);
+
+        Assert.That(
+            (await _side.FindAsync("strangler_fence_slot")).ConvertAll(slot => slot.At("_id.slot").AsString), Has.Count.EqualTo(2).And.None.StartsWith("gone"));
+    }
+
+    /// <summary>Case 32. Who waits for a fence that is being set stays out of the way of whoever sets it.</summary>
+    [Test]
+    [Category("Case32")]
+    public async Task A_closed_slot_is_not_written_to_and_opens_by_itself_when_its_time_is_over()
+    {
+        await SaveAsync(7, null, Simple("a"));
+        await CloseUntilAsync(TimeProvider.System.GetUtcNow().AddHours(1));
+        var waiting = Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 8)), default);
+        await using (var session = await _side!.OpenAsync())
+        {
+            // As whoever sets the fence does; had the writer written to the slot at that moment, this one would be refused.
+            for (var turn = 0; turn < 200; turn++)
+            {
+                session.BeginTransaction(TimeSpan.FromSeconds(10));
+                await session.UpdateAsync(
+                    "strangler_fence_slot", [new(BsonDocument.Empty, BsonDocument.Of(("$inc", BsonDocument.Of(("uses", 1L)))), Many: true)], true, default);
+                await session.CommitAsync();
+            }
+        }
+
+        Assert.That(waiting.IsCompleted, Is.False);
+        await CloseUntilAsync(TimeProvider.System.GetUtcNow().AddMilliseconds(50));
+        await using var transaction = await waiting;
+        Assert.That(transaction.State.Fence.Epoch, Is.EqualTo(5));
+
+        Task CloseUntilAsync(DateTimeOffset until) => _side!.UpdateAsync(
+            "strangler_fence_slot", BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of(("closed_until", BsonValue.FromDate(until.UtcDateTime))))));
+    }
+
+    /// <summary>A document holds 16 MB.</summary>
+    [Test]
+    public async Task Reports_and_checkpoints_longer_than_a_document_are_kept_whole()
+    {
+        var text = $$"""{ "counts": { "Matched": 3 }, "signed_off": 2, "long": "{{string.Concat(Enumerable.Repeat("Straße \ud83d\ude00 𝄞", 1_000_000))}}" }""";
+        Assert.That(System.Text.Encoding.UTF8.GetByteCount(text), Is.GreaterThan(16 * 1024 * 1024));
+        var (history, lease) = (_side!.New.Reconciliations, _side.New.ReconciliationLease);
+        var id = await history.BeginAsync(true, "all", default);
+        var process = new ProcessIdentity("host", "id", 1, "now");
+        await lease.AcquireAsync(new LeaseHolder("t", "all", "test", process), null, TimeSpan.FromMinutes(1), default);
+        Assert.That(await lease.SaveAsync("t", new RunCheckpoint(id, Kind, default, default, text), default), Is.True);
+        Assert.That((await lease.LatestAsync(Kind, default))!.State == text, Is.True);
+        Assert.That(await lease.SaveAsync("t", new RunCheckpoint(id, Kind, default, default, "short"), default), Is.True);
+        Assert.That((await lease.LatestAsync(Kind, default))!.State, Is.EqualTo("short"));
+        Assert.That(await _side.FindAsync("strangler_text_part"), Is.Empty, "parts of what is no more");
+
+        await history.EndAsync(id, "clean", text, default);
+        Assert.That((await history.FindAsync(id, default))!.Report == text, Is.True);
+        var summary = (await history.SummariesAsync(10, default)).Single();
+        Assert.That((summary.SignedOff, summary.Outcome), Is.EqualTo((2L, "clean")));
     }
 
     [Test]
@@ -223,6 +362,9 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
             await transaction.CommitAsync(default);
         }
     }
+
+    private static Task FailCommitsAsync(MongoTestSide side, BsonDocument how) => side.RunAsync(BsonDocument.Of(
+        ("configureFailPoint", "failCommand"), ("mode", "alwaysOn"), ("data", how.With("failCommands", BsonArray.Of("commitTransaction")))));
 
     protected override NewSide OpenAnother() => MongoTestSide.Open(_side!.Options);
 

@@ -20,7 +20,10 @@ internal sealed class MongoTestSide : IAsyncDisposable
     private MongoTestSide(string connectionString, TimeSpan? deadline, MongoTestDatabase? database)
     {
         (_database, _source) = (database, MongoDataSource.Create(connectionString, new()));
-        Options = new MongoSideOptions { ConnectionString = connectionString, TransactionDeadline = deadline ?? TimeSpan.FromSeconds(15) };
+        Options = new MongoSideOptions
+        {
+            ConnectionString = connectionString, TransactionDeadline = deadline ?? TimeSpan.FromSeconds(15), BackgroundCommandTimeout = deadline ?? TimeSpan.FromMinutes(2),
+        };
         New = Open(Options);
     }
 

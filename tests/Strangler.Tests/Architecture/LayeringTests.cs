@@ -18,7 +18,7 @@ public sealed partial class LayeringTests
         ["Strangler.Mongo"] = ["Strangler"],
         ["Strangler.Postgres"] = ["Strangler"],
         ["Strangler.Contexts"] = ["Strangler"],
-        ["Strangler.Service"] = ["Strangler", "Strangler.MySql", "Strangler.Postgres", "Strangler.Contexts"],
+        ["Strangler.Service"] = ["Strangler", "Strangler.Mongo", "Strangler.MySql", "Strangler.Postgres", "Strangler.Contexts"],
         ["Strangler.Cli"] = ["Strangler.Service", "Strangler.LegacyData", "Strangler.LocalServers"],
     };
 

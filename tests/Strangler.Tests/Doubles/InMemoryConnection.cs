@@ -37,6 +37,9 @@ internal sealed class InMemoryConnection(InMemorySides process, InMemoryDatabase
         ? schedule.PassAsync(process, Database.Side, step, before: false, cancellationToken)
         : process.FaultAsync($"{Name}.{step}.after", cancellationToken);
 
+    /// <summary>Of what changes nothing and looks at nothing: only a test may make it fail.</summary>
+    public Task FaultAsync(string step) => process.Schedule is null ? process.FaultAsync($"{Name}.{step}.before", CancellationToken.None) : Task.CompletedTask;
+
     /// <summary>Where a schedule rules, a process that died while it waited for a lock neither gets it nor goes on.</summary>
     public Task GoneAsync(object owner)
     {

@@ -282,6 +282,9 @@ internal sealed class InMemoryTransaction(InMemoryConnection connection, WriteIn
             });
         }, cancellationToken);
 
+    /// <summary>What is read here is committed, and no failover takes it back: there is nothing to do, but it can fail. For a schedule it is no step.</summary>
+    public Task ConfirmAsync(CancellationToken cancellationToken) => connection.FaultAsync("confirm");
+
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
         await connection.BeforeAsync("commit", cancellationToken);

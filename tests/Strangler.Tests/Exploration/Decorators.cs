@@ -98,6 +98,8 @@ internal abstract class TransactionDecorator(ISideTransaction inner) : ISideTran
 
     public virtual Task CommitAsync(CancellationToken cancellationToken) => inner.CommitAsync(cancellationToken);
 
+    public virtual Task ConfirmAsync(CancellationToken cancellationToken) => inner.ConfirmAsync(cancellationToken);
+
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 }
 

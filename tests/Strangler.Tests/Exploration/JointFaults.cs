@@ -117,5 +117,7 @@ internal abstract class PartDecorator(ISideTransaction inner) : ISideTransaction
 
     public virtual Task CommitAsync(CancellationToken cancellationToken) => inner.CommitAsync(cancellationToken);
 
+    public virtual Task ConfirmAsync(CancellationToken cancellationToken) => inner.ConfirmAsync(cancellationToken);
+
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 }

@@ -13,12 +13,29 @@ public sealed class DonationCollectionTests
     [Test]
     public async Task The_validator_demands_what_the_mapping_describes()
     {
-        var catalog = await MongoMigrations.ReadCatalogAsync(Doubles.SourceTree.PathOf("migrations"), default);
-        var create = MongoMigrationLint.Parse(catalog.Files.Single(file => file.Context == "donations").Steps.Single());
+        var create = (await StepsAsync())[0];
         var layout = DonationRows.Mapping.New.Layout;
 
         Assert.That(create["create"].AsString, Is.EqualTo(layout.Root.Name));
         Assert.That(create.At("validator.$jsonSchema").AsDocument.Equals(SchemaOf(layout), BsonComparison.Values), Is.True);
+    }
+
+    [Test]
+    public async Task Every_index_is_of_fields_that_the_mapping_describes()
+    {
+        var layout = DonationRows.Mapping.New.Layout;
+        var places = layout.Tables.SelectMany(table => table.Columns.Select(
+            column => table.Role == TableRole.Root ? column.Name : $"{table.Name}.{column.Name}")).ToHashSet();
+        var indexes = (await StepsAsync()).Skip(1).SelectMany(step => step["indexes"].AsArray.Select(index => index.AsDocument)).ToList();
+
+        Assert.That(indexes.SelectMany(index => index["key"].AsDocument.Select(field => field.Name)).Distinct(), Is.SubsetOf(places));
+        Assert.That(indexes.Select(index => index["name"].AsString), Is.Unique.And.All.StartsWith("donation_"));
+    }
+
+    private static async Task<List<BsonDocument>> StepsAsync()
+    {
+        var catalog = await MongoMigrations.ReadCatalogAsync(Doubles.SourceTree.PathOf("migrations"), default);
+        return [.. catalog.Files.Where(file => file.Context == "donations").SelectMany(file => file.Steps).Select(MongoMigrationLint.Parse)];
     }
 
     private static BsonDocument SchemaOf(AggregateLayout layout)

@@ -693,6 +693,9 @@ async def server_status(context):
     return {'host': '127.0.0.1:%d' % context.server.port, 'version': '6.0.0', 'process': 'strangler-test-server', 'uptime': 1.0,
             'localTime': datetime.datetime.utcnow(), 'connections': {'current': context.server.connections},
             'transactions': {'currentOpen': Int64(len(context.storage.open_transactions))},
+            'globalLock': {'activeClients': {'total': 1}},
+            'readConcernCounters': {'afterClusterTime': Int64(context.server.counts.get('afterClusterTime', 0))},
+            'opcounters': {name: Int64(context.server.counts.get(name, 0)) for name in ('insert', 'update', 'delete')},
             'metrics': {'cursor': {'open': {'total': Int64(len(context.server.cursors))}}}}
 
 

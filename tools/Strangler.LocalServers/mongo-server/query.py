@@ -1,4 +1,5 @@
 """Filters, sorts and projections. mongomock's own compare as Python does (True is 1, no Decimal128), so only its expressions are used."""
+import datetime
 import re
 
 from bson import Regex
@@ -23,7 +24,7 @@ def matches(document, query):
             if any(matches(document, q) for q in wanted):
                 return False
         elif key == '$expr':
-            if not mock_aggregate._parse_expression(wanted, document, ignore_missing_keys=True):
+            if not mock_aggregate._parse_expression(with_now(wanted), document, ignore_missing_keys=True):
                 return False
         elif key == '$jsonSchema':
             if not schema.is_valid(document, wanted):
@@ -33,6 +34,15 @@ def matches(document, query):
         elif not field_matches(reach(document, parts_of(key)), wanted):
             return False
     return True
+
+
+def with_now(expression):
+    """mongomock has no $$NOW."""
+    if isinstance(expression, dict):
+        return {name: with_now(value) for name, value in expression.items()}
+    if isinstance(expression, list):
+        return [with_now(value) for value in expression]
+    return datetime.datetime.utcnow() if expression == '$$NOW' else expression
 
 
 def is_operators(wanted):

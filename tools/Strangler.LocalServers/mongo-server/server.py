@@ -37,6 +37,7 @@ class Server:
         self.cursors = {}
         self.fail_point = None
         self.connections = 0
+        self.counts = {}
         self.changed = asyncio.Event()
         self.storage.listeners.append(self._changed)
 
@@ -118,6 +119,7 @@ class Server:
 
     async def _run(self, command, number, reader):
         name = next(iter(command))
+        self.counts[name] = self.counts.get(name, 0) + 1
         session = transaction = None
         try:
             await self._fail(name)
@@ -126,6 +128,7 @@ class Server:
                 raise CommandError(59, "no such command: '%s'" % name)
             if self.set_name is None and 'txnNumber' in command:
                 raise CommandError(20, 'Transaction numbers are only allowed on a replica set member or mongos')
+            self._check_read_concern(command)
             session, transaction = self.sessions.enter(command)
             context = commands.Context(self, command, session, transaction, number, reader)
             reply = await handler(context)
@@ -158,6 +161,21 @@ class Server:
             reply.update(self.fail_reply)
             self.fail_reply = None
         return reply
+
+    def _check_read_concern(self, command):
+        concern = command.get('readConcern')
+        if concern is None:
+            return
+        if command.get('autocommit') is False and not command.get('startTransaction'):
+            raise CommandError(72, 'Only the first command in a transaction may specify a readConcern')
+        after = concern.get('afterClusterTime')
+        if after is None:
+            return
+        if concern.get('level') not in ('local', 'majority', 'snapshot'):
+            raise CommandError(72, 'afterClusterTime field can be set only if level is equal to majority, local, or snapshot')
+        if (after.time, after.inc) > (self.storage.clock.time, self.storage.clock.inc):
+            raise CommandError(72, 'readConcern afterClusterTime value must not be greater than the current clusterTime')
+        self.counts['afterClusterTime'] = self.counts.get('afterClusterTime', 0) + 1
 
     fail_reply = None
 

@@ -113,7 +113,11 @@ internal sealed class MongoDriver : IMongoDriver
         {
             var pool = new PoolHandle(Native.mongoc_client_pool_new_with_error(uri, out _));
             if (pool.IsInvalid)
-                throw new ArgumentException("The connection string's settings do not go together, or ask for what this libmongoc was built without.");
+            {
+                throw new ArgumentException(connectionString.StartsWith("mongodb+srv:", StringComparison.Ordinal)
+                    ? "The connection string's name has no hosts in DNS (SRV), or its settings do not go together."
+                    : "The connection string's settings do not go together, or ask for what this libmongoc was built without.");
+            }
             Native.mongoc_client_pool_set_error_api(pool, Native.ErrorApi);
             return pool;
         }

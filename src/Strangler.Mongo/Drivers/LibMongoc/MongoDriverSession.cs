@@ -20,6 +20,15 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
 
     public BsonDocument Id { get; }
 
+    public BsonTimestamp? OperationTime
+    {
+        get
+        {
+            Native.mongoc_client_session_get_operation_time(_session, out var seconds, out var increment);
+            return seconds == 0 ? null : new(seconds, increment);
+        }
+    }
+
     public Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned) =>
         _driver.RunAsync(() => Run(database, command.Span, reply, abandoned), abandoned);
 
@@ -46,7 +55,7 @@ internal sealed unsafe class MongoDriverSession : IMongoDriverSession
             Native.mongoc_write_concern_new());
         try
         {
-            Native.mongoc_read_concern_set_level(read, "snapshot");
+            // Of no level: the first command says it, with a time that the library has no setting for.
             Native.mongoc_write_concern_set_wmajority(write, (int)_commandTimeout.TotalMilliseconds);
             Native.mongoc_transaction_opts_set_read_concern(options, read);
             Native.mongoc_transaction_opts_set_write_concern(options, write);

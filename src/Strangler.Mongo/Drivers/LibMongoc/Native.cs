@@ -63,6 +63,9 @@ internal static unsafe partial class Native
     public static partial nint mongoc_client_session_get_lsid(SessionHandle session);
 
     [LibraryImport(Mongoc)]
+    public static partial void mongoc_client_session_get_operation_time(SessionHandle session, out uint seconds, out uint increment);
+
+    [LibraryImport(Mongoc)]
     [return: MarshalAs(UnmanagedType.U1)]
     public static partial bool mongoc_client_session_append(SessionHandle session, byte* opts, out MongocError error);
 

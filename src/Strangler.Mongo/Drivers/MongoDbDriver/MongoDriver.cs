@@ -70,11 +70,23 @@ internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandl
 
     public Strangler.Mongo.Bson.BsonDocument Id { get; } = Strangler.Mongo.Bson.BsonDocument.Parse(session.ServerSession.Id.ToBson());
 
+    public Strangler.Mongo.Bson.BsonTimestamp? OperationTime => session.OperationTime is { } time ? new((uint)time.Timestamp, (uint)time.Increment) : null;
+
     public Task RunAsync(string database, ReadOnlyMemory<byte> command, ReplyBuffer reply, CancellationToken abandoned) =>
         _last = SendAsync(database, command.ToArray(), reply, abandoned);
 
-    public void Begin(TimeSpan commitTime) => session.StartTransaction(
-        new TransactionOptions(ReadConcern.Snapshot, ReadPreference.Primary, WriteConcern.WMajority, commitTime));
+    // The read concern is the first command's own.
+    public void Begin(TimeSpan commitTime)
+    {
+        try
+        {
+            session.StartTransaction(new TransactionOptions(ReadConcern.Default, ReadPreference.Primary, WriteConcern.WMajority, commitTime));
+        }
+        catch (Exception e) when (Translate(e) is { } failure)
+        {
+            throw failure;
+        }
+    }
 
     public Task CommitAsync(CancellationToken abandoned) => _last = TranslatedAsync(() => session.CommitTransactionAsync(abandoned));
 
@@ -96,6 +108,8 @@ internal sealed class MongoDriverSession(MongoClient client, IClientSessionHandl
                 (connection.IsNetworkException && !IsRefused(connection) ? MongoErrorKind.ConnectionLost : MongoErrorKind.Unreachable, 0),
             MongoCursorNotFoundException => (MongoErrorKind.CursorLost, 43),
             MongoException => (MongoErrorKind.Other, 0),
+            // A standalone server.
+            NotSupportedException => (MongoErrorKind.Unsuitable, 20),
             // No server to be found in time.
             TimeoutException => (MongoErrorKind.Unreachable, 0),
             IOException or SocketException or EndOfStreamException => (MongoErrorKind.ConnectionLost, 0),

@@ -59,7 +59,7 @@ internal static partial class ConfigurationSchema
             ["context"] = Object(
                 "One context.",
                 ("legacy", Ref("secret", "Connection string of legacy, after postgres: one of PostgreSQL. Default: env:STRANGLER_<CONTEXT>_LEGACY.")),
-                ("new", Ref("secret", "Connection string of the new side, after postgres: one of PostgreSQL. Default: env:STRANGLER_<CONTEXT>_NEW.")),
+                ("new", Ref("secret", "Connection string of the new side, after postgres: one of PostgreSQL, as mongodb:// one of MongoDB. Default: env:STRANGLER_<CONTEXT>_NEW.")),
                 ("legacyReplicas", List(Ref("secret"), "Legacy's replicas: a reconciliation pauses while they are behind.")),
                 ("newReplicas", List(Ref("secret"), "Likewise the new side's.")),
                 ("schedules", List(Ref("schedule"), "When strangler serve reconciles the context by itself.")),

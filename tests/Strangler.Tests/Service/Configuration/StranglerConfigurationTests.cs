@@ -129,12 +129,12 @@ public sealed class StranglerConfigurationTests
 
     [TestCase("mongodb")]
     [TestCase("mongodb+srv")]
-    public void A_MongoDB_server_is_refused_by_the_setting_that_names_it_and_no_part_of_a_password_shown(string scheme)
+    public void A_legacy_side_in_MongoDB_is_refused_by_the_setting_that_names_it_and_no_part_of_a_password_shown(string scheme)
     {
         var error = ErrorsOf(() => Open(Load(
-            $$"""{ "hashKey": "{{Key}}", "contexts": { "donations": { "legacy": "{{Legacy}}", "new": "{{scheme}}://u:{{Secret}}@db2/donations" } } }"""))).Single();
+            $$"""{ "hashKey": "{{Key}}", "contexts": { "donations": { "legacy": "{{scheme}}://u:{{Secret}}@db2/donations", "new": "{{New}}" } } }"""))).Single();
 
-        Assert.That(error, Does.StartWith("contexts.donations.new names a MongoDB server").And.Contain("postgres:").And.Not.Contain(Secret));
+        Assert.That(error, Does.StartWith("contexts.donations.legacy names a MongoDB server, where no legacy side can be").And.Contain("postgres:").And.Not.Contain(Secret));
     }
 
     [Test]
