@@ -32,17 +32,17 @@ internal sealed class MongoAnswerLog(MongoSide side) : IAnswerLog
         return new KnownRequest(found.Bytes("fingerprint"), found.Text("owner"), found.TextOrNull("answer"), found.Utc("lease_until") > now);
     }
 
-    public async Task RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken)
+    public async Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken)
     {
         var until = Times.After(await side.NowAsync(null, cancellationToken).ConfigureAwait(false), lease);
-        await side.UpdateAsync(
-            Names.Answer, new(Unanswered(request), BsonDocument.Of(("$set", BsonDocument.Of(("lease_until", until))))), cancellationToken).ConfigureAwait(false);
+        return await side.UpdateAsync(
+            Names.Answer, new(Unanswered(request), BsonDocument.Of(("$set", BsonDocument.Of(("lease_until", until))))), cancellationToken).ConfigureAwait(false) > 0;
     }
 
-    public Task AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken) => side.UpdateAsync(
+    public async Task<bool> AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken) => await side.UpdateAsync(
         Names.Answer,
         new(Keys.Filter(Id(request.Key)).With("owner", request.Owner), BsonDocument.Of(("$set", BsonDocument.Of(("answer", answer))))),
-        cancellationToken);
+        cancellationToken).ConfigureAwait(false) > 0;
 
     public Task ReleaseAsync(KeyedRequest request, CancellationToken cancellationToken) =>
         side.DeleteAsync(Names.Answer, Unanswered(request), cancellationToken);

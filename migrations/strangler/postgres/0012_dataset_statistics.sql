@@ -1,0 +1,2 @@
+-- side: new
+ANALYZE strangler_dataset
