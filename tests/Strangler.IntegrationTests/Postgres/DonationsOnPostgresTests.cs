@@ -98,7 +98,7 @@ public sealed class DonationsOnPostgresTests
         var again = await _world.Host.MigrateAsync(null, CancellationToken.None);
         Assert.That(again.IsUpToDate, Is.True);
         var targets = again.Targets.Select(target => (target.Side, target.Items.Count)).ToList();
-        Assert.That(targets, Has.Some.Matches<(SideName Side, int Count)>(target => target.Side == SideName.New && target.Count == 11));
+        Assert.That(targets, Has.Some.Matches<(SideName Side, int Count)>(target => target.Side == SideName.New && target.Count == 14));
         await using var connection = await _world.NewDatabase.OpenAsync();
         await connection.ExecuteAsync("SELECT pg_advisory_lock(8319400225905537633)");
         var options = new Strangler.Postgres.PostgresSideOptions { ConnectionString = _world.NewDatabase.ConnectionString["postgres:".Length..] };
