@@ -40,6 +40,8 @@ public sealed class Relay(ContextRuntime runtime)
     /// <summary>Keys that are brought over side by side.</summary>
     private const int Lanes = 4;
 
+    private static readonly TimeSpan BeatTurn = TimeSpan.FromSeconds(2);
+
     private static readonly BackOff Waits = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(30));
 
     // An outage is the follower's, not the key's: nobody waits long for it to be tried again, and few keys are tried meanwhile.
@@ -474,7 +476,17 @@ public sealed class Relay(ContextRuntime runtime)
                 _log.BeatFailed(runtime.Context, Failures.Describe(exception), exception);
             }
 
-            await Task.Delay(runtime.Options.ReplicaLiveness / 3, runtime.Time, cancellationToken);
+            await RestAsync(cancellationToken);
+        }
+    }
+
+    // In short turns: a gate already counts by a liveness that was made shorter while this one rests.
+    private async Task RestAsync(CancellationToken cancellationToken)
+    {
+        var beaten = runtime.Time.GetTimestamp();
+        while (runtime.Options.ReplicaLiveness / 3 - runtime.Time.GetElapsedTime(beaten) is var rest && rest > TimeSpan.Zero)
+        {
+            await Task.Delay(Least(rest, BeatTurn), runtime.Time, cancellationToken);
         }
     }
 

@@ -159,6 +159,25 @@ public sealed class RelayTests
     });
 
     [Test]
+    public void A_process_is_seen_to_live_by_the_liveness_that_is_set_now() => Run(async () =>
+    {
+        var process = TestProcess.In(Stage.DualWrite, _time, options => options.ReplicaLiveness = TimeSpan.FromMinutes(30));
+        using var stop = new CancellationTokenSource();
+        var run = process.Relay.RunAsync(stop.Token);
+        await Task.Delay(TimeSpan.FromSeconds(30), _time);
+        Assert.That(process.Memory.Steps.Count(step => step == "legacy.beat.before"), Is.EqualTo(1));
+        process.Runtime.Options.ReplicaLiveness = TimeSpan.FromSeconds(9);
+        for (var at = 0; at < 10; at++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(3), _time);
+            Assert.That(await process.Memory.Sides.Replicas.LiveAsync(process.Runtime.Options.ReplicaLiveness, default), Is.Not.Empty);
+        }
+
+        Simulation.Cancel(stop);
+        await run;
+    });
+
+    [Test]
     public void A_write_that_could_not_be_brought_along_wakes_the_relay_at_once() => Run(async () =>
     {
         var process = TestProcess.In(Stage.DualWrite, _time, options => options.RelayPoll = TimeSpan.FromMinutes(1));
