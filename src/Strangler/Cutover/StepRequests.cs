@@ -1,3 +1,4 @@
+using System.Globalization;
 using Strangler.DualWrite;
 
 namespace Strangler.Cutover;
@@ -30,6 +31,9 @@ internal sealed class StepRequests(ContextRuntime runtime)
     public const string Withdrawn = "withdraw";
     public const string Approved = "approve";
 
+    // The last line of a request that says for how long it waits. Older ones have none; an older build takes it for one more gate, which no gate is called.
+    private const string Within = "within ";
+
     private readonly string _context = runtime.Context;
 
     /// <summary>The one that waits; null: there is none.</summary>
@@ -44,7 +48,8 @@ internal sealed class StepRequests(ContextRuntime runtime)
         var trail = runtime.Sides.Of(view.Lead).Audit;
         await trail.AppendAsync(
             new AuditEntry(
-                default, request.Actor, Asked, move.From.ToString(), move.To.ToString(), view.Epoch, names.Length > 0, request.Reason, string.Join('\n', [id, .. names])),
+                default, request.Actor, Asked, move.From.ToString(), move.To.ToString(), view.Epoch, names.Length > 0, request.Reason,
+                string.Join('\n', [id, .. names, $"{Within}{runtime.Options.ApprovalWithin:c}"])),
             cancellationToken);
         if (await FindAsync(view, cancellationToken) is { } asked && asked.Id == id)
         {
@@ -79,7 +84,24 @@ internal sealed class StepRequests(ContextRuntime runtime)
     private async Task<IReadOnlyList<AskedStep>> WaitingAsync(StageView view, CancellationToken cancellationToken)
     {
         var (asked, withdrawn, approved) = await TrailAsync(view, cancellationToken);
-        return [.. asked.Where(step => step.From == view.Stage && !withdrawn.Contains(step.Id) && !approved.Contains(step.Id))];
+        List<AskedStep> waiting = [];
+        foreach (var step in asked.Where(step => step.From == view.Stage && !withdrawn.Contains(step.Id) && !approved.Contains(step.Id)))
+        {
+            if (await LastsAsync(view, step, cancellationToken))
+            {
+                waiting.Add(step);
+            }
+        }
+
+        return waiting;
+    }
+
+    // Whose time is up stays void when others may wait longer by now. The store's clock decides here as well.
+    private async Task<bool> LastsAsync(StageView view, AskedStep step, CancellationToken cancellationToken)
+    {
+        var within = step.UntilUtc - step.AskedUtc;
+        return within >= runtime.Options.ApprovalWithin
+            || (await runtime.Sides.Of(view.Lead).Audit.OfEpochAsync(view.Epoch, within, cancellationToken)).Any(entry => entry.Action == Asked && IdOf(entry) == step.Id);
     }
 
     private async Task<(IReadOnlyList<AskedStep> Asked, HashSet<string> Withdrawn, HashSet<string> Approved)> TrailAsync(StageView view, CancellationToken cancellationToken)
@@ -87,8 +109,10 @@ internal sealed class StepRequests(ContextRuntime runtime)
         var entries = await runtime.Sides.Of(view.Lead).Audit.OfEpochAsync(view.Epoch, runtime.Options.ApprovalWithin, cancellationToken);
         return ([.. entries.Where(entry => entry.Action == Asked).Select(entry => Of(entry, view)).OfType<AskedStep>()], Ids(Withdrawn), Ids(Approved));
 
-        HashSet<string> Ids(string action) => entries.Where(entry => entry.Action == action).Select(entry => entry.Detail.Split(',', '\n')[0]).ToHashSet(StringComparer.Ordinal);
+        HashSet<string> Ids(string action) => entries.Where(entry => entry.Action == action).Select(IdOf).ToHashSet(StringComparer.Ordinal);
     }
+
+    private static string IdOf(AuditEntry entry) => entry.Detail.Split(',', '\n')[0];
 
     /// <summary>What a step that needs two people was asked for; throws <see cref="GateException"/> unless a second one approves of just that.</summary>
     public async Task<AskedStep> RequireAsync(StageView view, StageMove move, CutoverRequest request, CancellationToken cancellationToken)
@@ -125,8 +149,15 @@ internal sealed class StepRequests(ContextRuntime runtime)
         Unforceable = true,
     };
 
-    private AskedStep? Of(AuditEntry entry, StageView view) =>
-        Enum.TryParse<Stage>(entry.From, out var from) && Enum.TryParse<Stage>(entry.To, out var to) && entry.Detail.Split('\n', 2) is [var id, .. var closed]
+    private AskedStep? Of(AuditEntry entry, StageView view)
+    {
+        string[] lines = entry.Detail.Split('\n');
+        var present = runtime.Options.ApprovalWithin;
+        var hasEnd = lines.Length > 1 && lines[^1].StartsWith(Within, StringComparison.Ordinal);
+        var within = hasEnd && TimeSpan.TryParseExact(lines[^1][Within.Length..], "c", CultureInfo.InvariantCulture, out var stored) && stored < present ? stored : present;
+        return Enum.TryParse<Stage>(entry.From, out var from) && Enum.TryParse<Stage>(entry.To, out var to)
             ? new AskedStep(
-                id, from, to, view.Epoch, entry.Actor, entry.Reason, entry.Forced, entry.AtUtc, entry.AtUtc + runtime.Options.ApprovalWithin, string.Concat(closed)) : null;
+                lines[0], from, to, view.Epoch, entry.Actor, entry.Reason, entry.Forced, entry.AtUtc, entry.AtUtc + within,
+                string.Join('\n', hasEnd ? lines[1..^1] : lines[1..])) : null;
+    }
 }

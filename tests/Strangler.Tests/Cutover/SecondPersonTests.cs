@@ -57,6 +57,37 @@ public sealed class SecondPersonTests
     });
 
     [Test]
+    public void A_request_whose_time_was_up_stays_void_when_others_may_wait_longer_and_ends_earlier_when_they_may_not() => Run(async () =>
+    {
+        var process = Ready();
+        process.Runtime.Options.ApprovalWithin = TimeSpan.FromMinutes(1);
+        var old = await AskAsync(process, "anna", Stage.LegacyOnly);
+        Assert.That((old.UntilUtc - old.AskedUtc, old.Closed), Is.EqualTo((TimeSpan.FromMinutes(1), "")));
+        await Task.Delay(TimeSpan.FromMinutes(2), _time);
+        process.Runtime.Options.ApprovalWithin = TimeSpan.FromHours(1);
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", old))).Value, Does.Contain("is void"));
+
+        var next = await AskAsync(process, "anna", Stage.LegacyOnly);
+        process.Runtime.Options.ApprovalWithin = TimeSpan.FromMinutes(3);
+        Assert.That((await process.Cutover.AskedAsync(await process.Cutover.StatusAsync(default), default))!.UntilUtc, Is.EqualTo(next.AskedUtc.AddMinutes(3)));
+        await Task.Delay(TimeSpan.FromMinutes(4), _time);
+        Assert.That(GateOf(await RefusedAsync(() => ApproveAsync(process, "ben", next))).Value, Does.Contain("is void"));
+    });
+
+    /// <summary>As an older build has written it.</summary>
+    [Test]
+    public void A_request_that_says_nothing_of_its_end_waits_as_long_as_is_set() => Run(async () =>
+    {
+        var process = Ready();
+        var view = await process.Cutover.StatusAsync(default);
+        await process.Memory.Sides.Legacy.Audit.AppendAsync(
+            new AuditEntry(default, "anna", "ask", nameof(Stage.DualWrite), nameof(Stage.LegacyOnly), view.Epoch, false, "why not", "0123456789ab\na gate"), default);
+        var asked = (await process.Cutover.AskedAsync(view, default))!;
+        Assert.That((asked.Id, asked.Closed, asked.UntilUtc - asked.AskedUtc), Is.EqualTo(("0123456789ab", "a gate", process.Runtime.Options.ApprovalWithin)));
+        Assert.That((await ApproveAsync(process, "ben", asked)).Stage, Is.EqualTo(Stage.LegacyOnly));
+    });
+
+    [Test]
     public void Gates_are_looked_at_when_it_is_asked_for_and_again_when_it_is_approved() => Run(async () =>
     {
         var process = Ready();
