@@ -18,6 +18,11 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
     private static readonly TimeSpan Usual = Lease / 3;
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(500);
 
+    // A database may take longer to fail than a claim lasts.
+    private static readonly TimeSpan Patience = Lease / 4;
+
+    private const string Gone = "its row is gone";
+
     private static readonly TimeSpan[] _pauses =
         [TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(400), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4)];
 
@@ -30,17 +35,23 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         var keeping = KeepAsync(done.Token);
         try
         {
-            var value = await ActAsync(act).ConfigureAwait(false);
+            var value = await ActAsync(act, StopAsync).ConfigureAwait(false);
             return (value, await StoreAsync(written(value)).ConfigureAwait(false));
         }
         finally
+        {
+            await StopAsync().ConfigureAwait(false);
+        }
+
+        async Task StopAsync()
         {
             await done.CancelAsync().ConfigureAwait(false);
             await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task<T> ActAsync<T>(Func<Task<T>> act)
+    // What still keeps the claim must not find it released, and tell of one that was lost.
+    private async Task<T> ActAsync<T>(Func<Task<T>> act, Func<Task> stopKeeping)
     {
         try
         {
@@ -48,6 +59,7 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         }
         catch
         {
+            await stopKeeping().ConfigureAwait(false);
             await ReleaseAsync().ConfigureAwait(false);
             throw;
         }
@@ -61,9 +73,8 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
             try
             {
-                if (!await answers.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false) && !await IsOursAsync(cancellationToken).ConfigureAwait(false))
+                if (!await RenewAsync(cancellationToken).ConfigureAwait(false))
                 {
-                    log.ClaimLost(context);
                     return;
                 }
 
@@ -83,6 +94,29 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         }
     }
 
+    // False: it is no longer ours, which is told.
+    private async Task<bool> RenewAsync(CancellationToken cancellationToken)
+    {
+        using var hung = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, hung.Token);
+        if (await answers.RenewAsync(keyed, Lease, either.Token).ConfigureAwait(false))
+        {
+            return true;
+        }
+
+        switch (await OwnerAsync(either.Token).ConfigureAwait(false))
+        {
+            case null:
+                log.ClaimNotRenewed(context, Gone);
+                return false;
+            case var owner when owner != keyed.Owner:
+                log.ClaimLost(context);
+                return false;
+            default:
+                return true;
+        }
+    }
+
     // It has happened, whether that can be written down or not.
     private async Task<bool> StoreAsync(string answer)
     {
@@ -90,13 +124,22 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         {
             try
             {
-                if (await answers.AnswerAsync(keyed, answer, CancellationToken.None).ConfigureAwait(false) || await IsOursAsync(CancellationToken.None).ConfigureAwait(false))
+                if (await answers.AnswerAsync(keyed, answer, CancellationToken.None).ConfigureAwait(false))
                 {
                     return true;
                 }
 
-                log.ClaimLost(context);
-                return false;
+                switch (await OwnerAsync(CancellationToken.None).ConfigureAwait(false))
+                {
+                    case null:
+                        log.AnswerNotKept(context, Gone);
+                        return false;
+                    case var owner when owner != keyed.Owner:
+                        log.ClaimLost(context);
+                        return false;
+                    default:
+                        return true;
+                }
             }
             catch (Exception exception) when (MayPass(exception) && tries < _pauses.Length)
             {
@@ -112,9 +155,9 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         }
     }
 
-    // Some drivers do not count a row that is as it was.
-    private async Task<bool> IsOursAsync(CancellationToken cancellationToken) =>
-        (await answers.FindAsync(keyed.Key, cancellationToken).ConfigureAwait(false))?.Owner == keyed.Owner;
+    // Some drivers do not count a row that is as it was. Null: there is none, which is nobody's claim.
+    private async Task<string?> OwnerAsync(CancellationToken cancellationToken) =>
+        (await answers.FindAsync(keyed.Key, cancellationToken).ConfigureAwait(false))?.Owner;
 
     private async Task ReleaseAsync()
     {

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Strangler.Answers;
 using Strangler.DualWrite;
@@ -16,6 +15,7 @@ public sealed class ClaimedRequestTests
 
     private readonly TestTimeProvider _time = new();
     private readonly Answers _answers = new();
+    private readonly TestLog _log = new();
 
     [Test]
     public async Task A_claim_is_renewed_for_as_long_as_the_request_takes_also_after_failures_of_any_kind()
@@ -32,6 +32,39 @@ public sealed class ClaimedRequestTests
         var gaps = _answers.RenewedAt.Zip(_answers.RenewedAt.Skip(1), (one, next) => next - one).ToList();
         Assert.That(_answers.RenewedAt, Has.Count.GreaterThanOrEqualTo(8));
         Assert.That(gaps, Is.All.LessThan(ClaimedRequest.Lease), "it never ended");
+    }
+
+    [Test]
+    public async Task A_renewal_that_hangs_is_given_up_before_the_claim_ends_and_tried_again()
+    {
+        var act = new TaskCompletionSource<string>();
+        _answers.Hangs = 1;
+        var running = Run(() => act.Task);
+        await PassAsync(ClaimedRequest.Lease - TimeSpan.FromSeconds(1), running);
+        Assert.That(_answers.RenewedAt, Is.Not.Empty, "within the lease");
+        act.SetResult("done");
+        Assert.That(await running, Is.EqualTo(("done", true)));
+    }
+
+    [Test]
+    public async Task A_claim_is_released_when_nothing_renews_it_any_more()
+    {
+        var act = new TaskCompletionSource<string>();
+        _answers.Hangs = 1;
+        var running = Run(() => act.Task);
+        await PassAsync(ClaimedRequest.Lease / 2, running);
+        Assert.That(_answers.IsHanging, Is.True);
+        act.SetException(new TimeoutException());
+        await Assert.ThatAsync(() => running, Throws.TypeOf<TimeoutException>());
+        Assert.That((_answers.IsReleased, _answers.WasHangingWhenReleased), Is.EqualTo((true, false)));
+    }
+
+    [Test]
+    public async Task A_claim_that_is_gone_is_not_said_to_be_anothers()
+    {
+        _answers.Owner = null;
+        Assert.That(await Run(() => Task.FromResult("done")), Is.EqualTo(("done", false)));
+        Assert.That(_log.Lines.Single(), Does.Contain("could not be kept: its row is gone"));
     }
 
     [Test]
@@ -80,7 +113,7 @@ public sealed class ClaimedRequestTests
     private Task<(string, bool)> Run(Func<Task<string>> act)
     {
         _answers.Time = _time;
-        return new ClaimedRequest(_answers, new KeyedRequest(new byte[32], new byte[32], "me"), "donations", _time, NullLogger.Instance).RunAsync(act, text => text);
+        return new ClaimedRequest(_answers, new KeyedRequest(new byte[32], new byte[32], "me"), "donations", _time, _log).RunAsync(act, text => text);
     }
 
     // What a timer has set going may go on elsewhere: time passes when it waits for a timer again.
@@ -112,11 +145,18 @@ public sealed class ClaimedRequestTests
     {
         public TestTimeProvider Time { get; set; } = new();
 
-        public string Owner { get; set; } = "me";
+        public string? Owner { get; set; } = "me";
 
         public string? Stored { get; private set; }
 
         public bool IsReleased { get; private set; }
+
+        public bool WasHangingWhenReleased { get; private set; }
+
+        /// <summary>So many renewals end only when they are given up.</summary>
+        public int Hangs { get; set; }
+
+        public bool IsHanging { get; private set; }
 
         public List<DateTimeOffset> RenewedAt { get; } = [];
 
@@ -127,17 +167,30 @@ public sealed class ClaimedRequestTests
         public Task<KnownRequest> ClaimAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<KnownRequest?> FindAsync(byte[] key, CancellationToken cancellationToken) =>
-            Task.FromResult<KnownRequest?>(new KnownRequest(new byte[32], Owner, Stored, true));
+            Task.FromResult(Owner is null ? null : new KnownRequest(new byte[32], Owner, Stored, true));
 
-        public Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken)
+        public async Task<bool> RenewAsync(KeyedRequest request, TimeSpan lease, CancellationToken cancellationToken)
         {
+            if (Hangs-- > 0)
+            {
+                IsHanging = true;
+                try
+                {
+                    await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+                }
+                finally
+                {
+                    IsHanging = false;
+                }
+            }
+
             if (Renewals.TryDequeue(out var fails))
             {
                 fails();
             }
 
             RenewedAt.Add(Time.GetUtcNow());
-            return Task.FromResult(Owner == request.Owner);
+            return Owner == request.Owner;
         }
 
         public Task<bool> AnswerAsync(KeyedRequest request, string answer, CancellationToken cancellationToken)
@@ -153,7 +206,7 @@ public sealed class ClaimedRequestTests
 
         public Task ReleaseAsync(KeyedRequest request, CancellationToken cancellationToken)
         {
-            IsReleased = true;
+            (IsReleased, WasHangingWhenReleased) = (true, IsHanging);
             return Task.CompletedTask;
         }
 
