@@ -17,6 +17,9 @@ public sealed class ConfigurationWatch : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
+    // An editor may move the old one away before it puts the new one there.
+    private const int LooksBeforeUnreadable = 3;
+
     private readonly StranglerConfiguration _running;
     private readonly IReadOnlyList<ContextHost> _hosts;
     private readonly WebService? _web;
@@ -25,8 +28,10 @@ public sealed class ConfigurationWatch : BackgroundService
     private readonly Dictionary<string, FileSetting> _inForce;
     private readonly ConcurrentQueue<SettingChange> _keys = new();
     private readonly HashSet<string> _mute = new(StringComparer.Ordinal);
-    private byte[] _taken;
+    private byte[]? _taken;
     private byte[] _seen;
+    private HashSet<string> _refused = [];
+    private int _unread;
 
     /// <param name="running">What the service was started with; without a file there is nothing to look at.</param>
     /// <param name="hosts">The contexts that run by it.</param>
@@ -41,9 +46,12 @@ public sealed class ConfigurationWatch : BackgroundService
         _taken = _seen = running.Content;
         if (web is not null)
         {
-            web.Access.OnKeysRead = (before, after) => _keys.Enqueue(new SettingChange("http.keysFile", before, after));
+            web.Access.OnKeysRead = _keys.Enqueue;
         }
     }
+
+    /// <summary>Writes a line into the trail of a context.</summary>
+    internal Func<ContextHost, string, string, string, string, CancellationToken, Task> Append { get; init; } = AuditDesk.AppendAsync;
 
     private string Actor => $"configuration ({_hosts[0].Runtime.Replica})";
 
@@ -64,12 +72,13 @@ public sealed class ConfigurationWatch : BackgroundService
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
 #pragma warning restore CA1031
             {
-                _log.NotTaken(_running.File ?? "", exception.GetType().Name);
+                Refuse(_running.File ?? "", [exception.GetType().Name]);
             }
         }
     }
 
-    private async Task LookAsync(CancellationToken cancellationToken)
+    /// <summary>Once; what is new is taken the second time.</summary>
+    internal async Task LookAsync(CancellationToken cancellationToken)
     {
         await TellKeysAsync(cancellationToken).ConfigureAwait(false);
         if (_running.File is not { } file || Read(file) is not { } now)
@@ -80,48 +89,76 @@ public sealed class ConfigurationWatch : BackgroundService
         // Looked at twice: whoever writes it may be in the midst of it.
         var isStill = now.AsSpan().SequenceEqual(_seen);
         _seen = now;
-        if (isStill && !now.AsSpan().SequenceEqual(_taken) && await TakeAsync(file, cancellationToken).ConfigureAwait(false))
+        if (!isStill)
         {
-            _taken = now;
+            _refused = [];
+        }
+        else if (_taken is null || !now.AsSpan().SequenceEqual(_taken))
+        {
+            // While a part of it waits no file is the one that is in force, the one before it no more than this one.
+            _taken = null;
+            _taken = await TakeAsync(file, now, cancellationToken).ConfigureAwait(false) ? now : null;
         }
     }
 
-    // An editor may move the old one away before it puts the new one there; one that stays away takes nothing from a service that runs.
-    private static byte[]? Read(string file)
+    // One that stays away takes nothing from a service that runs.
+    private byte[]? Read(string file)
     {
         try
         {
-            return System.IO.File.ReadAllBytes(file);
+            var content = System.IO.File.ReadAllBytes(file);
+            _unread = 0;
+            return content;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            if (++_unread == LooksBeforeUnreadable)
+            {
+                _log.NotTaken(file, exception.Message);
+            }
+
             return null;
         }
     }
 
-    // False: something waits, and the same file is looked at once more.
-    private async Task<bool> TakeAsync(string file, CancellationToken cancellationToken)
+    // The same mistakes are told once.
+    private void Refuse(string file, IEnumerable<string> errors)
     {
-        StranglerConfiguration next;
-        try
+        var before = _refused;
+        _refused = [.. errors];
+        if (!_refused.SetEquals(before))
         {
-            next = Validated();
-        }
-        catch (ConfigurationException exception)
-        {
-            foreach (var error in exception.Errors)
+            foreach (var error in _refused)
             {
                 _log.NotTaken(file, error);
             }
+        }
+    }
 
-            return true;
+    // False: something waits, and the same file is looked at once more. So it is with mistakes, which may be cured in another file that this one names.
+    private async Task<bool> TakeAsync(string file, byte[] content, CancellationToken cancellationToken)
+    {
+        StranglerConfiguration next;
+        KeyFile keys;
+        try
+        {
+            (next, keys) = Validated(content);
+        }
+        catch (ConfigurationException exception)
+        {
+            Refuse(file, exception.Errors);
+            return false;
         }
 
-        var changes = FileSettings.Changes(_inForce, next.Settings).ToLookup(change => MayTake(change.Path, next));
+        _refused = [];
+        var all = FileSettings.Changes(_inForce, next.Settings).ToList();
+        var held = all.Where(change => !MayTake(change.Path, next)).Select(change => LiveSettings.GroupOf(change.Path)).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var changes = all.ToLookup(change => MayTake(change.Path, next) && !held.Any(group => change.Path.StartsWith(group, StringComparison.Ordinal)));
+        var http = next.Http is { } given && held.Contains(LiveSettings.Issuer) ? given with { Access = given.Access with { Oidc = null } } : next.Http;
         var isWhole = true;
         foreach (var group in changes[true].GroupBy(change => _hosts.FirstOrDefault(host => change.Path.StartsWith($"contexts.{host.Name}.", StringComparison.Ordinal))))
         {
-            isWhole &= await AdoptAsync(file, group.Key, [.. group], next, cancellationToken).ConfigureAwait(false);
+            isWhole &= await AdoptAsync(file, group.Key, [.. group], next, () => Adopt(group.Key, next, http, keys), cancellationToken).ConfigureAwait(false);
         }
 
         foreach (var change in isWhole ? changes[false] : [])
@@ -132,20 +169,21 @@ public sealed class ConfigurationWatch : BackgroundService
         return isWhole;
     }
 
-    private StranglerConfiguration Validated()
+    private (StranglerConfiguration Next, KeyFile Keys) Validated(byte[] content)
     {
-        var next = _running.LoadAgain();
+        var next = _running.LoadAgain(content);
         List<string> errors = [];
+        KeyFile? keys = null;
         Collect(() => next.HashKey());
         Collect(() => next.Http?.RequireAccess());
-        Collect(() => KeyRing.Check(next.Http?.Access ?? new AccessOptions()));
+        Collect(() => keys = KeyRing.Check(next.Http?.Access ?? new AccessOptions()));
         foreach (var (context, side) in next.Configured.SelectMany(name => new[] { (name, SideName.Legacy), (name, SideName.New) }))
         {
             Collect(() => next.ConnectionString(context, side));
             Collect(() => next.ReplicaConnectionStrings(context, side));
         }
 
-        return errors.Count == 0 ? next : throw new ConfigurationException(errors);
+        return errors.Count == 0 ? (next, keys!) : throw new ConfigurationException(errors);
 
         void Collect(Action check)
         {
@@ -169,7 +207,7 @@ public sealed class ConfigurationWatch : BackgroundService
     };
 
     private async Task<bool> AdoptAsync(
-        string file, ContextHost? host, IReadOnlyList<SettingChange> changes, StranglerConfiguration next, CancellationToken cancellationToken)
+        string file, ContextHost? host, IReadOnlyList<SettingChange> changes, StranglerConfiguration next, Action adopt, CancellationToken cancellationToken)
     {
         var what = string.Join("; ", changes);
         if (!await TellAsync(host is null ? _hosts : [host], file, what, cancellationToken).ConfigureAwait(false))
@@ -177,19 +215,7 @@ public sealed class ConfigurationWatch : BackgroundService
             return false;
         }
 
-        if (host is not null)
-        {
-            host.Adopt(next.Contexts[host.Name]);
-        }
-        else
-        {
-            _running.Reveal = next.Reveal;
-            if (next.Http is { } http)
-            {
-                _web?.Adopt(http);
-            }
-        }
-
+        adopt();
         foreach (var change in changes)
         {
             _inForce.Remove(change.Path);
@@ -203,9 +229,24 @@ public sealed class ConfigurationWatch : BackgroundService
         return true;
     }
 
+    private void Adopt(ContextHost? host, StranglerConfiguration next, HttpOptions? http, KeyFile keys)
+    {
+        if (host is not null)
+        {
+            host.Adopt(next.Contexts[host.Name]);
+            return;
+        }
+
+        _running.Reveal = next.Reveal;
+        if (http is not null)
+        {
+            _web?.Adopt(http, keys);
+        }
+    }
+
     private async Task TellKeysAsync(CancellationToken cancellationToken)
     {
-        while (_keys.TryPeek(out var change) && await TellAsync(_hosts, _web!.Access.KeysFile ?? "", $"{change}", cancellationToken).ConfigureAwait(false))
+        while (_keys.TryPeek(out var change) && await TellAsync(_hosts, _web!.Access.KeysFile ?? _running.File ?? "", $"{change}", cancellationToken).ConfigureAwait(false))
         {
             _keys.TryDequeue(out _);
         }
@@ -219,7 +260,7 @@ public sealed class ConfigurationWatch : BackgroundService
         {
             try
             {
-                await AuditDesk.AppendAsync(host, Actor, "settings", $"{file} has changed", what, cancellationToken).ConfigureAwait(false);
+                await Append(host, Actor, "settings", $"{file} has changed", what, cancellationToken).ConfigureAwait(false);
                 isTold = true;
                 _mute.Remove(host.Name);
             }

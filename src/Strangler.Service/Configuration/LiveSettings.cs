@@ -36,6 +36,20 @@ internal static class LiveSettings
         _ => Service.Contains(path),
     };
 
+    /// <summary>How the paths begin of what belongs to an issuer: its roles say nothing of another's tokens.</summary>
+    public const string Issuer = "http.oidc.";
+
+    /// <summary>
+    /// How the paths begin that belong together with one that is not live: limits that were chosen for another database are not those of this one. Null: nothing
+    /// hangs upon it.
+    /// </summary>
+    public static string? GroupOf(string path) => path.Split('.') switch
+    {
+        ["http", "oidc", ..] => Issuer,
+        ["contexts", var name, "legacy" or "new" or "legacyReplicas" or "newReplicas"] => $"contexts.{name}.",
+        _ => null,
+    };
+
     /// <summary>Makes those of <paramref name="next"/> the ones that a context runs by.</summary>
     public static void Adopt(ContextOptions next, ContextOptions running)
     {

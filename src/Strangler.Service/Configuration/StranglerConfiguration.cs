@@ -69,8 +69,12 @@ public sealed class StranglerConfiguration
     {
         var variables = environment ?? System.Environment.GetEnvironmentVariable;
         var path = file ?? variables(FileVariable) ?? (System.IO.File.Exists(DefaultFile) ? DefaultFile : null);
+        return Of(path, path is null ? [] : Read(path), contextNames, variables);
+    }
+
+    private static StranglerConfiguration Of(string? path, byte[] content, IReadOnlyList<string> contextNames, Func<string, string?> variables)
+    {
         var reader = new ConfigurationReader(contextNames);
-        var content = path is null ? [] : Read(path);
         using var document = path is null ? null : Parse(path, content);
         var (mappings, migrations, hashKey, contexts) = reader.Read(document?.RootElement, variables);
         var named = contextNames.Where(name => reader.Named.Contains(name) || HasVariable(name, variables)).ToList();
@@ -95,8 +99,8 @@ public sealed class StranglerConfiguration
         };
     }
 
-    /// <summary>The same file as it is now, with the environment as it was. Throws as <see cref="Load"/> does.</summary>
-    internal StranglerConfiguration LoadAgain() => Load(File, Names, Environment);
+    /// <summary>The same file with what it holds now, and the environment as it was. Throws as <see cref="Load"/> does.</summary>
+    internal StranglerConfiguration LoadAgain(byte[] content) => Of(File, content, Names, Environment);
 
     /// <summary>Whether someone, named <c>user@machine</c>, may see clear values.</summary>
     public bool MayReveal(string actor) => Reveal.Contains(actor) || Reveal.Contains(actor.Split('@')[0]);
@@ -198,11 +202,14 @@ public sealed class StranglerConfiguration
     {
         try
         {
-            return JsonDocument.Parse(content, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            return JsonDocument.Parse(content, new JsonDocumentOptions
+            {
+                CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false,
+            });
         }
         catch (JsonException exception)
         {
-            throw new ConfigurationException([$"{path}:{exception.LineNumber + 1}: no valid JSON: {exception.Message.Split(" LineNumber:")[0]}"]);
+            throw new ConfigurationException([$"{path}{(exception.LineNumber is { } line ? $":{line + 1}" : "")}: no valid JSON: {exception.Message.Split(" LineNumber:")[0]}"]);
         }
     }
 

@@ -69,10 +69,10 @@ public sealed class WebService : IDisposable
     internal AccessControl Access => _access;
 
     /// <summary>Goes on by other settings, as far as they may change while it runs: <see cref="LiveSettings"/>.</summary>
-    internal void Adopt(HttpOptions next)
+    internal void Adopt(HttpOptions next, KeyFile keys)
     {
         _options.Limits.Timeout = next.Limits.Timeout;
-        _access.Adopt(next);
+        _access.Adopt(next, keys);
     }
 
     /// <summary>Looks at all contexts now instead of in a while.</summary>

@@ -54,8 +54,8 @@ public sealed class AccessControl : IDisposable
     /// <summary>Whether tokens of an issuer are taken.</summary>
     internal bool HasIssuer => _tokens is not null;
 
-    /// <summary>Is told which keys there were and which there are when their file was read again; null: nobody is.</summary>
-    internal Action<string, string>? OnKeysRead
+    /// <summary>Is told which keys there were and which there are when their file holds others; null: nobody is.</summary>
+    internal Action<SettingChange>? OnKeysRead
     {
         set => _keys.OnRead = value;
     }
@@ -72,9 +72,9 @@ public sealed class AccessControl : IDisposable
     internal static Session? SessionOf(HttpContext http) => (Session?)http.Items[SessionItem];
 
     /// <summary>Goes on by other keys, roles and limits; whatever else is another there stays as it was.</summary>
-    internal void Adopt(HttpOptions options)
+    internal void Adopt(HttpOptions options, KeyFile keys)
     {
-        _keys.Adopt(options.Access);
+        _keys.Adopt(options.Access, keys);
         _requestsPerMinute = options.Limits.RequestsPerMinute;
         if (options.Access.Oidc is { } oidc)
         {

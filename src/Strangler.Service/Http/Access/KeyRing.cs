@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Strangler.Service.Configuration;
 
@@ -17,34 +15,42 @@ internal sealed class KeyRing
     private readonly ILogger _log;
     private readonly Lock _lock = new();
     private AccessOptions _options;
+    private KeyFile _file;
     private Dictionary<string, ApiKey> _keys;
-    private DateTime _written;
+    private string? _refused;
     private DateTimeOffset _looked;
 
     /// <exception cref="ConfigurationException">The keys file cannot be read, or is wrong.</exception>
     public KeyRing(AccessOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         (_options, _time, _log) = (options, time, loggers.CreateLogger<KeyRing>());
-        (_keys, _written) = Read(options);
+        _file = KeyFile.Read(options.KeysFile);
+        _keys = ByHash(options, _file);
         _looked = time.GetUtcNow();
     }
 
-    /// <summary>Is told which keys there were and which there are, without their hashes, when the file was read again; null: nobody is.</summary>
-    public Action<string, string>? OnRead { get; set; }
+    /// <summary>Is told which keys of the file there were and which there are, without their hashes, where it holds others than before; null: nobody is.</summary>
+    public Action<SettingChange>? OnRead { get; set; }
 
     /// <summary>The file of keys that is looked at; null: there is none.</summary>
     public string? File => _options.KeysFile;
 
+    /// <summary>What the keys file holds, if it goes with the other keys.</summary>
     /// <exception cref="ConfigurationException">The keys file cannot be read, or there is something wrong with keys.</exception>
-    public static void Check(AccessOptions options) => Read(options);
+    public static KeyFile Check(AccessOptions options)
+    {
+        var file = KeyFile.Read(options.KeysFile);
+        ByHash(options, file);
+        return file;
+    }
 
-    /// <summary>Takes those of other options from now on. They have been checked; a file that went bad since then leaves the keys as they were.</summary>
-    public void Adopt(AccessOptions options)
+    /// <summary>Takes those of other options from now on, with what was in their file when they were checked; the next who asks looks whether it still is.</summary>
+    public void Adopt(AccessOptions options, KeyFile file)
     {
         lock (_lock)
         {
-            _options = options;
-            Take();
+            Take(options, file);
+            _looked = DateTimeOffset.MinValue;
         }
     }
 
@@ -61,76 +67,56 @@ internal sealed class KeyRing
         lock (_lock)
         {
             var now = _time.GetUtcNow();
-            if (_options.KeysFile is { } path && now - _looked >= LookEvery)
+            if (_options.KeysFile is not null && now - _looked >= LookEvery)
             {
                 _looked = now;
-                LookAgain(path);
+                LookAgain();
             }
 
             return _keys;
         }
     }
 
-    private void LookAgain(string path)
-    {
-        if (System.IO.File.GetLastWriteTimeUtc(path) == _written)
-        {
-            return;
-        }
-
-        var before = _keys;
-        if (Take())
-        {
-            _log.KeysRead(path, _keys.Count);
-            OnRead?.Invoke(Shown(before), Shown(_keys));
-        }
-    }
-
-    private bool Take()
+    // By what it holds: a clock says nothing of a file that is written twice in one tick, moved to its place or put back.
+    private void LookAgain()
     {
         try
         {
-            (_keys, _written) = Read(_options);
-            return true;
+            if (_file.Again() is { } file)
+            {
+                Take(_options, file);
+            }
+
+            _refused = null;
         }
         catch (ConfigurationException exception)
         {
-            _written = _options.KeysFile is { } path ? System.IO.File.GetLastWriteTimeUtc(path) : default;
-            _log.KeysNotRead(exception.Message);
-            return false;
+            if (_refused != exception.Message)
+            {
+                _refused = exception.Message;
+                _log.KeysNotRead(exception.Message);
+            }
         }
     }
 
-    private static string Shown(Dictionary<string, ApiKey> keys) =>
-        $"[{string.Join(", ", keys.Values.OrderBy(key => key.Name, StringComparer.Ordinal).Select(key => $"{key.Name} {RoleNames.Of(key.Role)}"
-            + (key.Expires is { } day ? string.Create(CultureInfo.InvariantCulture, $" {day:yyyy-MM-dd}") : "")
-            + (key.Contexts is { } contexts ? $" for {string.Join(' ', contexts)}" : "")))}]";
+    private void Take(AccessOptions options, KeyFile file)
+    {
+        var (keys, before, path) = (ByHash(options, file), _file, options.KeysFile ?? _options.KeysFile);
+        (_options, _file, _keys) = (options, file, keys);
+        if (path is not null && !file.HoldsTheSameAs(before))
+        {
+            _log.KeysRead(path, keys.Count);
+            OnRead?.Invoke(new SettingChange("http.keysFile", before.Shown, file.Shown));
+        }
+    }
 
-    private static (Dictionary<string, ApiKey> Keys, DateTime Written) Read(AccessOptions options)
+    private static Dictionary<string, ApiKey> ByHash(AccessOptions options, KeyFile file)
     {
         List<string> errors = [];
-        var written = options.KeysFile is { } path ? System.IO.File.GetLastWriteTimeUtc(path) : default;
-        var all = options.KeysFile is { } file ? [.. options.Keys, .. ReadFile(file, errors)] : options.Keys;
+        List<ApiKey> all = [.. options.Keys, .. file.Keys];
         errors.AddRange(all.GroupBy(key => key.Name, StringComparer.Ordinal).Where(same => same.Count() > 1).Select(same => $"http.keys: \"{same.Key}\" is there twice."));
         errors.AddRange(all.GroupBy(key => key.Hash, StringComparer.Ordinal).Where(same => same.Count() > 1)
             .Select(same => $"http.keys: {string.Join(" and ", same.Select(key => $"\"{key.Name}\""))} are the same key."));
-        return errors.Count == 0
-            ? (all.ToDictionary(key => key.Hash, StringComparer.Ordinal), written)
-            : throw new ConfigurationException(errors);
-    }
-
-    private static List<ApiKey> ReadFile(string path, List<string> errors)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(
-                System.IO.File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            return AccessReader.Keys(path, document.RootElement, errors);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
-        {
-            errors.Add($"http.keysFile is \"{path}\": {exception.Message.Split(" LineNumber:")[0]} It is a list of keys, as \"strangler key new\" prints them.");
-            return [];
-        }
+        return errors.Count == 0 ? all.ToDictionary(key => key.Hash, StringComparer.Ordinal) : throw new ConfigurationException(errors);
     }
 }

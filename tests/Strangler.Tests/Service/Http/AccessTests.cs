@@ -265,12 +265,12 @@ public sealed class AccessTests
             Write($"[ {Entry("anna", anna)}, {Entry("ben", ben)} ]", 1);
             var ring = new KeyRing(new AccessOptions { KeysFile = file }, time, NullLoggerFactory.Instance);
             Assert.That((ring.Find(anna)?.Name, ring.Find(ben)?.Name), Is.EqualTo(("anna", "ben")));
-            List<(string, string)> told = [];
-            ring.OnRead = (before, after) => told.Add((before, after));
+            List<string> told = [];
+            ring.OnRead = change => told.Add($"{change}");
             Write($"[ {Entry("anna", anna)} ]", 2);
             time.Advance(TimeSpan.FromSeconds(6));
             Assert.That((ring.Find(anna)?.Name, ring.Find(ben)), Is.EqualTo(("anna", (ApiKey?)null)));
-            Assert.That(told, Is.EqualTo(new[] { ("[anna viewer, ben viewer]", "[anna viewer]") }), "who, and nothing of the keys");
+            Assert.That(told, Is.EqualTo(new[] { "http.keysFile: [anna viewer, ben viewer] → [anna viewer]" }), "who, and nothing of the keys");
             Write("[ {", 3);
             time.Advance(TimeSpan.FromSeconds(6));
             Assert.That(ring.Find(anna)?.Name, Is.EqualTo("anna"));
@@ -291,8 +291,112 @@ public sealed class AccessTests
             File.SetLastWriteTimeUtc(file, new DateTime(2026, 1, 1, 0, at, 0, DateTimeKind.Utc));
         }
 
-        static string Entry(string name, string key, string more = "") => $$"""{ "name": "{{name}}", "role": "viewer", "hash": "{{ApiKey.HashOf(key)}}"{{more}} }""";
     }
+
+    [Test]
+    public void Keys_of_a_file_that_is_adopted_are_told_where_they_are_others_and_only_then()
+    {
+        var time = new TestTimeProvider();
+        var file = Path.GetTempFileName();
+        try
+        {
+            var (first, second) = (ApiKey.Create(), ApiKey.Create());
+            File.WriteAllText(file, $"[ {Entry("anna", first)} ]");
+            var options = new AccessOptions { KeysFile = file };
+            var ring = new KeyRing(options, time, NullLoggerFactory.Instance);
+            List<string> told = [];
+            ring.OnRead = change => told.Add($"{change}");
+
+            File.WriteAllText(file, $"[ // Another text.\n {Entry("anna", first)}, ]");
+            ring.Adopt(options, KeyRing.Check(options));
+            time.Advance(TimeSpan.FromSeconds(6));
+            Assert.That((ring.Find(first)?.Name, told), Is.EqualTo(("anna", (List<string>)[])));
+
+            File.WriteAllText(file, $"[ {Entry("anna", second)} ]");
+            ring.Adopt(options, KeyRing.Check(options));
+            Assert.That(told, Is.EqualTo(new[] { "http.keysFile: [anna viewer], and what is not shown of it has changed" }));
+            Assert.That((ring.Find(first), ring.Find(second)?.Name), Is.EqualTo(((ApiKey?)null, "anna")));
+
+            // Checked, then revoked, then adopted: nobody comes in by what was checked.
+            var read = KeyRing.Check(options);
+            File.WriteAllText(file, "[]");
+            ring.Adopt(options, read);
+            Assert.That((ring.Find(second), told[^1]), Is.EqualTo(((ApiKey?)null, "http.keysFile: [anna viewer] → []")));
+
+            // Or gone bad: the other keys are in force as they were told.
+            var inline = new AccessOptions { KeysFile = file, Keys = [new ApiKey("ben", Role.Viewer, ApiKey.HashOf(first), null)] };
+            read = KeyRing.Check(inline);
+            File.WriteAllText(file, "[ {");
+            ring.Adopt(inline, read);
+            Assert.That(ring.Find(first)?.Name, Is.EqualTo("ben"));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Test]
+    public void A_keys_file_that_could_not_be_read_is_read_when_it_can_be_whatever_its_time_says()
+    {
+        var time = new TestTimeProvider();
+        var (file, aside) = (Path.GetTempFileName(), Path.GetTempFileName());
+        try
+        {
+            var (anna, ben) = (ApiKey.Create(), ApiKey.Create());
+            Write(Entry("anna", anna));
+            var log = new TestLog();
+            var ring = new KeyRing(new AccessOptions { KeysFile = file }, time, log.Loggers);
+            Write(Entry("ben", ben));
+            time.Advance(TimeSpan.FromSeconds(6));
+            Assert.That((ring.Find(anna), ring.Find(ben)?.Name), Is.EqualTo(((ApiKey?)null, "ben")), "in the same tick of the clock");
+
+            // Readable again without a new time, as after chmod or when it was moved away and back.
+            Write(Entry("anna", anna));
+            File.Move(file, aside, overwrite: true);
+            for (var at = 0; at < 3; at++)
+            {
+                time.Advance(TimeSpan.FromSeconds(6));
+                Assert.That(ring.Find(ben)?.Name, Is.EqualTo("ben"));
+            }
+
+            Assert.That(log.Lines.Count(line => line.StartsWith("2011 ", StringComparison.Ordinal)), Is.EqualTo(1), "told once");
+            File.Move(aside, file);
+            time.Advance(TimeSpan.FromSeconds(6));
+            Assert.That((ring.Find(anna)?.Name, ring.Find(ben)), Is.EqualTo(("anna", (ApiKey?)null)));
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete(aside);
+        }
+
+        void Write(string entry)
+        {
+            File.WriteAllText(file, $"[ {entry} ]");
+            File.SetLastWriteTimeUtc(file, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        }
+    }
+
+    [Test]
+    public void A_setting_that_stands_twice_in_a_file_is_a_mistake_that_names_the_file()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """[ { "name": "anna", "role": "viewer", "role": "engineer", "hash": "sha256:00" } ]""");
+            Assert.That(() => KeyRing.Check(new AccessOptions { KeysFile = file }), Throws.TypeOf<ConfigurationException>().With.Message.Contains(file).And.Message.Contains("'role'"));
+            File.WriteAllText(file, """{ "reveal": [], "http": { "admin": true, "admin": false } }""");
+            Assert.That(
+                () => StranglerConfiguration.Load(file, ContextCatalog.Names, _ => null), Throws.TypeOf<ConfigurationException>().With.Message.Contains(file).And.Message.Contains("'admin'"));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static string Entry(string name, string key, string more = "") => $$"""{ "name": "{{name}}", "role": "viewer", "hash": "{{ApiKey.HashOf(key)}}"{{more}} }""";
 
     [Test]
     public void A_service_that_others_reach_does_not_start_unless_it_can_know_them()

@@ -38,7 +38,7 @@ internal sealed class TestService : IAsyncDisposable
     public HttpService Server => _service.Server;
 
     /// <summary>As a changed file would make it.</summary>
-    public void Adopt(HttpOptions options) => _service.Adopt(options);
+    public void Adopt(HttpOptions options) => _service.Adopt(options, KeyRing.Check(options.Access));
 
     public Uri Address => new(_service.Server.Addresses[0]);
 
