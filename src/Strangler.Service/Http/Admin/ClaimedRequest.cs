@@ -73,7 +73,7 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
             try
             {
-                if (!await RenewAsync(cancellationToken).ConfigureAwait(false))
+                if (!await RenewInTimeAsync(cancellationToken).ConfigureAwait(false))
                 {
                     return;
                 }
@@ -94,17 +94,30 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         }
     }
 
+    // Given up also where a driver does not listen, which then ends by itself; when the request has ended, it is waited for like any other.
+    private async Task<bool> RenewInTimeAsync(CancellationToken cancellationToken)
+    {
+        using var hung = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            return await RenewAsync(hung.Token).WaitAsync(Patience, time, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            await hung.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     // False: it is no longer ours, which is told.
     private async Task<bool> RenewAsync(CancellationToken cancellationToken)
     {
-        using var hung = new CancellationTokenSource(Patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, hung.Token);
-        if (await answers.RenewAsync(keyed, Lease, either.Token).ConfigureAwait(false))
+        if (await answers.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false))
         {
             return true;
         }
 
-        switch (await OwnerAsync(either.Token).ConfigureAwait(false))
+        switch (await OwnerAsync(cancellationToken).ConfigureAwait(false))
         {
             case null:
                 log.ClaimNotRenewed(context, Gone);
