@@ -3,7 +3,7 @@ using Strangler.Mongo.Bson;
 namespace Strangler.Mongo;
 
 /// <summary>
-/// The server's time of the newest that this process has written or been shown there, all of its sessions together. A read asks for nothing older: so a member
+/// The server's time of the newest that this process has written there or been shown as the majority's, all of its sessions together. A read asks for nothing older: so a member
 /// that the others have left, and that still takes itself for the primary, cannot answer what this process has moved on from.
 /// </summary>
 /// <remarks>https://www.mongodb.com/docs/manual/core/read-isolation-consistency-recency/#causal-consistency</remarks>

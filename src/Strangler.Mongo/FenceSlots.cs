@@ -47,7 +47,25 @@ internal sealed class FenceSlots
         }
 
         slot = $"{_process}.{Interlocked.Increment(ref _count)}";
-        var now = await side.InTransactionAsync(
+        var now = await MakeAsync(side, slot, cancellationToken).ConfigureAwait(false);
+        await RemoveUnusedAsync(side, now, cancellationToken).ConfigureAwait(false);
+        return slot;
+    }
+
+    private async Task<DateTime> MakeAsync(MongoSide side, string slot, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await InsertAsync(side, slot, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CommitOutcomeUnknownException e)
+        {
+            // Nothing of a caller's was to be written yet; a slot that nobody knows of goes like any that lies unused.
+            throw new SideUnavailableException(side.Name, "the majority of the set did not confirm that a transaction may begin.", true, e) { IsOutage = true };
+        }
+    }
+
+    private Task<DateTime> InsertAsync(MongoSide side, string slot, CancellationToken cancellationToken) => side.InTransactionAsync(
             null,
             async (session, token) =>
             {
@@ -68,10 +86,7 @@ internal sealed class FenceSlots
                     token).ConfigureAwait(false);
                 return made.AsDocument.Utc("used_at");
             },
-            cancellationToken).ConfigureAwait(false);
-        await RemoveUnusedAsync(side, now, cancellationToken).ConfigureAwait(false);
-        return slot;
-    }
+            cancellationToken);
 
     /// <summary>Slots of processes that are gone, and those that a broken connection has left behind: where new ones are made, old ones go. Whoever still had
     /// one takes another.</summary>

@@ -11,6 +11,10 @@ internal sealed class MongoAddress
 {
     private const string Example = "mongodb://user:password@host:27017/database?replicaSet=rs0";
 
+    private const string NameTheSet =
+        "Name the set: replicaSet=… (mongosh --eval 'db.hello().setName' says how it is called). A standalone server is made a set of one member first: start it with "
+        + "--replSet rs0, then once: mongosh --eval 'rs.initiate()'.";
+
     private static readonly SearchValues<char> NotInHosts = SearchValues.Create("@/?#%");
     private static readonly SearchValues<char> NotInNames = SearchValues.Create("/\\. \"$\0");
 
@@ -45,6 +49,40 @@ internal sealed class MongoAddress
     /// <exception cref="ArgumentException">It is none.</exception>
     public static MongoAddress Parse(string connectionString) =>
         Problem(connectionString) is { } problem ? throw new ArgumentException(problem, nameof(connectionString)) : Split(connectionString);
+
+    /// <summary>
+    /// Why it leads to one server, whatever that is to its set: libmongoc reads from it also where it is a secondary, and an old fence would be believed. Null
+    /// when the primary is looked for. Of <c>mongodb+srv</c> it always is.
+    /// </summary>
+    public static string? DirectProblem(string connectionString)
+    {
+        var address = Parse(connectionString);
+        if (address.ValuesOf("directConnection").Any(value => !value.Equals("false", StringComparison.OrdinalIgnoreCase)))
+            return $"The connection string's directConnection leads past the set to one server, which need not be its primary; leave it out. {NameTheSet}";
+        var isOneHost = !address.IsInDns && !address.Hosts.Contains(',', StringComparison.Ordinal);
+        return isOneHost && !address.ValuesOf("replicaSet").Any(value => value.Length > 0)
+            ? $"The connection string names one host and no set, so that whatever is read comes from that host, its set's primary or not. {NameTheSet}"
+            : null;
+    }
+
+    /// <summary>The same address, but only its first host, whatever that is: to be asked what it is.</summary>
+    public static string Direct(string connectionString)
+    {
+        var address = Parse(connectionString);
+        var settings = address.Settings.Where(setting => !Is(setting, "directConnection") && !Is(setting, "replicaSet")).ToList();
+        return new MongoAddress(address.Scheme, address.Credentials, address.Hosts.Split(',')[0], Uri.EscapeDataString(address.Database), settings)
+            .With([("directConnection", "true")]);
+    }
+
+    /// <summary>Null: no set is named.</summary>
+    public static string? SetOf(string connectionString) => Parse(connectionString).ValuesOf("replicaSet").FirstOrDefault(value => value.Length > 0);
+
+    /// <summary>Its hosts do not stand in it, but in DNS.</summary>
+    public bool IsInDns => Scheme != "mongodb://";
+
+    private IEnumerable<string> ValuesOf(string name) => Settings.Where(setting => Is(setting, name)).Select(setting => setting[(name.Length + 1)..]);
+
+    private static bool Is(string setting, string name) => setting.StartsWith(name + "=", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Null when it can be used.</summary>
     public static string? Problem(string connectionString)
@@ -89,6 +127,7 @@ internal sealed class MongoAddress
         rest = rest[(at + 1)..];
         var slash = rest.LastIndexOf('/');
         return new(text[..start], credentials, slash < 0 ? rest : rest[..slash], slash < 0 ? "" : rest[(slash + 1)..],
-            query.Split('&', StringSplitOptions.RemoveEmptyEntries));
+            // One of the drivers takes ';' for '&'.
+            query.Split(['&', ';'], StringSplitOptions.RemoveEmptyEntries));
     }
 }

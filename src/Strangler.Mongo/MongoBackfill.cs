@@ -106,7 +106,7 @@ internal sealed class MongoBackfillChunk : IBackfillChunk
                 {
                     deletes.Add(new(id));
                 }
-                else if (_documents.Update(_stored[write.Id], write.Was!, write.Now) is { } change)
+                else if (ChangeOf(write) is { } change)
                 {
                     updates.Add(new(id, change));
                 }
@@ -117,6 +117,19 @@ internal sealed class MongoBackfillChunk : IBackfillChunk
             return true;
         },
         cancellationToken);
+
+    private BsonDocument? ChangeOf(BackfillWrite write)
+    {
+        try
+        {
+            return _documents.Update(_stored[write.Id], write.Was!, write.Now!);
+        }
+        catch (CannotHoldException e)
+        {
+            // Of a whole chunk, somebody has to find the one.
+            throw new CannotHoldException($"{_documents.Kind} {write.Id}, {e.Field}", e.Reason);
+        }
+    }
 
     public Task QuarantineAsync(IReadOnlyList<QuarantineEntry> entries, CancellationToken cancellationToken) => RunAsync(
         async token =>

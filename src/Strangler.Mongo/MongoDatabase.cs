@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Strangler.Mongo.Bson;
 
 namespace Strangler.Mongo;
 
@@ -15,6 +16,8 @@ internal sealed class MongoDatabase
     private volatile bool _isSuitable;
 
     private const int ConnectionsBeside = 2;
+
+    private static readonly MongoDataSourceOptions Briefly = new() { ConnectTimeout = TimeSpan.FromSeconds(1), CommandTimeout = TimeSpan.FromSeconds(1), MaxPoolSize = 1 };
 
     private MongoDatabase(MongoSideOptions options)
     {
@@ -40,12 +43,25 @@ internal sealed class MongoDatabase
     /// <exception cref="MongoFailureException">No session was to be had, or <see cref="MongoErrorKind.Unsuitable"/>.</exception>
     public async Task<MongoSession> OpenAsync(bool background, CancellationToken cancellationToken)
     {
-        var session = await (background ? _background : _foreground).OpenAsync(cancellationToken).ConfigureAwait(false);
         if (_isSuitable)
         {
-            return session;
+            return await (background ? _background : _foreground).OpenAsync(cancellationToken).ConfigureAwait(false);
         }
 
+        try
+        {
+            return await OpenFirstAsync(background, cancellationToken).ConfigureAwait(false);
+        }
+        catch (MongoFailureException e) when (e.Kind == MongoErrorKind.Unreachable && !MongoAddress.Parse(Options.ConnectionString).IsInDns)
+        {
+            // A driver that looks for a set does not see a server that is in none, or in one of another name.
+            throw await WhyUnsuitableAsync(cancellationToken).ConfigureAwait(false) is { } why ? new MongoFailureException(MongoErrorKind.Unsuitable, why, e) : e;
+        }
+    }
+
+    private async Task<MongoSession> OpenFirstAsync(bool background, CancellationToken cancellationToken)
+    {
+        var session = await (background ? _background : _foreground).OpenAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await MongoTopology.CheckAsync(session, cancellationToken).ConfigureAwait(false);
@@ -56,6 +72,29 @@ internal sealed class MongoDatabase
         {
             await session.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <summary>What the first host says of itself; null where it does not answer, or nothing is wrong with it.</summary>
+    private async Task<string?> WhyUnsuitableAsync(CancellationToken cancellationToken)
+    {
+        var source = MongoDataSource.Create(MongoAddress.Direct(Options.ConnectionString), Briefly);
+        await using (source.ConfigureAwait(false))
+        {
+            try
+            {
+                var session = await source.OpenAsync(cancellationToken).ConfigureAwait(false);
+                await using (session.ConfigureAwait(false))
+                {
+                    return MongoTopology.WhyNotFound(
+                        await session.RunAsync(BsonDocument.Of(("hello", 1)), cancellationToken, "admin").ConfigureAwait(false),
+                        source.Display, MongoAddress.SetOf(Options.ConnectionString));
+                }
+            }
+            catch (MongoFailureException)
+            {
+                return null;
+            }
         }
     }
 

@@ -9,6 +9,7 @@ public sealed partial class MongoFailureException : Exception
 {
     private const string Transient = "TransientTransactionError";
     private const string UnknownCommit = "UnknownTransactionCommitResult";
+    private const int InvalidOptions = 72;
 
     public MongoFailureException(MongoErrorKind kind, string message, Exception? cause = null)
         : base(message, cause) => Kind = kind;
@@ -45,7 +46,7 @@ public sealed partial class MongoFailureException : Exception
     internal static MongoFailureException Of(BsonDocument error, IReadOnlyList<string>? labels = null)
     {
         error["code"].TryGetInt64(out var code);
-        var kind = KindOf((int)code);
+        var kind = IsBehind((int)code, error["errmsg"]) ? MongoErrorKind.NotPrimary : KindOf((int)code);
         var said = error["errmsg"].Type == BsonType.String ? error["errmsg"].AsString : "no reason given";
         var name = error["codeName"].Type == BsonType.String ? error["codeName"].AsString : kind.ToString();
         return new(kind, string.Create(CultureInfo.InvariantCulture, $"{WithoutValues(said, kind)} ({name}, {code})"))
@@ -64,6 +65,10 @@ public sealed partial class MongoFailureException : Exception
     internal static string WithoutValues(string message, MongoErrorKind kind) => kind == MongoErrorKind.Duplicate
         ? message[..(message.IndexOf(" dup key", StringComparison.Ordinal) is var at and >= 0 ? at : message.Length)]
         : Quoted().Replace(Braces().Replace(message, "{…}"), "$1…$1");
+
+    /// <summary>Asked for what this process has seen and the server has never heard of: no primary of today, or one that has just begun.</summary>
+    private static bool IsBehind(int code, BsonValue said) => code == InvalidOptions && said.Type == BsonType.String
+        && said.AsString.Contains("must not be greater than the current clusterTime", StringComparison.Ordinal);
 
     /// <remarks>https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml</remarks>
     internal static MongoErrorKind KindOf(int code) => code switch

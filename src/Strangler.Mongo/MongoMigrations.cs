@@ -98,12 +98,13 @@ internal sealed class MongoMigrationDatabase(MongoDatabase database, SideName na
 
 /// <summary>
 /// The lock is a lease, for the server has no locks that end with a connection; it is renewed before every step. A run that dies leaves it for as long as
-/// a lease lasts. A step that outlives its lease does no harm either: each can be given twice.
+/// a lease lasts. A step that outlives its lease does no harm either: each can be given twice, and its record is not written.
 /// </summary>
 internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
 {
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    private static readonly string[] Validating = ["validator", "validationLevel", "validationAction"];
 
     private readonly string _token = RandomNumberGenerator.GetHexString(16, lowercase: true);
 
@@ -124,11 +125,6 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
 
     public async Task ApplyStepAsync(MigrationFile file, int step, bool mayHaveHappened, CancellationToken cancellationToken)
     {
-        if (!await TryLockAsync(cancellationToken).ConfigureAwait(false))
-        {
-            throw new MigrationException($"{side.Database.Display}: another migration has taken over in the meantime; run again.");
-        }
-
         await RecordAsync(file, step, step - 1, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -139,7 +135,7 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
         }
         catch (SideUnavailableException e) when (!e.IsOutage)
         {
-            await RecordAsync(file, step - 1, step - 1, cancellationToken).ConfigureAwait(false);
+            await TryRecordAsync(file, step - 1, step - 1, cancellationToken).ConfigureAwait(false);
             throw new MigrationException(
                 $"{file.Path}: step {step} failed on {side.Database.Display}: {e.InnerException?.Message ?? e.Message} Correct it and run again.", e);
         }
@@ -219,9 +215,39 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
         }
     }
 
-    private Task RecordAsync(MigrationFile file, int started, int done, CancellationToken cancellationToken)
+    private async Task RecordAsync(MigrationFile file, int started, int done, CancellationToken cancellationToken)
     {
-        var id = Keys.Filter(BsonDocument.Of(("context", file.Context), ("name", file.Name)));
+        if (!await TryRecordAsync(file, started, done, cancellationToken).ConfigureAwait(false))
+        {
+            throw new MigrationException($"{side.Database.Display}: another migration has taken over in the meantime; run again.");
+        }
+    }
+
+    /// <summary>
+    /// Only who has the lock records. Should it be lost between the two, no record is set back all the same: where another run has done more, the filter finds
+    /// nothing and the upsert meets the record.
+    /// </summary>
+    private async Task<bool> TryRecordAsync(MigrationFile file, int started, int done, CancellationToken cancellationToken)
+    {
+        if (!await TryLockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            return false;
+        }
+
+        try
+        {
+            await WriteRecordAsync(file, started, done, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (SideUnavailableException e) when (e.InnerException is MongoFailureException { Kind: MongoErrorKind.Duplicate })
+        {
+            return false;
+        }
+    }
+
+    private Task WriteRecordAsync(MigrationFile file, int started, int done, CancellationToken cancellationToken)
+    {
+        var id = Keys.Filter(BsonDocument.Of(("context", file.Context), ("name", file.Name))).With("done", BsonDocument.Of(("$lte", done)));
         var set = BsonDocument.Of(
             ("checksum", file.Checksum), ("started", started), ("done", done), ("done_prefix", file.PrefixChecksum(done)), ("steps", file.Steps.Count));
         return side.UpdateAsync(
@@ -235,12 +261,20 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
         {
             await session.RunAsync(command.With("writeConcern", BsonDocument.Of(("w", "majority"))), cancellationToken).ConfigureAwait(false);
         }
-        catch (MongoFailureException e) when (mayHaveHappened && command[0].Name == "create" && e.Kind == MongoErrorKind.Exists)
+        catch (MongoFailureException e) when (command[0].Name == "create" && e.Kind == MongoErrorKind.Exists)
         {
-            if (!await IsAsync(session, command, cancellationToken).ConfigureAwait(false))
+            var validator = await ValidatorAsync(session, command[0].Value, cancellationToken).ConfigureAwait(false);
+            if (mayHaveHappened && validator.Equals(command["validator"], BsonComparison.FieldOrder | BsonComparison.NumericType))
+            {
+                return;
+            }
+
+            if (!validator.IsMissing || !await MayBeTakenOverAsync(session, command, cancellationToken).ConfigureAwait(false))
             {
                 throw;
             }
+
+            await ValidateAsync(session, command, cancellationToken).ConfigureAwait(false);
         }
         catch (MongoFailureException e) when (mayHaveHappened && command[0].Name == "drop" && e.Kind == MongoErrorKind.NoSuchCollection)
         {
@@ -252,11 +286,29 @@ internal sealed class MongoMigrationSession(MongoSide side) : IMigrationSession
         }
     }
 
-    private static async Task<bool> IsAsync(MongoSession session, BsonDocument create, CancellationToken cancellationToken)
+    /// <summary>Missing when it has none; null when there is no such collection (any more), which no step's is.</summary>
+    private static async Task<BsonValue> ValidatorAsync(MongoSession session, BsonValue collection, CancellationToken cancellationToken)
     {
         var found = await session.AllAsync(
-            BsonDocument.Of(("listCollections", 1), ("filter", BsonDocument.Of(("name", create[0].Value)))), cancellationToken).ConfigureAwait(false);
-        return found.Count == 1 && found[0].At("options.validator").Equals(
-            create["validator"], BsonComparison.FieldOrder | BsonComparison.NumericType);
+            BsonDocument.Of(("listCollections", 1), ("filter", BsonDocument.Of(("name", collection)))), cancellationToken).ConfigureAwait(false);
+        return found.Count == 1 ? found[0].At("options.validator") : BsonValue.Null;
+    }
+
+    /// <summary>
+    /// Whether a collection without a validator is one that came into being by being written to: ours by its name, or nothing is in it. Another program's
+    /// documents are not taken for the new side's. Only a validator can be given later, not what else a collection is made with.
+    /// </summary>
+    private static async Task<bool> MayBeTakenOverAsync(MongoSession session, BsonDocument create, CancellationToken cancellationToken) =>
+        create.Skip(1).All(field => Validating.Contains(field.Name))
+        && (create[0].Value.AsString.StartsWith(Names.Prefix, StringComparison.Ordinal)
+            || await session.FirstAsync(create[0].Value.AsString, BsonDocument.Empty, cancellationToken).ConfigureAwait(false) is null);
+
+    private static async Task ValidateAsync(MongoSession session, BsonDocument create, CancellationToken cancellationToken)
+    {
+        if (create.Count > 1)
+        {
+            var change = BsonDocument.FromElements([new("collMod", create[0].Value), .. create.Skip(1)]);
+            await session.RunAsync(change.With("writeConcern", BsonDocument.Of(("w", "majority"))), cancellationToken).ConfigureAwait(false);
+        }
     }
 }

@@ -69,9 +69,9 @@ internal sealed class MongoNumbers
             {
                 var highest = await session.FirstAsync(name, BsonDocument.Empty, cancellationToken, BsonDocument.Of(("_id", -1))).ConfigureAwait(false);
                 var above = Math.Max(FirstNewId - 1, highest?.Number("_id") ?? 0);
-                await session.UpdateAsync(
+                (await session.UpdateAsync(
                     Names.Sequence, [new(id, BsonDocument.Of(("$max", BsonDocument.Of(("last", above)))), Upsert: true)], true, cancellationToken)
-                    .ConfigureAwait(false);
+                    .ConfigureAwait(false)).ThrowIfFailed();
             }
 
             var taken = await session.FindAndModifyAsync(

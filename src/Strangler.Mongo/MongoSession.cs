@@ -156,6 +156,8 @@ public sealed class MongoSession : IAsyncDisposable
             catch (Exception e)
             {
                 _isBroken = true;
+                if (e is MongoFailureException { Kind: MongoErrorKind.ConnectionLost })
+                    KillBehind();
                 throw Unknown(e);
             }
         }
@@ -174,9 +176,11 @@ public sealed class MongoSession : IAsyncDisposable
         {
             await CallAsync(_raw.AbortAsync, _source.Options.CancellationGrace, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (MongoFailureException)
+        catch (MongoFailureException e)
         {
             _isBroken = true;
+            if (e.Kind is MongoErrorKind.ConnectionLost)
+                KillBehind();
         }
     }
 
@@ -202,6 +206,25 @@ public sealed class MongoSession : IAsyncDisposable
         WriteGeneric(command, isBounded);
         _writer.End(start);
         await ExecuteAsync(database ?? _source.Database, _writer.Written, reply, cancellationToken).ConfigureAwait(false);
+        Advance(IsMajorityWrite(command) ? "majority" : LevelOf(command), reply);
+    }
+
+    private static bool IsMajorityWrite(BsonDocument command) =>
+        command.Contains("writeConcern") || (command.Count > 0 && command[0].Name == "findAndModify");
+
+    /// <summary>What it reads: as it says, or as <see cref="WriteGeneric"/> says for it; null of what reads no documents.</summary>
+    private static string? LevelOf(BsonDocument command) => command[ReadConcern] is { Type: BsonType.Document } concern
+        ? concern.AsDocument["level"].AsString
+        : command.Count > 0 && Readable.Contains(command[0].Name) ? "majority" : null;
+
+    /// <summary>
+    /// By what the majority has alone: not by a hello or a local read, whose time is this primary's. Such a time may be taken back, and whoever asks for it
+    /// waits for the others, or is refused by the next primary. Nor by a command within a transaction: that is this primary's until it is committed.
+    /// </summary>
+    private void Advance(string? level, ReplyBuffer reply)
+    {
+        if (!IsInTransaction && level is "majority" or "snapshot" && ServerTimes.Of(reply.Reply.Span) is { IsAcknowledged: true } times)
+            _source.Clock.Advance(level == "majority" ? times.Operation : times.Snapshot);
     }
 
     internal static BsonDocument Checked(ReplyBuffer reply)
@@ -258,6 +281,7 @@ public sealed class MongoSession : IAsyncDisposable
             var count = command.Write(_writer, statements, done, writer =>
                 WriteGeneric(BsonDocument.Empty, isBounded: true, isWrite: true));
             await ExecuteAsync(_source.Database, _writer.Written, _reply, cancellationToken).ConfigureAwait(false);
+            Advance("majority", _reply);
             result.Add(Checked(_reply), done);
             done += count;
             if (result.Errors.Count > 0 && IsInTransaction)
@@ -308,8 +332,6 @@ public sealed class MongoSession : IAsyncDisposable
             await CallAsync(abandoned => _raw.RunAsync(database, command, reply, abandoned), _source.Options.CommandTimeout,
                 cancellationToken)
                 .ConfigureAwait(false);
-            // Not of a command within a transaction: what that is shown is this primary's alone until it commits.
-            _source.Clock.Advance(_raw.OperationTime);
             return;
         }
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
@@ -348,8 +370,10 @@ public sealed class MongoSession : IAsyncDisposable
         }
         catch (MongoFailureException e)
         {
-            // The session itself may still do, but what it had begun is gone with the connection.
-            _isBroken |= e.Kind is MongoErrorKind.ConnectionLost && IsInTransaction;
+            // The session itself may still do, but nobody knows whether the server still has what it had begun: nobody was answered.
+            _isBroken |= IsInTransaction && (e.Code == 0 || e.Kind is MongoErrorKind.ConnectionLost);
+            if (IsInTransaction && e.Kind is MongoErrorKind.ConnectionLost)
+                KillBehind();
             NoteFailure(e);
             throw;
         }
@@ -359,6 +383,18 @@ public sealed class MongoSession : IAsyncDisposable
                 abandon.Dispose();
             Volatile.Write(ref _calls, 0);
         }
+    }
+
+    /// <summary>
+    /// A transaction outlives its connection, for as long as the server lets one last, and is in the way of all that it has written to, of a slot of the fence
+    /// above all. Nobody waits for it: should it fail, the server ends it later by itself.
+    /// </summary>
+    private void KillBehind() => _ = QuietlyAsync(KillAsync());
+
+    private async Task KillAsync()
+    {
+        using var grace = new CancellationTokenSource(_source.Options.CancellationGrace, _source.Options.Time);
+        await _source.KillAsync(_raw.Id, grace.Token).ConfigureAwait(false);
     }
 
     private async Task InterruptAsync(Task running, CancellationTokenSource abandon)

@@ -10,7 +10,7 @@ public sealed class MongoSideOptions
     /// <summary>
     /// <c>mongodb://user:password@host:27017/database?replicaSet=rs0</c>. Pool sizes, time limits and read and write concerns in it are
     /// overruled by the
-    /// settings below.
+    /// settings below. It names the set, or several hosts, or a name in DNS; <c>directConnection</c> is refused.
     /// </summary>
     public required string ConnectionString { get; set; }
 
@@ -57,6 +57,9 @@ public sealed class MongoSideOptions
     /// <summary>How long one command of a migration may take: an index of a large collection takes hours to build. 1 minute to 7 days; default 1 day.</summary>
     public TimeSpan MigrationTimeout { get; set; } = TimeSpan.FromDays(1);
 
+    /// <summary>For tests with something between client and server that is no member of the set. Else a stale member might be believed.</summary>
+    internal bool IsDirect { get; set; }
+
     /// <summary>The clock for deadlines.</summary>
     public TimeProvider Time { get; set; } = TimeProvider.System;
 
@@ -66,6 +69,8 @@ public sealed class MongoSideOptions
         List<string> errors = [];
         if (MongoAddress.Problem(ConnectionString) is { } problem)
             errors.Add(problem);
+        else if (!IsDirect && MongoAddress.DirectProblem(ConnectionString) is { } direct)
+            errors.Add(direct);
         Range(nameof(ForegroundConnections), ForegroundConnections, 1, 1000);
         Range(nameof(BackgroundConnections), BackgroundConnections, 1, 1000);
         Range(nameof(ConnectTimeout), ConnectTimeout.TotalSeconds, 1, 60);

@@ -36,6 +36,15 @@ internal static class MongoTopology
                 $"{display} speaks wire version {version}; {LeastWireVersion} (MongoDB 5.0) or newer is needed.");
     }
 
+    /// <summary>Why a server was not taken for a member of the set that the connection string names; null when there is no lasting reason.</summary>
+    public static string? WhyNotFound(BsonDocument hello, string display, string? set)
+    {
+        if (hello["msg"].Type == BsonType.String || hello["setName"].Type != BsonType.String)
+            return hello["isreplicaset"].Equals(true, BsonComparison.Exact) ? null : Problem(hello, display);
+        var name = hello["setName"].AsString;
+        return set is null || set == name ? null : $"{display} is a member of the set {name}, not of {set}; the connection string must say replicaSet={name}.";
+    }
+
     /// <summary>What is wrong with a server that is no member of a set, and what cures it.</summary>
     public static string Standalone(string display) =>
         $"{display} is a standalone server, which has no transactions and no change streams. Make it a set of one member: stop mongod, start it with "

@@ -82,12 +82,20 @@ internal sealed record MongoWriteCommand(string Name, string Field, string Colle
         writer.Write("ordered", IsOrdered);
         var array = writer.BeginArray(Field);
         var count = 0;
-        do
+        while (first + count < statements.Count && count < MostStatements)
         {
+            var before = writer.Length;
             writer.WriteValue(count, statements[first + count]);
+            if (count > 0 && writer.Length > MostBytes)
+            {
+                // The next command's: two that each may be as large as a document are together more than a server takes.
+                writer.CutTo(before);
+                break;
+            }
+
             count++;
         }
-        while (first + count < statements.Count && count < MostStatements && writer.Length < MostBytes);
+
         writer.End(array);
         generic(writer);
         writer.End(start);

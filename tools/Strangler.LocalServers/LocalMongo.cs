@@ -94,12 +94,12 @@ public sealed class LocalMongo : IAsyncDisposable
         }
     }
 
-    /// <summary>Leads to the server as a member of its set.</summary>
+    /// <summary>Leads to the server as a member of its set, also where it is in none.</summary>
     public string ConnectionString(string database) => ConnectionString(database, Port);
 
     /// <summary>Leads to whatever stands before the server at another port, and stays there: no look at the set's members.</summary>
     public string ConnectionString(string database, int proxyPort) => string.Create(CultureInfo.InvariantCulture,
-        $"mongodb://127.0.0.1:{proxyPort}/{database}?{(proxyPort == Port && !_options.IsStandalone ? "replicaSet=" + SetName : "directConnection=true")}");
+        $"mongodb://127.0.0.1:{proxyPort}/{database}?{(proxyPort == Port ? "replicaSet=" + SetName : "directConnection=true")}");
 
     /// <summary>kill -9.</summary>
     public Task KillAsync(CancellationToken cancellationToken) => _process.KillAsync(cancellationToken);

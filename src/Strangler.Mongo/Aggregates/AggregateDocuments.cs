@@ -11,8 +11,9 @@ namespace Strangler.Mongo.Aggregates;
 /// fields. What is not there is left out: an absent companion, an empty list, null.
 /// </summary>
 /// <remarks>
-/// Fields that the mapping does not name are never read nor changed, also within companions and in the elements of an array, as long as the element of
-/// that place stays.
+/// Fields that the mapping does not name are never read nor changed, also within companions and in the elements of an array. Which element is which is told
+/// by its mapped values, and where these have changed by its place; a change that would drop such fields with their element, or may give them to another, is
+/// refused (<see cref="CannotHoldException"/>). With its document, or its companion, all of it goes.
 /// </remarks>
 internal sealed class AggregateDocuments
 {
@@ -101,6 +102,7 @@ internal sealed class AggregateDocuments
     /// <param name="stored">The document as it is.</param>
     /// <param name="was">Its rows.</param>
     /// <param name="now">What it is to say; with new ids in columns that refer to entities, as <paramref name="was"/>.</param>
+    /// <exception cref="CannotHoldException">Fields of another program would be lost, or come into another element.</exception>
     public BsonDocument? Update(BsonDocument stored, AggregateRow was, AggregateRow now)
     {
         List<BsonElement> set = [];
@@ -118,7 +120,8 @@ internal sealed class AggregateDocuments
             }
             else if (!new RecordList(before).Equals(new RecordList(after)))
             {
-                Change(table.Name, after.Count == 0 ? default : Embedded(table, after, table.Role == TableRole.Many ? stored[table.Name] : default));
+                var value = Embedded(table, after, table.Role == TableRole.Many ? stored[table.Name] : default);
+                Change(table.Name, after.Count == 0 ? default : value);
             }
         }
 
@@ -246,14 +249,47 @@ internal sealed class AggregateDocuments
     {
         if (table.Role == TableRole.One)
         {
-            return BsonDocument.FromElements(WriteColumns(table, rows[0]));
+            return rows.Count == 0 ? default(BsonValue) : BsonDocument.FromElements(WriteColumns(table, rows[0]));
         }
 
         var before = stored.Type == BsonType.Array ? stored.AsArray : BsonArray.Empty;
-        return BsonArray.FromDocuments(rows.Select((row, i) => i < before.Count && before[i].Type == BsonType.Document
-            ? Over(table, before[i].AsDocument, row)
-            : BsonDocument.FromElements(WriteColumns(table, row))));
+        var places = ElementsOf(table, before, rows);
+        return BsonArray.FromDocuments(rows.Select((row, i) =>
+            places[i] >= 0 ? Over(table, before[places[i]].AsDocument, row) : BsonDocument.FromElements(WriteColumns(table, row))));
     }
+
+    /// <summary>The place before of each row's element; -1 of a new one. First where nothing has changed, then where the same is said, then by place.</summary>
+    private static int[] ElementsOf(TableLayout table, BsonArray before, IReadOnlyList<object?[]> rows)
+    {
+        var places = Enumerable.Repeat(-1, rows.Count).ToArray();
+        var free = Enumerable.Range(0, before.Count).Where(place => before[place].Type == BsonType.Document).ToHashSet();
+        Take((row, place) => row == place && Says(table, before[place].AsDocument, rows[row]));
+        // Of equals those first that must not be lost.
+        Take((row, place) => HasMore(table, before[place].AsDocument) && Says(table, before[place].AsDocument, rows[row]));
+        Take((row, place) => Says(table, before[place].AsDocument, rows[row]));
+        // Where the list has become shorter, the element of a place may be the next one.
+        Take((row, place) => row == place && (rows.Count >= before.Count || !HasMore(table, before[place].AsDocument)));
+        return free.Any(place => HasMore(table, before[place].AsDocument))
+            ? throw new CannotHoldException(table.Name, "one of its elements has fields of another program, which would be lost with it or come to another one")
+            : places;
+
+        void Take(Func<int, int, bool> isIt)
+        {
+            for (var row = 0; row < places.Length; row++)
+            {
+                if (places[row] < 0 && Enumerable.Range(0, before.Count).FirstOrDefault(place => free.Contains(place) && isIt(row, place), -1) is var found and >= 0)
+                {
+                    places[row] = found;
+                    free.Remove(found);
+                }
+            }
+        }
+    }
+
+    private static bool Says(TableLayout table, BsonDocument element, object?[] row) =>
+        table.Columns.Index().All(column => Record.ValuesEqual(Cells.Read(column.Item, element[column.Item.Name]), row[column.Index]));
+
+    private static bool HasMore(TableLayout table, BsonDocument element) => element.Any(field => table.Columns.All(column => column.Name != field.Name));
 
     // What the mapping does not know, and what is as it was, stays byte for byte.
     private static BsonDocument Over(TableLayout table, BsonDocument element, object?[] row)

@@ -29,6 +29,9 @@ public sealed class BsonWriter
     /// <summary>Begins anew with the same memory.</summary>
     public void Clear() => (_length, _depth) = (0, 0);
 
+    /// <summary>Takes back what was written since; between two values only.</summary>
+    internal void CutTo(int length) => _length = length;
+
     /// <summary>Begins an outermost document.</summary>
     /// <returns>To be given to <see cref="End"/>.</returns>
     public int Begin()

@@ -17,7 +17,7 @@ internal interface IMongoDriverSession
     /// <summary>The session's id as commands carry it.</summary>
     BsonDocument Id { get; }
 
-    /// <summary>The server's time of the last answer; null before the first.</summary>
+    /// <summary>The latest of the server's times in all its answers; null before the first.</summary>
     BsonTimestamp? OperationTime { get; }
 
     /// <summary>Sends a command once, in the session, and in its transaction if one is open.</summary>

@@ -152,6 +152,7 @@ public sealed class MongoFaultTests
         await using var proxy = FaultProxy.BeforeMongo(_server.Port);
         var side = MongoSessionTests.Side(_server.ConnectionString($"unknown{cut}", proxy.Port), options =>
         {
+            options.IsDirect = true;
             options.TransactionDeadline = TimeSpan.FromSeconds(2);
             options.ConnectTimeout = TimeSpan.FromSeconds(1);
         });
@@ -200,7 +201,7 @@ public sealed class MongoFaultTests
     public async Task In_a_transaction_a_write_whose_answer_is_lost_is_carried_out_once(CommitCut cut, CancellationToken cancellationToken)
     {
         await using var proxy = FaultProxy.BeforeMongo(_server.Port);
-        var side = MongoSessionTests.Side(_server.ConnectionString($"once{cut}", proxy.Port));
+        var side = MongoSessionTests.Side(_server.ConnectionString($"once{cut}", proxy.Port), options => options.IsDirect = true);
         await side.UseAsync(
             false, (session, token) => session.InsertAsync("t", [BsonDocument.Of(("_id", 1))], true, token), cancellationToken);
         proxy.CutStatements("$inc", cut, most: 1);
@@ -257,6 +258,27 @@ public sealed class MongoFaultTests
         Assert.That((e.Kind, e.IsTransientTransaction), Is.EqualTo((MongoErrorKind.ConnectionLost, true)));
         await session.DisposeAsync();
         Assert.That(await IdsAsync(source, cancellationToken), Is.EqualTo(new[] { 1 }));
+    }
+
+    /// <summary>Else it would live for another minute, and whoever meets it would wait or fail.</summary>
+    [Test]
+    public async Task A_transaction_whose_connection_is_cut_is_ended_on_the_server(CancellationToken cancellationToken)
+    {
+        await using var proxy = FaultProxy.BeforeMongo(_server.Port);
+        await using var source = Source("ended", proxy.Port);
+        await using var session = await source.OpenAsync(cancellationToken);
+        await session.InsertAsync("t", [BsonDocument.Of(("_id", 1))], true, cancellationToken);
+        session.BeginTransaction(Minute);
+        await MongoSessionTests.IncrementAsync(session, "t", cancellationToken);
+        proxy.CutStatements("find", CommitCut.After, most: 1);
+        Assert.ThrowsAsync<MongoFailureException>(() => MongoSessionTests.OnlyAsync(session, "t", BsonDocument.Empty, cancellationToken));
+        Assert.That(session.IsBroken, Is.True);
+
+        await using var direct = Source("ended");
+        await using var other = await direct.OpenAsync(cancellationToken);
+        await MongoSessionTests.IncrementAsync(other, "t", cancellationToken).WaitAsync(Soon, cancellationToken);
+        var now = await MongoSessionTests.OnlyAsync(other, "t", BsonDocument.Empty, cancellationToken);
+        Assert.That(now["n"], Is.EqualTo((BsonValue)1));
     }
 
     [Test]

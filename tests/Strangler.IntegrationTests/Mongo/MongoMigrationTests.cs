@@ -52,7 +52,8 @@ internal sealed class MongoMigrationTests
         await using (var session = await _database.OpenAsync())
         {
             var create = ExtendedJson.Read(SqlText.WithoutComments(first.Steps[0]));
-            await session.RunAsync(isTheSame ? create : create.Without("validator"), default);
+            var other = BsonDocument.Of(("$jsonSchema", BsonDocument.Of(("required", BsonArray.Of("another")))));
+            await session.RunAsync(isTheSame ? create : create.With("validator", other), default);
             await session.InsertAsync("strangler_schema_migration", [BsonDocument.Of(
                 ("_id", BsonDocument.Of(("context", first.Context), ("name", first.Name))), ("checksum", first.Checksum), ("started", 1), ("done", 0),
                 ("done_prefix", first.PrefixChecksum(0)), ("steps", first.Steps.Count))], true, default);
@@ -67,6 +68,73 @@ internal sealed class MongoMigrationTests
 
         var failed = Assert.ThrowsAsync<MigrationException>(() => runner.ApplyAsync(null, default))!;
         Assert.That(failed.Message, Does.Contain("step 1 failed"));
+    }
+
+    /// <summary>Whatever writes to a collection makes it where it is not there, without a validator.</summary>
+    [Test]
+    public async Task A_collection_that_a_write_has_made_before_it_was_migrated_gets_its_validator()
+    {
+        await using var session = await _database.OpenAsync();
+        await session.InsertAsync("strangler_answer", [BsonDocument.Of(("_id", "early"))], true, default);
+
+        Assert.That((await (await RunnerAsync()).ApplyAsync(null, default)).IsUpToDate, Is.True);
+
+        var refused = (await session.InsertAsync("strangler_answer", [BsonDocument.Of(("_id", "late"))], true, default)).Errors.Single();
+        Assert.That(refused.Failure.Kind, Is.EqualTo(MongoErrorKind.Invalid));
+    }
+
+    [Test]
+    public async Task A_collection_of_another_program_s_is_not_taken_over_unless_it_is_empty([Values] bool isEmpty)
+    {
+        await using var session = await _database.OpenAsync();
+        await session.InsertAsync("taken", [BsonDocument.Of(("_id", 1))], true, default);
+        if (isEmpty)
+        {
+            await session.DeleteAsync("taken", [new(BsonDocument.Empty, Many: true)], true, default);
+        }
+
+        var file = MigrationFile.Parse("tests", "0001_taken", "0001_taken.json", """{ "create": "taken", "validator": { "x": { "$exists": true } } }""");
+        await using var run = await MongoMigrations.Database(_options, SideName.New).LockAsync(TimeSpan.FromSeconds(1), default);
+        if (isEmpty)
+        {
+            await run.ApplyStepAsync(file, 1, mayHaveHappened: false, default);
+            Assert.That((await session.InsertAsync("taken", [BsonDocument.Of(("_id", 2))], true, default)).Errors, Is.Not.Empty);
+            return;
+        }
+
+        Assert.That(Assert.ThrowsAsync<MigrationException>(() => run.ApplyStepAsync(file, 1, false, default))!.Message, Does.Contain("already exists"));
+    }
+
+    [Test]
+    public async Task A_run_that_has_lost_its_lock_records_nothing_and_nothing_that_was_done_is_set_back()
+    {
+        var catalog = await MongoMigrations.ReadCatalogAsync(MySqlTestSides.MigrationsFolder, default);
+        var first = catalog.Files[0];
+        await using var slow = await MongoMigrations.Database(_options, SideName.New).LockAsync(TimeSpan.FromSeconds(1), default);
+        await slow.ApplyStepAsync(first, 1, mayHaveHappened: false, default);
+        await SetAsync("strangler_migration_lock", ("token", "the winner's"));
+
+        Assert.That(
+            Assert.ThrowsAsync<MigrationException>(() => slow.ApplyStepAsync(first, 2, mayHaveHappened: false, default))!.Message, Does.Contain("taken over"));
+        Assert.That((await RecordAsync())["done"], Is.EqualTo((BsonValue)1));
+
+        // The lock back in time, and the record of who was faster.
+        await SetAsync("strangler_migration_lock", ("until_at", BsonValue.FromMilliseconds(0)));
+        await SetAsync("strangler_schema_migration", ("done", 3));
+        Assert.ThrowsAsync<MigrationException>(() => slow.ApplyStepAsync(first, 2, mayHaveHappened: true, default));
+        Assert.That((await RecordAsync())["done"], Is.EqualTo((BsonValue)3));
+
+        async Task SetAsync(string collection, (string, BsonValue) field)
+        {
+            await using var session = await _database.OpenAsync();
+            await session.UpdateAsync(collection, [new(BsonDocument.Empty, BsonDocument.Of(("$set", BsonDocument.Of(field))), Many: true)], true, default);
+        }
+
+        async Task<BsonDocument> RecordAsync()
+        {
+            await using var session = await _database.OpenAsync();
+            return (await session.FindAsync("strangler_schema_migration", BsonDocument.Empty, default)).Single();
+        }
     }
 
     [Test]
@@ -112,7 +180,7 @@ internal sealed class MongoMigrationTests
         var refused = Assert.ThrowsAsync<MigrationException>(() => runner.ApplyAsync(null, cancellationToken))!;
 
         Assert.That(refused.Message, Does.Contain("rs.initiate()").And.Contain("--replSet"));
-        await using var source = MongoDataSource.Create(options.ConnectionString, new());
+        await using var source = MongoDataSource.Create(MongoAddress.Direct(options.ConnectionString), new());
         await using (var session = await source.OpenAsync(cancellationToken))
         {
             Assert.That(await session.AllAsync(BsonDocument.Of(("listCollections", 1)), cancellationToken), Is.Empty);

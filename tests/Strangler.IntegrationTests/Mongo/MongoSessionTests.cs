@@ -59,6 +59,41 @@ public sealed class MongoSessionTests
         }
     }
 
+    /// <summary>What only the primary has, its own time too, may be taken back: who asks for it waits for the others, or for ever.</summary>
+    [Test]
+    public async Task Only_what_the_majority_has_is_asked_for_again(CancellationToken cancellationToken)
+    {
+        await using var source = MongoDataSource.Create(_database.ConnectionString, new());
+        await using var session = await source.OpenAsync(cancellationToken);
+        await session.RunAsync(BsonDocument.Of(("hello", 1)), cancellationToken, "admin");
+        await session.LatestAsync("seen", BsonDocument.Empty, cancellationToken);
+        await session.RunAsync(BsonDocument.Of(("insert", "seen"), ("documents", BsonArray.Of(BsonDocument.Of(("x", 1))))), cancellationToken);
+        Assert.That(source.Clock.Latest, Is.Null);
+
+        await session.FirstAsync("seen", BsonDocument.Empty, cancellationToken);
+        var read = source.Clock.Latest;
+        Assert.That(read, Is.Not.Null);
+
+        await session.InsertAsync("seen", [BsonDocument.Of(("x", 1))], true, cancellationToken);
+        var written = source.Clock.Latest;
+        Assert.That(written, Is.GreaterThan(read));
+
+        session.BeginTransaction(Minute);
+        await session.InsertAsync("seen", [BsonDocument.Of(("x", 1))], true, cancellationToken);
+        Assert.That(source.Clock.Latest, Is.EqualTo(written));
+        await session.CommitAsync();
+        var committed = source.Clock.Latest;
+        Assert.That(committed, Is.GreaterThan(written));
+
+        await using var elsewhere = await _database.OpenAsync();
+        await elsewhere.InsertAsync("seen", [BsonDocument.Of(("x", 1))], true, cancellationToken);
+        await session.AllAsync(
+            BsonDocument.Of(
+                ("aggregate", "seen"), ("pipeline", BsonArray.Of()), ("cursor", BsonDocument.Empty), ("readConcern", BsonDocument.Of(("level", "snapshot")))),
+            cancellationToken);
+        Assert.That(source.Clock.Latest, Is.GreaterThan(committed));
+    }
+
     [Test]
     public async Task Documents_of_every_type_come_back_as_they_were(CancellationToken cancellationToken)
     {
@@ -555,11 +590,26 @@ public sealed class MongoSessionTests
     [Test]
     public async Task Nobody_at_the_port_is_an_outage(CancellationToken cancellationToken)
     {
-        var side = Side("mongodb://127.0.0.1:1/x?directConnection=true", options => options.ConnectTimeout = TimeSpan.FromSeconds(1));
+        var side = Side("mongodb://127.0.0.1:1/x?replicaSet=rs0", options => options.ConnectTimeout = TimeSpan.FromSeconds(1));
         var e = Assert.ThrowsAsync<SideUnavailableException>(() =>
             side.UseAsync(false, (session, token) => session.RunAsync(BsonDocument.Of(("ping", 1)), token), cancellationToken))!;
         Assert.That((e.IsTransient, e.IsOutage, e.IsConnectionLost), Is.EqualTo((true, true, false)), e.ToString());
         await MongoDatabase.CloseAsync(side.Options);
+    }
+
+    /// <summary>A service in whose stage nothing is asked of the new side starts all the same.</summary>
+    [Test]
+    public async Task A_name_that_DNS_does_not_answer_for_is_an_outage_and_no_wrong_configuration(CancellationToken cancellationToken)
+    {
+        var options = new MongoSideOptions { ConnectionString = "mongodb+srv://u:p@cluster.nowhere.invalid/x", ConnectTimeout = TimeSpan.FromSeconds(1) };
+        Assert.That(MongoSides.ProblemOf(options), Is.Null);
+        var side = new MongoSide(SideName.New, "donations", MongoDatabase.Of(options));
+        var e = Assert.ThrowsAsync<SideUnavailableException>(() => side.FindAsync("t", BsonDocument.Empty, cancellationToken))!;
+        Assert.That((e.IsTransient, e.IsOutage), Is.EqualTo((true, true)), e.ToString());
+        await MongoDatabase.CloseAsync(options);
+
+        var wrong = new MongoSideOptions { ConnectionString = "mongodb+srv://u:p@cluster.nowhere.invalid/x?tls=perhaps" };
+        Assert.That(MongoSides.ProblemOf(wrong), Does.Contain("does not understand").And.Not.Contain("u:p"));
     }
 
     internal static MongoSide Side(string connectionString, Action<MongoSideOptions>? configure = null)

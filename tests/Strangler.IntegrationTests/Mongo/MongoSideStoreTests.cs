@@ -110,6 +110,11 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
         Assert.That((await Seams.Store.ReadRangeAsync(Kind, 1, 100, default)).Items.Single().Row!.SameAs(read), Is.True, "a run goes on");
         var now = read.Clone();
         (now.Root[0], now.Tables[2]) = ("b", [["one", null]]);
+        Assert.ThrowsAsync<CannotHoldException>(() => SaveAsync(7, read, now), "whose the fields of the first are is not to be told");
+        now.Tables[2] = [["one", null], ["2", null]];
+        await SaveAsync(7, read, now);
+        (read, now) = (now, now.Clone());
+        now.Tables[2] = [["one", null]];
         await SaveAsync(7, read, now);
 
         var stored = (await _side.FindAsync("thing")).Single();
@@ -210,6 +215,19 @@ internal sealed class MongoSideStoreTests : NewSideStoreContract
         Assert.That((refused.IsTransient, refused.IsOutage), Is.EqualTo((true, true)));
         var unread = Assert.ThrowsAsync<SideUnavailableException>(() => side.New.Seams.Store.VersionsAsync(Kind, 0, 10, default))!;
         Assert.That(unread.IsTransient, Is.True);
+    }
+
+    /// <summary>Nothing of the caller's was to be written yet.</summary>
+    [Test]
+    public async Task A_slot_that_the_majority_does_not_confirm_is_an_outage_and_no_unknown_outcome()
+    {
+        await using var server = await MongoServers.StartPrivateAsync();
+        await using var side = await MongoTestSide.CreateAsync(server.ConnectionString("slot"), TimeSpan.FromSeconds(2));
+        await FailCommitsAsync(side, BsonDocument.Of(("errorCode", 91), ("errorLabels", BsonArray.Of("RetryableWriteError"))));
+
+        var refused = Assert.ThrowsAsync<SideUnavailableException>(() => side.New.Seams.Store.BeginAsync(new WriteIntent(new EntityKey(Kind, 7), "r"), default))!;
+
+        Assert.That((refused.IsTransient, refused.IsOutage), Is.EqualTo((true, true)));
     }
 
     [Test]

@@ -98,14 +98,48 @@ public sealed class AggregateDocumentsTests
         var now = was.Clone();
         (now.Root[0], now.Root[1]) = ("b", null);
         now.Tables[1] = [];
-        now.Tables[2] = [[10L, "first"]];
+        now.Tables[2] = [[10L, "first"], [2L, "b"]];
 
         var change = Documents.Update(stored, Read(stored), now)!;
 
         Assert.That(change, Is.EqualTo(BsonDocument.Of(
-            ("$set", BsonDocument.Of(("name", "b"), ("crop", BsonArray.Of(BsonDocument.Of(("y", 9), ("x", 10L), ("label", "first")))))),
+            ("$set", BsonDocument.Of(("name", "b"), ("crop", BsonArray.Of(
+                BsonDocument.Of(("y", 9), ("x", 10L), ("label", "first")), BsonDocument.Of(("x", 2L), ("label", "b")))))),
             ("$unset", BsonDocument.Of(("width", ""), ("owner", ""))))));
         Assert.That(Documents.Update(stored, was, was.Clone()), Is.Null);
+    }
+
+    [TestCase("ab>b", "b.q")]
+    [TestCase("ab>ba", "b.q a")]
+    [TestCase("ab>xab", "x a b.q")]
+    [TestCase("ab>xb", "x b.q")]
+    [TestCase("ab>ax", "a x.q")]
+    [TestCase("ab>axy", "a x.q y")]
+    [TestCase("ab>xa", null)]
+    [TestCase("ab>a", null)]
+    [TestCase("ab>x", null)]
+    [TestCase("ab>", null)]
+    [TestCase("bab>ab", "a b.q")]
+    [TestCase("bab>x", null)]
+    public void What_another_program_has_put_into_an_element_stays_in_it_or_the_change_is_refused(string change, string? expected)
+    {
+        // The last b is the one with a field q.
+        var (before, after) = (change.Split('>')[0], change.Split('>')[1]);
+        var was = Row(["a", null, null, 0L, null, null, null, null, null], null, [.. before.Select(name => new object?[] { 1L, name.ToString() })]);
+        var now = was.Clone();
+        now.Tables[2] = [.. after.Select(name => new object?[] { 1L, name.ToString() })];
+        var stored = Documents.Insert(7, was);
+        var marked = stored["crop"].AsArray.Select((element, i) => i == before.LastIndexOf('b') ? element.AsDocument.With("q", 1) : element.AsDocument);
+        stored = stored.With("crop", BsonArray.FromDocuments(marked));
+
+        if (expected is null)
+        {
+            Assert.That(Assert.Throws<CannotHoldException>(() => Documents.Update(stored, was, now))!.Field, Is.EqualTo("crop"));
+            return;
+        }
+
+        var crops = Documents.Update(stored, was, now)!.At("$set.crop").AsArray.Select(element => element.AsDocument);
+        Assert.That(string.Join(' ', crops.Select(crop => crop["label"].AsString + (crop.Contains("q") ? ".q" : ""))), Is.EqualTo(expected));
     }
 
     [Test]

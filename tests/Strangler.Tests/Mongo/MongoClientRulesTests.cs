@@ -45,6 +45,64 @@ public sealed class MongoClientRulesTests
         });
     }
 
+    [TestCase("mongodb://host/x")]
+    [TestCase("mongodb://a:secret@host:27017/x?replicaSet=&tls=true")]
+    [TestCase("mongodb://host/x?replicaSet=rs0&directConnection=true")]
+    [TestCase("mongodb://host,other/x?DIRECTCONNECTION=True")]
+    [TestCase("mongodb://host/x?replicaSet=rs0;directConnection=true")]
+    [TestCase("mongodb+srv://host/x?directConnection=1")]
+    public void An_address_that_leads_past_the_set_is_refused_with_the_cure(string text)
+    {
+        var e = Assert.Throws<ArgumentException>(new MongoSideOptions { ConnectionString = text }.Validate)!;
+        Assert.That(e.Message, Does.Contain("replicaSet=").And.Contain("rs.initiate()").And.Not.Contain("secret"));
+    }
+
+    [TestCase("mongodb://host/x?replicaSet=rs0&directConnection=false")]
+    [TestCase("mongodb://host,other/x")]
+    [TestCase("mongodb+srv://host/x")]
+    public void An_address_that_finds_the_primary_is_taken(string text) =>
+        Assert.DoesNotThrow(new MongoSideOptions { ConnectionString = text }.Validate);
+
+    [Test]
+    public void A_server_that_has_not_heard_of_what_this_process_has_seen_may_have_later()
+    {
+        var behind = MongoFailureException.Of(BsonDocument.Of(
+            ("code", 72), ("errmsg", "readConcern afterClusterTime value must not be greater than the current clusterTime. Requested clusterTime: { ts: 1 }")));
+        Assert.That((behind.Kind, behind.IsTransient), Is.EqualTo((MongoErrorKind.NotPrimary, true)));
+        Assert.That(Failure(72).IsTransient, Is.False);
+    }
+
+    [Test]
+    public void A_host_that_is_none_of_the_set_s_is_told_with_the_cure()
+    {
+        var member = BsonDocument.Of(("isWritablePrimary", true), ("setName", "rs1"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(MongoTopology.WhyNotFound(member, "h", "rs0"), Does.Contain("replicaSet=rs1"));
+            Assert.That(MongoTopology.WhyNotFound(member.With("isWritablePrimary", false), "h", "rs1"), Is.Null, "it waits for a primary");
+            Assert.That(MongoTopology.WhyNotFound(BsonDocument.Of(("isWritablePrimary", true)), "h", "rs0"), Does.Contain("rs.initiate()"));
+            Assert.That(MongoTopology.WhyNotFound(BsonDocument.Of(("isreplicaset", true)), "h", "rs0"), Is.Null, "it is being made one");
+            Assert.That(MongoAddress.Direct("mongodb://a:b@h,i/d?replicaSet=rs0&tls=true"), Is.EqualTo("mongodb://a:b@h/d?tls=true&directConnection=true"));
+        });
+    }
+
+    [Test]
+    public void Statements_that_are_each_as_large_as_can_be_do_not_share_a_command()
+    {
+        var text = new string('x', 7_000_000);
+        var documents = Enumerable.Range(0, 3).Select(i => BsonDocument.Of(("_id", i), ("text", i == 1 ? text + text : text))).ToList();
+        var command = new MongoWriteCommand("insert", "documents", "c", true);
+        List<(int Count, int Held)> written = [];
+        for (var done = 0; done < documents.Count; done += written[^1].Count)
+        {
+            var writer = new BsonWriter();
+            var count = command.Write(writer, documents, done, _ => { });
+            written.Add((count, BsonDocument.Parse(writer.Written.Span)["documents"].AsArray.Count));
+        }
+
+        Assert.That(written, Is.EqualTo(new[] { (1, 1), (1, 1), (1, 1) }));
+    }
+
     [TestCase(11000, "E11000 duplicate key error collection: d.c index: mail_1 dup key: { mail: \"jane@example.org\" }",
         MongoErrorKind.Duplicate, "mail_1")]
     [TestCase(121, "Document failed validation", MongoErrorKind.Invalid, null)]
@@ -72,7 +130,7 @@ public sealed class MongoClientRulesTests
     public void Failures_are_said_in_the_engine_s_words()
     {
         var side = new MongoSide(SideName.Legacy, "images",
-            MongoDatabase.Of(new MongoSideOptions { ConnectionString = "mongodb://anna:secret@h/d" }));
+            MongoDatabase.Of(new MongoSideOptions { ConnectionString = "mongodb://anna:secret@h/d?replicaSet=rs0" }));
         var conflict = (SideUnavailableException)side.Translate(Failure(112, "TransientTransactionError"));
         var lost = (SideUnavailableException)side.Translate(new MongoFailureException(MongoErrorKind.ConnectionLost, "gone"));
         var opening = (SideUnavailableException)side.Translate(new MongoFailureException(MongoErrorKind.ConnectionLost, "gone"),

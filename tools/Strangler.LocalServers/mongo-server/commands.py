@@ -134,7 +134,8 @@ def open_cursor(context, documents, namespace, batch_size, single=False, number=
         number = next(_cursor_numbers)
         context.server.cursors[number] = {'documents': rest, 'ns': namespace, 'session': context.session,
             'transaction': context.transaction}
-    return cursor_reply('firstBatch', first, number if is_open else 0, namespace)
+    is_snapshot = context.transaction is None and context.command.get('readConcern', {}).get('level') == 'snapshot'
+    return cursor_reply('firstBatch', first, number if is_open else 0, namespace, {'atClusterTime': context.storage.clock} if is_snapshot else None)
 
 
 def take(documents, count):

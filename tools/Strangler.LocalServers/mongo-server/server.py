@@ -135,7 +135,7 @@ class Server:
             if transaction is not None and isinstance(reply, dict) and (reply.get('writeErrors') or reply.get('ok') == 0):
                 self.sessions.abort(session)
             if isinstance(reply, bytes):
-                return reply
+                return self._stamped(reply)
             reply = {**reply, 'ok': reply.get('ok', 1.0)}
         except CommandError as e:
             # An error ends a transaction, whichever it is.
@@ -161,6 +161,10 @@ class Server:
             reply.update(self.fail_reply)
             self.fail_reply = None
         return reply
+
+    def _stamped(self, raw):
+        clock = self.storage.clock
+        return struct.pack('<i', len(raw) + 23) + raw[4:-1] + b'\x11operationTime\0' + struct.pack('<II', clock.inc, clock.time) + b'\0'
 
     def _check_read_concern(self, command):
         concern = command.get('readConcern')

@@ -10,6 +10,9 @@ internal static class Failures
         Transaction = 18;
     private const uint NameResolution = 3, Connect = 5, Authenticate = 11;
 
+    /// <summary>It was not to be had what stands there of a name.</summary>
+    public static bool IsOfDns(MongocError error) => (error.Domain, error.Code) is (Stream, NameResolution);
+
     public static MongoFailureException Of(MongocError error, BsonDocument reply)
     {
         var kind = (error.Domain, error.Code) switch

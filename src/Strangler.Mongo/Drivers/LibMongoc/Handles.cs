@@ -2,6 +2,20 @@ using System.Runtime.InteropServices;
 
 namespace Strangler.Mongo.Drivers.LibMongoc;
 
+/// <summary>mongoc_uri_t.</summary>
+internal sealed class UriHandle : SafeHandle
+{
+    public UriHandle(nint uri) : base(0, ownsHandle: true) => SetHandle(uri);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        Native.mongoc_uri_destroy(handle);
+        return true;
+    }
+}
+
 /// <summary>mongoc_client_pool_t. It lives as long as one of its clients is lent.</summary>
 internal sealed class PoolHandle : SafeHandle
 {

@@ -13,14 +13,18 @@ internal sealed class MongoDriver : IMongoDriver
 {
     // Sessions, as many calls again that nobody waits for any more, and those that have a session killed.
     private const int SideConnections = 4;
+    private const string NotTogether = "The connection string's settings do not go together, or ask for what this libmongoc was built without.";
 
-    private readonly PoolHandle _pool;
+    private readonly string _connectionString;
+    private readonly Lock _making = new();
+    private PoolHandle? _pool;
+    private bool _isDisposed;
     private readonly BlockingThreads _threads;
     private readonly TimeSpan _commandTimeout;
 
-    private MongoDriver(PoolHandle pool, MongoDataSourceOptions options, int connections)
+    private MongoDriver(string connectionString, PoolHandle? pool, MongoDataSourceOptions options, int connections)
     {
-        (_pool, _commandTimeout) = (pool, options.CommandTimeout);
+        (_connectionString, _pool, _commandTimeout) = (connectionString, pool, options.CommandTimeout);
         _threads = new("mongo", connections);
     }
 
@@ -39,7 +43,11 @@ internal sealed class MongoDriver : IMongoDriver
                 + "-p:MongoDriver=MongoDB.Driver.", e);
         }
         var connections = (2 * options.MaxPoolSize) + SideConnections;
-        return new MongoDriver(NewPool(address.With(Settings(options, connections))), options, connections);
+        var connectionString = address.With(Settings(options, connections));
+        // To make a pool of a name in DNS is to ask DNS, whose outage is none of the configuration's.
+        using var uri = UriOf(connectionString);
+        var pool = address.IsInDns ? null : NewPool(uri, out _) ?? throw new ArgumentException(NotTogether);
+        return new MongoDriver(connectionString, pool, options, connections);
     }
 
     public Task<IMongoDriverSession> OpenAsync(CancellationToken abandoned) => RunAsync(Open, abandoned);
@@ -49,7 +57,12 @@ internal sealed class MongoDriver : IMongoDriver
         // It says farewell to the server, and may wait for it.
         _threads.Queue(new BlockingCall<bool>(() =>
         {
-            _pool.Dispose();
+            lock (_making)
+            {
+                _isDisposed = true;
+                _pool?.Dispose();
+            }
+
             return true;
         }));
         _threads.Dispose();
@@ -104,35 +117,44 @@ internal sealed class MongoDriver : IMongoDriver
         ((long)Math.Min(time.TotalMilliseconds, int.MaxValue)).ToString(CultureInfo.InvariantCulture);
 
     // The library's own words quote the connection string, password included.
-    private static PoolHandle NewPool(string connectionString)
+    private static UriHandle UriOf(string connectionString)
     {
-        var uri = Native.mongoc_uri_new_with_error(connectionString, out _);
-        if (uri == 0)
-            throw new ArgumentException("The connection string has a setting, or a value of one, that libmongoc does not understand.");
-        try
+        var uri = new UriHandle(Native.mongoc_uri_new_with_error(connectionString, out _));
+        return uri.IsInvalid
+            ? throw new ArgumentException("The connection string has a setting, or a value of one, that libmongoc does not understand.")
+            : uri;
+    }
+
+    private static PoolHandle? NewPool(UriHandle uri, out MongocError error)
+    {
+        var pool = new PoolHandle(Native.mongoc_client_pool_new_with_error(uri, out error));
+        if (pool.IsInvalid)
+            return null;
+        Native.mongoc_client_pool_set_error_api(pool, Native.ErrorApi);
+        return pool;
+    }
+
+    private PoolHandle Pool()
+    {
+        lock (_making)
         {
-            var pool = new PoolHandle(Native.mongoc_client_pool_new_with_error(uri, out _));
-            if (pool.IsInvalid)
-            {
-                throw new ArgumentException(connectionString.StartsWith("mongodb+srv:", StringComparison.Ordinal)
-                    ? "The connection string's name has no hosts in DNS (SRV), or its settings do not go together."
-                    : "The connection string's settings do not go together, or ask for what this libmongoc was built without.");
-            }
-            Native.mongoc_client_pool_set_error_api(pool, Native.ErrorApi);
-            return pool;
-        }
-        finally
-        {
-            Native.mongoc_uri_destroy(uri);
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_pool is not null)
+                return _pool;
+            using var uri = UriOf(_connectionString);
+            return _pool = NewPool(uri, out var error) ?? throw (Failures.IsOfDns(error)
+                ? new MongoFailureException(MongoErrorKind.Unreachable, "The connection string's name has no hosts in DNS (SRV), or DNS does not answer.")
+                : new MongoFailureException(MongoErrorKind.Unsuitable, NotTogether));
         }
     }
 
     private IMongoDriverSession Open()
     {
-        var raw = Native.mongoc_client_pool_try_pop(_pool);
+        var pool = Pool();
+        var raw = Native.mongoc_client_pool_try_pop(pool);
         if (raw == 0)
             throw new MongoFailureException(MongoErrorKind.Unreachable, "All native connections wait for a server that does not answer.");
-        var client = new ClientHandle(_pool, raw);
+        var client = new ClientHandle(pool, raw);
         var options = Native.mongoc_session_opts_new();
         try
         {

@@ -32,7 +32,7 @@ internal static unsafe partial class Native
     public static partial void mongoc_uri_destroy(nint uri);
 
     [LibraryImport(Mongoc)]
-    public static partial nint mongoc_client_pool_new_with_error(nint uri, out MongocError error);
+    public static partial nint mongoc_client_pool_new_with_error(UriHandle uri, out MongocError error);
 
     [LibraryImport(Mongoc)]
     public static partial void mongoc_client_pool_destroy(nint pool);

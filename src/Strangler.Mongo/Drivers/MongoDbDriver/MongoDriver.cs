@@ -11,34 +11,80 @@ internal sealed class MongoDriver : IMongoDriver
 {
     private static int _count;
 
-    private readonly MongoClient _client;
+    private readonly string _connectionString;
+    private readonly MongoDataSourceOptions _options;
+    private readonly Lock _making = new();
+    private MongoClient? _client;
+    private bool _isDisposed;
 
-    private MongoDriver(MongoClient client) => _client = client;
+    private MongoDriver(string connectionString, MongoDataSourceOptions options) => (_connectionString, _options) = (connectionString, options);
 
     public static string Name => "MongoDB.Driver";
 
     public static IMongoDriver Create(MongoAddress address, MongoDataSourceOptions options)
     {
-        MongoClientSettings settings;
+        var driver = new MongoDriver(address.With([]), options);
         try
         {
-            settings = MongoClientSettings.FromConnectionString(address.With([]));
+            // To make settings of a name in DNS is to ask DNS, whose outage is none of the configuration's.
+            if (address.IsInDns)
+                _ = new MongoUrl(driver._connectionString);
+            else
+                driver._client = new MongoClient(driver.Settings());
         }
         // Its own words quote the connection string, password included.
         catch (Exception e) when (e is MongoConfigurationException or ArgumentException or FormatException)
         {
             throw new ArgumentException("The connection string has a setting, or a value of one, that MongoDB.Driver does not understand.");
         }
+
+        return driver;
+    }
+
+    private MongoClientSettings Settings()
+    {
+        var settings = MongoClientSettings.FromConnectionString(_connectionString);
         // Clients with the same settings share their connections, and would share the bounds of our pools.
         settings.ApplicationName = string.Create(CultureInfo.InvariantCulture, $"strangler {Interlocked.Increment(ref _count)}");
         // Sessions, as many calls again that nobody waits for any more, and those that have a session killed.
-        settings.MaxConnectionPoolSize = (2 * options.MaxPoolSize) + 4;
-        settings.ConnectTimeout = options.ConnectTimeout;
-        settings.ServerSelectionTimeout = options.ConnectTimeout;
-        settings.SocketTimeout = options.CommandTimeout + (2 * options.CancellationGrace);
+        settings.MaxConnectionPoolSize = (2 * _options.MaxPoolSize) + 4;
+        settings.ConnectTimeout = _options.ConnectTimeout;
+        settings.ServerSelectionTimeout = _options.ConnectTimeout;
+        settings.SocketTimeout = _options.CommandTimeout + (2 * _options.CancellationGrace);
         settings.RetryReads = false;
         settings.RetryWrites = false;
-        return new MongoDriver(new MongoClient(settings));
+        return settings;
+    }
+
+    private void End()
+    {
+        lock (_making)
+        {
+            _isDisposed = true;
+            _client?.Dispose();
+        }
+    }
+
+    private MongoClient Client()
+    {
+        lock (_making)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            try
+            {
+                return _client ??= new MongoClient(Settings());
+            }
+            // The driver's package for DNS has failures of its own.
+            catch (Exception e) when (e is not (MongoConfigurationException or ArgumentException or FormatException))
+            {
+                throw new MongoFailureException(
+                    MongoErrorKind.Unreachable, $"The connection string's name has no hosts in DNS (SRV), or DNS does not answer ({e.GetType().Name}).");
+            }
+            catch (Exception e)
+            {
+                throw new MongoFailureException(MongoErrorKind.Unsuitable, $"What DNS says of the connection string's name cannot be used ({e.GetType().Name}).");
+            }
+        }
     }
 
     public async Task<IMongoDriverSession> OpenAsync(CancellationToken abandoned)
@@ -46,9 +92,11 @@ internal sealed class MongoDriver : IMongoDriver
         try
         {
             // Ours are confirmed by the majority and read from the primary.
-            var session = await _client.StartSessionAsync(new ClientSessionOptions { CausalConsistency = false },
+            // Only the first time of a name in DNS, which is asked for in the caller's thread.
+            var client = Volatile.Read(ref _client) ?? await Task.Run(Client, abandoned).ConfigureAwait(false);
+            var session = await client.StartSessionAsync(new ClientSessionOptions { CausalConsistency = false },
                 abandoned).ConfigureAwait(false);
-            return new MongoDriverSession(_client, session);
+            return new MongoDriverSession(client, session);
         }
         catch (Exception e) when (MongoDriverSession.Translate(e) is { } failure)
         {
@@ -58,7 +106,11 @@ internal sealed class MongoDriver : IMongoDriver
 
     public ValueTask DisposeAsync()
     {
-        _client.Dispose();
+        // Not in the way of a look-up in DNS that is under way.
+        if (Volatile.Read(ref _client) is { } made)
+            made.Dispose();
+        else
+            _ = Task.Run(End);
         return ValueTask.CompletedTask;
     }
 }
