@@ -90,11 +90,25 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
     /// <summary>
     /// Beside a transaction that the caller has open, and so not of its pool: who holds a session never waits for another one of the same pool.
     /// </summary>
-    public async Task<T> WithinAsync<T>(Func<MongoSession, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    public Task<T> WithinAsync<T>(Func<MongoSession, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        OnAsync(Database.OpenBesideAsync, work, cancellationToken);
+
+    /// <summary>What takes as long as it takes.</summary>
+    public Task UnhurriedAsync(Func<MongoSession, CancellationToken, Task> work, CancellationToken cancellationToken) => OnAsync(
+        Database.OpenUnhurriedAsync,
+        async (session, token) =>
+        {
+            await work(session, token).ConfigureAwait(false);
+            return true;
+        },
+        cancellationToken);
+
+    private async Task<T> OnAsync<T>(
+        Func<CancellationToken, Task<MongoSession>> open, Func<MongoSession, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         try
         {
-            var session = await Database.OpenBesideAsync(cancellationToken).ConfigureAwait(false);
+            var session = await open(cancellationToken).ConfigureAwait(false);
             await using (session.ConfigureAwait(false))
             {
                 return await work(session, cancellationToken).ConfigureAwait(false);
@@ -106,22 +120,9 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
         }
     }
 
-    /// <summary>What takes as long as it takes.</summary>
-    public async Task UnhurriedAsync(Func<MongoSession, CancellationToken, Task> work, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var session = await Database.OpenUnhurriedAsync(cancellationToken).ConfigureAwait(false);
-            await using (session.ConfigureAwait(false))
-            {
-                await work(session, cancellationToken).ConfigureAwait(false);
-            }
-        }
-        catch (MongoFailureException e)
-        {
-            throw Translate(e);
-        }
-    }
+    /// <summary>What was read may be this primary's alone: nothing may be concluded from it, and asking again may.</summary>
+    public SideUnavailableException Unconfirmed(CommitOutcomeUnknownException cause) =>
+        new(Name, "the majority of the set did not confirm what was read.", true, cause) { IsOutage = true };
 
     /// <summary>A read, asked once more where the connection turned out to be lost, or its snapshot was not to be had.</summary>
     public async Task<T> ReadAsync<T>(bool? background, Func<MongoSession, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
@@ -159,7 +160,7 @@ internal sealed class MongoSide(SideName name, string context, MongoDatabase dat
             }
             catch (CommitOutcomeUnknownException e)
             {
-                throw new SideUnavailableException(Name, "the majority of the set did not confirm what was read.", true, e) { IsOutage = true };
+                throw Unconfirmed(e);
             }
             catch (SideUnavailableException e) when (
                 attempt < MostReads && (e.IsConnectionLost || e.InnerException is MongoFailureException { IsTransientTransaction: true }))

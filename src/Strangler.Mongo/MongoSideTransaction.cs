@@ -183,7 +183,7 @@ internal sealed class MongoSideTransaction : ISideTransaction
         }
         catch (CommitOutcomeUnknownException e)
         {
-            throw new SideUnavailableException(_side.Name, "the majority of the set did not confirm what was read.", true, e) { IsOutage = true };
+            throw _side.Unconfirmed(e);
         }
     }
 

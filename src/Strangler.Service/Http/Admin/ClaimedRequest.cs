@@ -109,18 +109,17 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         }
     }
 
-    // False: it is no longer ours, which is told.
-    private async Task<bool> RenewAsync(CancellationToken cancellationToken)
-    {
-        if (await answers.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false))
-        {
-            return true;
-        }
+    private async Task<bool> RenewAsync(CancellationToken cancellationToken) =>
+        await answers.RenewAsync(keyed, Lease, cancellationToken).ConfigureAwait(false)
+            || await IsStillOursAsync(() => log.ClaimNotRenewed(context, Gone), cancellationToken).ConfigureAwait(false);
 
-        switch (await OwnerAsync(cancellationToken).ConfigureAwait(false))
+    // Some drivers do not count a row that is as it was. False: it is no longer ours, which is told; where there is none it is nobody's.
+    private async Task<bool> IsStillOursAsync(Action tellGone, CancellationToken cancellationToken)
+    {
+        switch ((await answers.FindAsync(keyed.Key, cancellationToken).ConfigureAwait(false))?.Owner)
         {
             case null:
-                log.ClaimNotRenewed(context, Gone);
+                tellGone();
                 return false;
             case var owner when owner != keyed.Owner:
                 log.ClaimLost(context);
@@ -137,22 +136,8 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
         {
             try
             {
-                if (await answers.AnswerAsync(keyed, answer, CancellationToken.None).ConfigureAwait(false))
-                {
-                    return true;
-                }
-
-                switch (await OwnerAsync(CancellationToken.None).ConfigureAwait(false))
-                {
-                    case null:
-                        log.AnswerNotKept(context, Gone);
-                        return false;
-                    case var owner when owner != keyed.Owner:
-                        log.ClaimLost(context);
-                        return false;
-                    default:
-                        return true;
-                }
+                return await answers.AnswerAsync(keyed, answer, CancellationToken.None).ConfigureAwait(false)
+                    || await IsStillOursAsync(() => log.AnswerNotKept(context, Gone), CancellationToken.None).ConfigureAwait(false);
             }
             catch (Exception exception) when (MayPass(exception) && tries < _pauses.Length)
             {
@@ -167,10 +152,6 @@ internal sealed class ClaimedRequest(IAnswerLog answers, KeyedRequest keyed, str
             }
         }
     }
-
-    // Some drivers do not count a row that is as it was. Null: there is none, which is nobody's claim.
-    private async Task<string?> OwnerAsync(CancellationToken cancellationToken) =>
-        (await answers.FindAsync(keyed.Key, cancellationToken).ConfigureAwait(false))?.Owner;
 
     private async Task ReleaseAsync()
     {
